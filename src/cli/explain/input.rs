@@ -1,0 +1,135 @@
+//! A case as people write it, from arguments or JSON, and what the milter would know of it.
+
+use super::CaseArgs;
+use crate::policy::{Case, Client, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState};
+use crate::policy_file;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+/// A case as it was typed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Input {
+    rcpt: String,
+    sender: Option<String>,
+    client: Option<String>,
+    #[serde(default)]
+    authenticated: bool,
+    tls_version: Option<String>,
+    cipher: Option<String>,
+    cipher_bits: Option<NumberOrText>,
+    #[serde(default)]
+    unknown_tls: bool,
+    require: Option<String>,
+    at: Option<String>,
+}
+
+/// Bits are a number, but a macro could hold anything.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(u64),
+    Text(String),
+}
+
+impl NumberOrText {
+    fn into_text(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+impl From<&CaseArgs> for Input {
+    fn from(args: &CaseArgs) -> Self {
+        Self {
+            rcpt: args.rcpt.clone().unwrap_or_default(),
+            sender: args.sender.clone(),
+            client: args.client.clone(),
+            authenticated: args.authenticated,
+            tls_version: args.tls_version.clone(),
+            cipher: args.cipher.clone(),
+            cipher_bits: args.bits.clone().map(NumberOrText::Text),
+            unknown_tls: args.unknown_tls,
+            require: args.require.clone(),
+            at: args.at.clone(),
+        }
+    }
+}
+
+/// What the milter would know.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// The recipient as it was typed.
+    pub rcpt: String,
+    /// The sender as it was typed.
+    pub sender_text: String,
+    tls: TlsState,
+    client: Client,
+    sender: Sender,
+    recipient: Recipient,
+    now: Timestamp,
+    require: Option<Requirement>,
+}
+
+impl Input {
+    /// Reads the case; the error is a sentence.
+    pub(super) fn read(self, policy: &Policy) -> Result<Facts, String> {
+        let octets = |text: &Option<String>| text.clone().map(String::into_bytes);
+        let (version, cipher) = (octets(&self.tls_version), octets(&self.cipher));
+        let bits = self.cipher_bits.map(|bits| bits.into_text().into_bytes());
+        let tls = if self.unknown_tls {
+            TlsState::Unknown
+        } else {
+            TlsState::from_macros(version.as_deref(), cipher.as_deref(), bits.as_deref())
+        };
+        let address = match self.client {
+            Some(text) => Some(text.parse().map_err(|_| format!("`{text}` is not an IP address"))?),
+            None => None,
+        };
+        let sender_text = self.sender.unwrap_or_default();
+        let require = match self.require {
+            Some(name) => Some(
+                policy
+                    .requirements
+                    .get(&name)
+                    .map(|own| Requirement::clone(own))
+                    .or_else(|| Requirement::builtin(&name).cloned())
+                    .ok_or_else(|| format!("there is no requirement `{name}`"))?,
+            ),
+            None => None,
+        };
+        Ok(Facts {
+            tls,
+            client: Client { address, authenticated: self.authenticated, local_submission: false },
+            sender: Sender::new(sender_text.as_bytes(), None),
+            recipient: Recipient::new(self.rcpt.as_bytes(), None, None),
+            now: self.at.as_deref().map_or_else(|| Ok(Timestamp::now()), time)?,
+            rcpt: self.rcpt,
+            sender_text,
+            require,
+        })
+    }
+}
+
+/// A time, as the policy writes dates.
+fn time(text: &str) -> Result<Timestamp, String> {
+    policy_file::moment(text)
+        .ok_or_else(|| format!("`{text}` is not a time; write 2027-01-01 or 2027-01-01T08:00:00+01:00"))
+}
+
+impl Facts {
+    /// The case to judge.
+    pub(super) fn case(&self) -> Case<'_> {
+        Case {
+            tls: &self.tls,
+            client: self.client,
+            sender: &self.sender,
+            recipient: &self.recipient,
+            now: self.now,
+            on_unknown_tls: OnUnknownTls::Defer,
+            require: self.require.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `mandatory-tls explain`: the verdict for a recipient and a session, step by step.
+//!
+//! It builds a case as the milter does and asks the same `judge`.
+
+mod input;
+mod output;
+
+use super::status;
+use crate::policy::{Policy, judge};
+use crate::policy_file;
+use clap::ValueEnum;
+use input::Input;
+use std::{
+    io::{self, BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+const AFTER_HELP: &str = "\
+Without --tls-version, --cipher and --unknown-tls the session is plaintext. Versions and ciphers
+are written as MTAs write them: TLSv1.3, ECDHE-RSA-AES256-GCM-SHA384.
+
+With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client,
+authenticated, tls_version, cipher, cipher_bits, unknown_tls, require, at; all but rcpt may be
+left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\",
+\"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}.
+
+Examples:
+  mandatory-tls explain --policy policy.yaml --rcpt user@example.com
+  mandatory-tls explain --policy policy.yaml --rcpt user@example.com --sender a@b.example \\
+      --client 192.0.2.1 --tls-version TLSv1.2 --cipher ECDHE-RSA-AES256-GCM-SHA384";
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The policy to judge by
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Judge one case a line, given as JSON on standard input
+    #[arg(long, conflicts_with_all = ["rcpt", "format"])]
+    batch: bool,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    case: CaseArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Steps for people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+struct CaseArgs {
+    /// The recipient, as the argument of RCPT TO
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "batch")]
+    rcpt: Option<String>,
+    /// The envelope sender; none: the null sender
+    #[arg(long, value_name = "ADDRESS")]
+    sender: Option<String>,
+    /// The client's address
+    #[arg(long, value_name = "IP")]
+    client: Option<String>,
+    /// The client has authenticated (SMTP AUTH)
+    #[arg(long)]
+    authenticated: bool,
+    /// The TLS version, as {tls_version} gives it
+    #[arg(long, value_name = "VERSION")]
+    tls_version: Option<String>,
+    /// The cipher suite, as {cipher} gives it
+    #[arg(long, value_name = "NAME")]
+    cipher: Option<String>,
+    /// The cipher's bits, as {cipher_bits} gives them
+    #[arg(long, value_name = "NUMBER")]
+    bits: Option<String>,
+    /// The MTA does not tell of TLS
+    #[arg(long, conflicts_with_all = ["tls_version", "cipher", "bits"])]
+    unknown_tls: bool,
+    /// Judge by this requirement in place of each entry's own
+    #[arg(long, value_name = "NAME")]
+    require: Option<String>,
+    /// The time of the judgement, as 2027-01-01 or 2027-01-01T08:00:00+01:00; none: now
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let policy = match policy_file::load(&args.policy).policy {
+        Ok(policy) => policy,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return status::CONFIG.into();
+        }
+    };
+    let done = if args.batch { batch(&policy) } else { single(&policy, args) };
+    match done {
+        Ok(code) => code,
+        // The reader of the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            status::UNAVAILABLE.into()
+        }
+    }
+}
+
+fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
+    let facts = match Input::from(&args.case).read(policy) {
+        Ok(facts) => facts,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(status::USAGE.into());
+        }
+    };
+    let case = facts.case();
+    let verdict = judge(policy, &case);
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Text => output::steps(&mut out, policy, &facts, &verdict)?,
+        Format::Json => output::object(&mut out, &case, &verdict)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn batch(policy: &Policy) -> io::Result<ExitCode> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut code = ExitCode::SUCCESS;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let facts = serde_json::from_str::<Input>(&line)
+            .map_err(|error| format!("not a case: {error}"))
+            .and_then(|input| input.read(policy));
+        match facts {
+            Ok(facts) => {
+                let case = facts.case();
+                output::object(&mut out, &case, &judge(policy, &case))?;
+            }
+            Err(error) => {
+                code = status::DATA.into();
+                writeln!(out, "{}", serde_json::json!({ "error": error }))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(code)
+}

@@ -1,0 +1,121 @@
+//! `mandatory-tls milter`: the daemon.
+
+use super::status;
+use crate::logging::{self, Log};
+use crate::milter::{Context, Listener, serve};
+use crate::reload::Reloader;
+use crate::settings::Settings;
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+const AFTER_HELP: &str = "\
+Signals: SIGHUP reads the policy again at once (changes are seen without it, too). SIGTERM and
+SIGINT stop: no more connections are accepted, SMTP sessions that are under way may go on for
+limits.drain_seconds; a second one stops at once.
+
+The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or
+INPUT_MAIL_FILTER(`mandatory-tls', `S=inet:8893@127.0.0.1, F=T') (Sendmail, sendmail.mc).";
+
+/// Arguments of `milter`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The settings, such as /etc/mandatory-tls/milter.yaml
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let settings = match Settings::load(&args.config) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return status::CONFIG.into();
+        }
+    };
+    if let Err(error) = logging::set_up(&settings.log) {
+        eprintln!("error: the log cannot be set up: {error}");
+        return status::UNAVAILABLE.into();
+    }
+    let reloader = match Reloader::start(&settings.policy) {
+        Ok(reloader) => reloader,
+        Err(problems) => {
+            tracing::error!(errors = problems.count(), "the policy has errors, the milter does not start:\n{problems}");
+            return status::CONFIG.into();
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return status::UNAVAILABLE.into();
+        }
+    };
+    let code = runtime.block_on(daemon(settings, reloader));
+    // Connections that outlived the drain are cut off.
+    runtime.shutdown_background();
+    code
+}
+
+async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
+    let mut listeners = Vec::new();
+    for listen in &settings.listen {
+        match Listener::bind(listen).await {
+            Ok(listener) => {
+                tracing::info!("listening on {}", listener.address());
+                listeners.push(listener);
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                return status::UNAVAILABLE.into();
+            }
+        }
+    }
+    let context = Arc::new(Context {
+        policy: reloader.policy(),
+        on_unknown_tls: settings.on_unknown_tls,
+        log: Log { local_parts: settings.log.local_parts },
+    });
+    let (reload, requests) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(false);
+    if let Err(error) = follow_signals(reload, stop) {
+        tracing::error!(%error, "cannot take signals");
+        return status::UNAVAILABLE.into();
+    }
+    tokio::spawn(reloader.run(requests));
+    let cut_off = serve(listeners, context, settings.limits, stopped).await;
+    if cut_off > 0 {
+        tracing::warn!("stopped; {cut_off} connections were cut off, the MTA applies its default action to them");
+    } else {
+        tracing::info!("stopped");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Turns signals into messages.
+fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<bool>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {
+                    // A request that is waiting already will do.
+                    let _ = reload.try_send(());
+                }
+                _ = terminate.recv() => stop_now(&stop),
+                _ = interrupt.recv() => stop_now(&stop),
+            }
+        }
+    });
+    Ok(())
+}
+
+fn stop_now(stop: &watch::Sender<bool>) {
+    let again = stop.send_replace(true);
+    if !again {
+        tracing::info!("stopping: no more connections are accepted, those under way may end; a second signal cuts them off");
+    }
+}

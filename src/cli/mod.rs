@@ -1,0 +1,62 @@
+//! The command line: one file a command.
+
+mod check;
+mod explain;
+mod milter;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit statuses, after sysexits(3).
+mod status {
+    /// Errors in the policy or the settings.
+    pub const CONFIG: u8 = 78;
+    /// Wrong arguments.
+    pub const USAGE: u8 = 64;
+    /// Input that cannot be read.
+    pub const DATA: u8 = 65;
+    /// Something that the system refused, such as a socket.
+    pub const UNAVAILABLE: u8 = 69;
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done; 64 wrong arguments; 65 input that cannot be read; 69 something that the
+system refused, such as a socket; 78 errors in the policy or the settings.";
+
+/// A milter for Postfix and Sendmail: takes mail for opted-in domains only over adequately
+/// encrypted sessions.
+#[derive(Debug, Parser)]
+#[command(name = "mandatory-tls", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the milter: answer the MTA's questions until told to stop
+    Milter(milter::Args),
+    /// Validate the policy, and the settings; say all that is wrong
+    Check(check::Args),
+    /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
+    Explain(Box<explain::Args>),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; they go to standard output.
+            let code = if error.use_stderr() { status::USAGE } else { 0 };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    match cli.command {
+        Command::Milter(args) => milter::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    }
+}

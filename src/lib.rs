@@ -1,0 +1,33 @@
+//! mandatory-tls: a milter that takes mail for opted-in domains only over adequately encrypted
+//! sessions.
+//!
+//! ```text
+//! MTA --milter protocol--> milter --facts--> session --TLS state, recipient--> policy::judge
+//!                                                                                   |
+//! MTA <-- 450 / continue -- milter <------------------- verdict --------------------+
+//!                                      '--> log line
+//!
+//! policy.yaml --policy_file--> Policy --reload--> judge sees it at the next message
+//! ```
+//!
+//! - [`policy`]: the pure heart. What a domain, a requirement, an exception is, and `judge`.
+//! - [`policy_file`]: YAML to policy, with every error and its place.
+//! - [`settings`]: what needs a restart. [`yaml`]: the reader below both.
+//! - [`session`]: the facts of one SMTP session, taken from macros.
+//! - [`milter`]: the protocol, the sockets.
+//! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
+//! - [`logging`]: the log, and the line of a verdict.
+//! - [`cli`]: one file a command.
+//!
+//! Imports run downwards: cli to milter and reload, these to session and policy_file, these to
+//! policy, which imports nothing of the crate.
+
+pub mod cli;
+pub mod logging;
+pub mod milter;
+pub mod policy;
+pub mod policy_file;
+pub mod reload;
+pub mod session;
+pub mod settings;
+pub mod yaml;

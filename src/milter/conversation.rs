@@ -1,0 +1,163 @@
+//! The milter's side of one connection, without I/O: packets in, packets out.
+
+use super::negotiation::{self, Agreed};
+use super::packet::{self, command};
+use crate::logging::Log;
+use crate::policy::{OnUnknownTls, Policy};
+use crate::session::Session;
+use arc_swap::ArcSwap;
+use indymilter::ProtoOpts;
+use indymilter::message::reply::ReplyKind;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Context {
+    /// The policy in force.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// What to do where the MTA does not tell of TLS.
+    pub on_unknown_tls: OnUnknownTls,
+    /// How verdicts are logged.
+    pub log: Log,
+}
+
+/// What comes after a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// More packets.
+    Read,
+    /// Nothing: the MTA is done.
+    Close,
+}
+
+/// Why a conversation cannot go on. The MTA then applies its default action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// A length of none, or too long.
+    #[error("a packet with a length of {0} octets")]
+    Length(usize),
+    /// A letter that is no command.
+    #[error("an unknown command `{}`", char::from(*.0).escape_default())]
+    Command(u8),
+    /// A payload that cannot be read.
+    #[error("a malformed packet `{}`", char::from(*.0).escape_default())]
+    Malformed(u8),
+    /// Something before the negotiation, or a second one.
+    #[error("a packet `{}` out of order", char::from(*.0).escape_default())]
+    Order(u8),
+}
+
+/// One milter connection.
+#[derive(Debug)]
+pub struct Conversation {
+    context: Arc<Context>,
+    agreed: Option<Agreed>,
+    session: Session,
+}
+
+impl Conversation {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new(context: Arc<Context>) -> Self {
+        let session = Session::new(context.on_unknown_tls);
+        Self { context, agreed: None, session }
+    }
+
+    /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
+    /// octets were used, and what comes next.
+    ///
+    /// # Errors
+    ///
+    /// When the MTA does not keep to the protocol. The answers to what came before are in `out`.
+    pub fn receive(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(usize, Next), ProtocolError> {
+        let mut rest = input;
+        loop {
+            match packet::split(rest) {
+                packet::First::Incomplete => return Ok((input.len() - rest.len(), Next::Read)),
+                packet::First::BadLength(length) => return Err(ProtocolError::Length(length)),
+                packet::First::Packet(letter, payload, after) => {
+                    if self.packet(letter, payload, out)? == Next::Close {
+                        return Ok((input.len() - after.len(), Next::Close));
+                    }
+                    rest = after;
+                }
+            }
+        }
+    }
+
+    fn packet(&mut self, letter: u8, payload: &[u8], out: &mut Vec<u8>) -> Result<Next, ProtocolError> {
+        let Some(agreed) = self.agreed else {
+            return self.first_packet(letter, payload, out);
+        };
+        match letter {
+            command::MACROS => {
+                if let Some((stage, batch)) = packet::macros(payload) {
+                    self.session.macros(stage, batch);
+                }
+            }
+            command::CONNECT => {
+                let peer = packet::peer(payload).ok_or(ProtocolError::Malformed(letter))?;
+                self.session.connected(peer);
+                go_on_unless(agreed, ProtoOpts::NOREPLY_CONNECT, out);
+            }
+            command::MAIL => {
+                let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(letter))?;
+                self.session.mail(argument, self.context.policy.load_full());
+                go_on_unless(agreed, ProtoOpts::NOREPLY_MAIL, out);
+            }
+            command::RCPT => self.rcpt(payload, out)?,
+            command::HELO | command::DATA | command::HEADER | command::END_OF_HEADERS
+            | command::BODY | command::UNKNOWN => go_on(out),
+            command::END_OF_BODY => {
+                self.session.end_message();
+                go_on(out);
+            }
+            command::ABORT => self.session.end_message(),
+            command::QUIT_NEW_CONNECTION => self.session = Session::new(self.context.on_unknown_tls),
+            command::QUIT => return Ok(Next::Close),
+            command::NEGOTIATE => return Err(ProtocolError::Order(letter)),
+            _ => return Err(ProtocolError::Command(letter)),
+        }
+        Ok(Next::Read)
+    }
+
+    fn first_packet(&mut self, letter: u8, payload: &[u8], out: &mut Vec<u8>) -> Result<Next, ProtocolError> {
+        match letter {
+            command::NEGOTIATE => {}
+            command::QUIT => return Ok(Next::Close),
+            _ => return Err(ProtocolError::Order(letter)),
+        }
+        let (answer, agreed) = negotiation::negotiate(payload).ok_or(ProtocolError::Malformed(letter))?;
+        packet::write(out, ReplyKind::OptNeg.into(), &answer);
+        self.agreed = Some(agreed);
+        Ok(Next::Read)
+    }
+
+    fn rcpt(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
+        let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
+        let judgement = self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
+        self.context.log.judged(&judgement);
+        match judgement.reply {
+            Some(reply) => {
+                let mut text = reply.to_milter().into_bytes();
+                text.push(0);
+                packet::write(out, ReplyKind::ReplyCode.into(), &text);
+            }
+            None => go_on(out),
+        }
+        self.session.answered();
+        Ok(())
+    }
+}
+
+fn go_on(out: &mut Vec<u8>) {
+    packet::write(out, ReplyKind::Continue.into(), b"");
+}
+
+fn go_on_unless(agreed: Agreed, noreply: ProtoOpts, out: &mut Vec<u8>) {
+    if !agreed.options.contains(noreply) {
+        go_on(out);
+    }
+}

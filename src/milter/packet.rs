@@ -1,0 +1,140 @@
+//! The packets of the milter protocol: four octets of length, a letter, a payload.
+
+use crate::session::{Peer, Stage};
+use std::net::IpAddr;
+
+/// A longer packet is refused; the MTA has no reason to send one, as bodies are not asked for.
+pub(super) const MAX_PACKET: usize = 1024 * 1024;
+
+/// Letters of the commands that an MTA sends.
+pub(super) mod command {
+    pub const ABORT: u8 = b'A';
+    pub const BODY: u8 = b'B';
+    pub const CONNECT: u8 = b'C';
+    pub const MACROS: u8 = b'D';
+    pub const END_OF_BODY: u8 = b'E';
+    pub const HELO: u8 = b'H';
+    pub const QUIT_NEW_CONNECTION: u8 = b'K';
+    pub const HEADER: u8 = b'L';
+    pub const MAIL: u8 = b'M';
+    pub const END_OF_HEADERS: u8 = b'N';
+    pub const NEGOTIATE: u8 = b'O';
+    pub const QUIT: u8 = b'Q';
+    pub const RCPT: u8 = b'R';
+    pub const DATA: u8 = b'T';
+    pub const UNKNOWN: u8 = b'U';
+}
+
+/// The first packet in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First<'b> {
+    /// Not all of it is there yet.
+    Incomplete,
+    /// It has a length of none or too much.
+    BadLength(usize),
+    /// Its letter, its payload, and what comes after it.
+    Packet(u8, &'b [u8], &'b [u8]),
+}
+
+/// Splits the first packet off a buffer.
+pub(super) fn split(buffer: &[u8]) -> First<'_> {
+    let Some((length, rest)) = buffer.split_first_chunk::<4>() else {
+        return First::Incomplete;
+    };
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if length == 0 || length > MAX_PACKET {
+        return First::BadLength(length);
+    }
+    match rest.split_at_checked(length) {
+        Some(([letter, payload @ ..], rest)) => First::Packet(*letter, payload, rest),
+        _ => First::Incomplete,
+    }
+}
+
+/// Appends a packet.
+pub(super) fn write(out: &mut Vec<u8>, letter: u8, payload: &[u8]) {
+    let length = u32::try_from(payload.len() + 1).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.push(letter);
+    out.extend_from_slice(payload);
+}
+
+/// The first of the strings in a payload, each ended by NUL: the argument of MAIL and RCPT.
+pub(super) fn argument(payload: &[u8]) -> Option<&[u8]> {
+    let end = payload.iter().position(|octet| *octet == 0)?;
+    payload.get(..end)
+}
+
+/// A batch of macros: the stage it belongs to, and names and values. Stages of no interest are
+/// `None`.
+pub(super) fn macros(payload: &[u8]) -> Option<(Stage, &[u8])> {
+    let (letter, batch) = payload.split_first()?;
+    let stage = match *letter {
+        command::CONNECT => Stage::Connect,
+        command::HELO => Stage::Helo,
+        command::MAIL => Stage::Mail,
+        command::RCPT => Stage::Rcpt,
+        _ => return None,
+    };
+    Some((stage, batch))
+}
+
+/// The client of a connection: host name, family, port, address. `None` if that cannot be read.
+///
+/// Sendmail writes IPv6 addresses with `IPv6:` before them.
+pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
+    let name_end = payload.iter().position(|octet| *octet == 0)?;
+    match payload.get(name_end + 1..)? {
+        [b'4' | b'6', high, low, address @ ..] => {
+            let text = str::from_utf8(argument(address)?).ok()?;
+            let address: IpAddr = text.strip_prefix("IPv6:").unwrap_or(text).parse().ok()?;
+            let port = u16::from_be_bytes([*high, *low]);
+            Some(Peer { address: Some(address.to_canonical()), port })
+        }
+        // A Unix socket (L), or a family that the MTA does not know (U).
+        [b'L' | b'U', ..] => Some(Peer { address: None, port: u16::MAX }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_split_off_one_by_one() {
+        let mut buffer = Vec::new();
+        write(&mut buffer, b'R', b"<a@b.test>\0");
+        write(&mut buffer, b'A', b"");
+        let First::Packet(b'R', b"<a@b.test>\0", rest) = split(&buffer) else { panic!("{buffer:?}") };
+        assert_eq!(split(rest), First::Packet(b'A', b"", b""));
+        for cut in 0..buffer.len() - rest.len() {
+            assert_eq!(split(&buffer[..cut]), First::Incomplete, "{cut}");
+        }
+    }
+
+    #[test]
+    fn packets_without_a_letter_or_too_long_are_refused() {
+        assert_eq!(split(b"\0\0\0\0A"), First::BadLength(0));
+        assert_eq!(split(b"\xff\xff\xff\xffA"), First::BadLength(0xffff_ffff));
+    }
+
+    #[test]
+    fn clients_are_read_as_postfix_and_sendmail_give_them() {
+        for (payload, address, port) in [
+            (&b"localhost\x004\xd6R127.0.0.1\0"[..], Some("127.0.0.1"), 54866),
+            (b"[::1]\x006\xcdV::1\0", Some("::1"), 52566),
+            (b"localhost\x006\xac\x94IPv6:0:0:0:0:0:0:0:1\0", Some("::1"), 44180),
+            (b"x\x006\0\x01::ffff:192.0.2.1\0", Some("192.0.2.1"), 1),
+            (b"localhost\0L\0\0/run/socket\0", None, u16::MAX),
+            (b"localhost\0U", None, u16::MAX),
+        ] {
+            let peer = peer(payload).unwrap();
+            assert_eq!(peer.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
+            assert_eq!(peer.port, port);
+        }
+        for payload in [&b""[..], b"host", b"host\0", b"host\x004", b"host\x004\0\0nonsense\0", b"host\x004\0\x001.2.3.4", b"host\0X"] {
+            assert_eq!(peer(payload), None, "{payload:?}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Entries by address: which one decides for a mailbox or a domain.
+
+use super::domain::{DomainError, DomainName};
+use super::entry::Entry;
+use std::{collections::HashMap, fmt, str::FromStr};
+
+/// What an entry of the policy names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// `user@example.org`: one mailbox. The local part is lower case.
+    Mailbox(Box<str>, DomainName),
+    /// `example.org`: the domain itself, not what is below it.
+    Domain(DomainName),
+    /// `*.example.org`: all that is below the domain, at any depth, not the domain itself.
+    Below(DomainName),
+    /// `*`: every domain.
+    Every,
+}
+
+/// Why a text names neither a mailbox nor a domain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// The domain part is no domain.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// A `*` that does not stand as the first label.
+    #[error("`*` can only stand alone or as the first part, as in \"*.example.org\"")]
+    Star,
+    /// A local part that needs quotes, or is empty.
+    #[error("the part before `@` must be a plain local part, without quotes, blanks, `%` or `!`")]
+    LocalPart,
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        if let Some((local, domain)) = text.rsplit_once('@') {
+            let plain = |c: char| {
+                c.is_alphanumeric() || "#$&'+-/=?^_`{|}~.".contains(c)
+            };
+            if local.is_empty() || !local.chars().all(plain) {
+                return Err(PatternError::LocalPart);
+            }
+            let domain = DomainName::parse(domain)?;
+            return Ok(Self::Mailbox(local.to_lowercase().into(), domain));
+        }
+        if text == "*" {
+            return Ok(Self::Every);
+        }
+        match text.strip_prefix("*.") {
+            Some(rest) if !rest.contains('*') => Ok(Self::Below(DomainName::parse(rest)?)),
+            None if !text.contains('*') => Ok(Self::Domain(DomainName::parse(text)?)),
+            _ => Err(PatternError::Star),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mailbox(local, domain) => write!(f, "{local}@{domain}"),
+            Self::Domain(domain) => write!(f, "{domain}"),
+            Self::Below(domain) => write!(f, "*.{domain}"),
+            Self::Every => f.write_str("*"),
+        }
+    }
+}
+
+/// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
+/// line, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: u16,
+    /// The line.
+    pub line: u32,
+}
+
+/// An entry that applies, with the pattern that names it.
+#[derive(Clone, Debug)]
+pub struct Match<'p> {
+    /// What the entry names.
+    pub pattern: Pattern,
+    /// Where it stands.
+    pub place: Place,
+    /// What it says.
+    pub entry: &'p Entry,
+}
+
+/// A pattern that was already there, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duplicate(pub Place);
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    entry: u32,
+    place: Place,
+}
+
+/// Entries by pattern; the most specific one is found: mailbox, domain, longest wildcard.
+///
+/// Built for up to a million patterns, most of which share a few entries.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    entries: Vec<Entry>,
+    mailboxes: HashMap<Box<str>, Slot>,
+    domains: HashMap<Box<str>, Slot>,
+    below: HashMap<Box<str>, Slot>,
+    every: Option<Slot>,
+    /// One entry for each pair of schedule and requirement that occurs.
+    distinct: Vec<u32>,
+}
+
+impl Directory {
+    /// An empty directory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in an entry that patterns can then share; the number names it in [`Self::insert`].
+    pub fn add_entry(&mut self, entry: Entry) -> u32 {
+        let equal = |number: &u32| self.entries.get(*number as usize) == Some(&entry);
+        if let Some(number) = self.distinct.iter().copied().find(equal) {
+            return number;
+        }
+        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let same = |old: &Entry| old.schedule == entry.schedule && old.requirement == entry.requirement;
+        if !self.distinct_terms().any(same) {
+            self.distinct.push(number);
+        }
+        self.entries.push(entry);
+        number
+    }
+
+    /// Lets `pattern` be decided by the entry with this number.
+    ///
+    /// # Errors
+    ///
+    /// When the pattern is there already; nothing is changed then.
+    pub fn insert(&mut self, pattern: Pattern, entry: u32, place: Place) -> Result<(), Duplicate> {
+        let slot = Slot { entry, place };
+        let (map, key) = match pattern {
+            Pattern::Mailbox(local, domain) => (&mut self.mailboxes, mailbox_key(&local, domain.as_str())),
+            Pattern::Domain(domain) => (&mut self.domains, domain.as_str().into()),
+            Pattern::Below(domain) => (&mut self.below, domain.as_str().into()),
+            Pattern::Every => {
+                if let Some(old) = self.every {
+                    return Err(Duplicate(old.place));
+                }
+                self.every = Some(slot);
+                return Ok(());
+            }
+        };
+        match map.entry(key) {
+            std::collections::hash_map::Entry::Occupied(old) => Err(Duplicate(old.get().place)),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(slot);
+                Ok(())
+            }
+        }
+    }
+
+    /// The entry for a domain: its own, or the longest wildcard's.
+    #[must_use]
+    pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
+        if let Some(slot) = self.domains.get(domain.as_str()) {
+            return self.matched(slot, Pattern::Domain(domain.clone()));
+        }
+        if !self.below.is_empty()
+            && let Some((parent, slot)) = domain
+                .parents()
+                .find_map(|parent| Some((parent, self.below.get(parent)?)))
+        {
+            // A parent of a domain name is one itself.
+            return self.matched(slot, Pattern::Below(DomainName::parse(parent).ok()?));
+        }
+        self.matched(self.every.as_ref()?, Pattern::Every)
+    }
+
+    /// The entry for just this mailbox; `local` is lower case.
+    #[must_use]
+    pub fn find_mailbox(&self, local: &str, domain: &DomainName) -> Option<Match<'_>> {
+        if self.mailboxes.is_empty() {
+            return None;
+        }
+        let slot = self.mailboxes.get(&mailbox_key(local, domain.as_str()))?;
+        self.matched(slot, Pattern::Mailbox(local.into(), domain.clone()))
+    }
+
+    /// An entry for each combination of schedule and requirement that occurs: all that a recipient
+    /// can be held to by this directory.
+    pub fn distinct_terms(&self) -> impl Iterator<Item = &Entry> {
+        self.distinct.iter().filter_map(|number| self.entries.get(*number as usize))
+    }
+
+    /// Every pattern as text, with its entry, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (String, &Entry)> {
+        let mailboxes = self.mailboxes.iter().map(|(name, slot)| (name.to_string(), slot));
+        let domains = self.domains.iter().map(|(name, slot)| (name.to_string(), slot));
+        let below = self.below.iter().map(|(name, slot)| (format!("*.{name}"), slot));
+        let every = self.every.iter().map(|slot| ("*".to_owned(), slot));
+        mailboxes
+            .chain(domains)
+            .chain(below)
+            .chain(every)
+            .filter_map(|(name, slot)| Some((name, self.entry(slot)?)))
+    }
+
+    /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
+    #[must_use]
+    pub fn get(&self, pattern: &str) -> Option<&Entry> {
+        let slot = if pattern == "*" {
+            self.every.as_ref()
+        } else if let Some(parent) = pattern.strip_prefix("*.") {
+            self.below.get(parent)
+        } else if pattern.contains('@') {
+            self.mailboxes.get(pattern)
+        } else {
+            self.domains.get(pattern)
+        };
+        self.entry(slot?)
+    }
+
+    /// How many patterns there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mailboxes.len() + self.domains.len() + self.below.len() + usize::from(self.every.is_some())
+    }
+
+    /// Whether there is no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn matched(&self, slot: &Slot, pattern: Pattern) -> Option<Match<'_>> {
+        Some(Match { pattern, place: slot.place, entry: self.entry(slot)? })
+    }
+
+    fn entry(&self, slot: &Slot) -> Option<&Entry> {
+        self.entries.get(slot.entry as usize)
+    }
+}
+
+fn mailbox_key(local: &str, domain: &str) -> Box<str> {
+    format!("{local}@{domain}").into()
+}

@@ -1,0 +1,118 @@
+//! What the policy says of a domain, mailbox, partner or the MTA's own recipients.
+
+use super::address::Sender;
+use super::directory::Pattern;
+use super::reply::ReplyTemplate;
+use super::requirement::Requirement;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::{fmt, net::IpAddr, sync::Arc};
+
+/// What is done for a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Nothing: as if it was not opted in.
+    Off,
+    /// Judge and record, never refuse.
+    Monitor,
+    /// Refuse what is not adequate.
+    Enforce,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Monitor => "monitor",
+            Self::Enforce => "enforce",
+        })
+    }
+}
+
+/// The mode of an entry over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// The same at all times.
+    Always(Mode),
+    /// Monitor before this time, enforce from then on.
+    EnforceFrom(Timestamp),
+}
+
+impl Schedule {
+    /// The mode at a time.
+    #[must_use]
+    pub fn mode_at(self, now: Timestamp) -> Mode {
+        match self {
+            Self::Always(mode) => mode,
+            Self::EnforceFrom(start) if now < start => Mode::Monitor,
+            Self::EnforceFrom(_) => Mode::Enforce,
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always(mode) => mode.fmt(f),
+            Self::EnforceFrom(start) => write!(f, "monitor, enforce from {start}"),
+        }
+    }
+}
+
+/// For one entry: who is let through all the same, how long, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The client's network, one of these; none: any client.
+    pub clients: Vec<IpNet>,
+    /// The sender, as the envelope gives it; anybody can make one up.
+    pub sender: Option<Pattern>,
+    /// The first moment at which the exception is over.
+    pub end: Option<Timestamp>,
+    /// Why it was made; for the log.
+    pub reason: String,
+}
+
+impl Exception {
+    /// Whether the exception holds for this client and sender at this time.
+    ///
+    /// A client whose address is not known is in no network; a sender that is not one plain
+    /// address has no domain.
+    #[must_use]
+    pub fn applies(&self, client: Option<IpAddr>, sender: &Sender, now: Timestamp) -> bool {
+        self.end.is_none_or(|end| now < end)
+            && (self.clients.is_empty() || client.is_some_and(|ip| contains(&self.clients, ip)))
+            && self.sender.as_ref().is_none_or(|pattern| sent_by(pattern, sender))
+    }
+}
+
+fn sent_by(pattern: &Pattern, sender: &Sender) -> bool {
+    let Some(domain) = sender.domain() else { return false };
+    match pattern {
+        Pattern::Domain(name) => name == domain,
+        Pattern::Below(name) => domain.parents().any(|parent| parent == name.as_str()),
+        Pattern::Mailbox(..) | Pattern::Every => false,
+    }
+}
+
+/// Whether an address is in one of the networks. An IPv4 address that comes mapped into IPv6
+/// counts as the IPv4 address.
+#[must_use]
+pub fn contains(networks: &[IpNet], ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    networks.iter().any(|network| network.contains(&ip))
+}
+
+/// What the policy says of those whom an entry names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The mode, over time.
+    pub schedule: Schedule,
+    /// What a session must satisfy.
+    pub requirement: Arc<Requirement>,
+    /// The reply to a refused RCPT.
+    pub reply: Arc<ReplyTemplate>,
+    /// Who is let through all the same.
+    pub exceptions: Vec<Exception>,
+    /// Whom to tell: a mail address.
+    pub contact: Option<String>,
+}

@@ -1,0 +1,297 @@
+//! The judging of one RCPT: the strictest entry in sight decides.
+
+use super::address::{Mailbox, Origin, Recipient, Seen, Sender};
+use super::directory::{Directory, Match};
+use super::domain::DomainName;
+use super::entry::{self, Entry, Exception, Mode};
+use super::requirement::Requirement;
+use super::tls::TlsState;
+use super::verdict::{Decision, Fault, Reason, Verdict};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc};
+
+/// Whom the whole gateway trusts: never judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trusted {
+    /// Client networks.
+    pub clients: Vec<IpNet>,
+    /// Whether a client that has authenticated (SMTP AUTH) is trusted.
+    pub authenticated: bool,
+}
+
+/// All that decides about mail and can be reloaded.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Opted-in domains and mailboxes.
+    pub domains: Directory,
+    /// Partners: sender domains whose mail must arrive over TLS whoever receives it.
+    pub senders: Directory,
+    /// Recipients without a domain or at an address literal.
+    pub local: Option<Entry>,
+    /// Whom the gateway trusts.
+    pub trusted: Trusted,
+    /// The policy's own requirements, by name.
+    pub requirements: BTreeMap<String, Arc<Requirement>>,
+    /// What may separate a mailbox's name from an extension (`user+news@example.org`).
+    pub recipient_delimiter: String,
+    /// The files that the policy was read from, in order; [`super::Place`] points here.
+    pub files: Vec<PathBuf>,
+}
+
+/// The client of the SMTP session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Its address; none where it does not come over IP.
+    pub address: Option<IpAddr>,
+    /// Whether it has authenticated.
+    pub authenticated: bool,
+    /// Whether it is the MTA itself that takes mail from local programs (Postfix's
+    /// `non_smtpd_milters`): there is no SMTP session then, and nothing to judge.
+    pub local_submission: bool,
+}
+
+/// What to do with opted-in mail when the MTA does not tell of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnknownTls {
+    /// Refuse for now.
+    #[default]
+    Defer,
+    /// Let it pass unjudged.
+    Pass,
+}
+
+/// All that is known of one RCPT.
+#[derive(Clone, Debug)]
+pub struct Case<'a> {
+    /// What is known of the session's encryption.
+    pub tls: &'a TlsState,
+    /// The client.
+    pub client: Client,
+    /// The envelope sender.
+    pub sender: &'a Sender,
+    /// The recipient.
+    pub recipient: &'a Recipient,
+    /// The time of the judgement.
+    pub now: Timestamp,
+    /// What to do where TLS is unknown.
+    pub on_unknown_tls: OnUnknownTls,
+    /// A requirement to judge by in place of each entry's own; for `explain`.
+    pub require: Option<&'a Requirement>,
+}
+
+/// What an entry was found for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A domain that the recipient may lead to.
+    Recipient(DomainName, Origin),
+    /// The MTA's own recipients.
+    Local,
+    /// A recipient that cannot be understood.
+    Unreadable,
+    /// A partner's domain.
+    Sender(DomainName),
+}
+
+impl Subject {
+    /// The domain, where there is one.
+    #[must_use]
+    pub fn domain(&self) -> Option<&DomainName> {
+        match self {
+            Self::Recipient(domain, _) | Self::Sender(domain) => Some(domain),
+            Self::Local | Self::Unreadable => None,
+        }
+    }
+
+    /// Where it was seen, as the log and `explain` give it.
+    #[must_use]
+    pub fn seen_in(&self) -> &'static str {
+        match self {
+            Self::Recipient(_, origin) => origin.name(),
+            Self::Local => "local",
+            Self::Unreadable => "unreadable",
+            Self::Sender(_) => "sender",
+        }
+    }
+
+    /// How a reply calls it.
+    pub(super) fn for_reply(&self) -> String {
+        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
+    }
+}
+
+/// What one entry in sight says of the case.
+#[derive(Clone, Debug)]
+pub struct Finding<'p> {
+    /// What the entry was found for.
+    pub subject: Subject,
+    /// The pattern that named it; none for `local` and for recipients that cannot be understood.
+    pub matched: Option<Match<'p>>,
+    /// The entry.
+    pub entry: &'p Entry,
+    /// Its mode at the time of the case.
+    pub mode: Mode,
+    /// Why it decides as it does.
+    pub reason: Reason<'p>,
+    /// What it decides.
+    pub decision: Decision,
+}
+
+/// Judges one RCPT: of all that the entries in sight say, the strictest stands.
+///
+/// Pure: the same policy and case give the same verdict.
+pub fn judge<'p>(policy: &'p Policy, case: &Case<'_>) -> Verdict<'p> {
+    let mut strictest: Option<Finding<'p>> = None;
+    policy.each_finding(case, |finding| {
+        let stricter = strictest.as_ref().is_none_or(|old| {
+            (finding.decision, rank(&finding.reason)) > (old.decision, rank(&old.reason))
+        });
+        if stricter {
+            strictest = Some(finding);
+        }
+    });
+    Verdict { finding: strictest }
+}
+
+/// Among findings that accept, the one that tells most: a domain that was let through by a rule
+/// is worth more than one that is switched off.
+fn rank(reason: &Reason<'_>) -> u8 {
+    match reason {
+        Reason::NotOptedIn | Reason::Off => 0,
+        Reason::Adequate => 1,
+        Reason::LocalSubmission
+        | Reason::TrustedClient
+        | Reason::TrustedAuthenticated
+        | Reason::Exception(_)
+        | Reason::UnknownTlsPassed => 2,
+        Reason::Fault(_) => 3,
+    }
+}
+
+impl Policy {
+    /// All that the entries in sight say of a case, in the order of sight. [`judge`] takes the
+    /// strictest; `explain` shows them all.
+    #[must_use]
+    pub fn findings<'p>(&'p self, case: &Case<'_>) -> Vec<Finding<'p>> {
+        let mut findings = Vec::new();
+        self.each_finding(case, |finding| findings.push(finding));
+        findings
+    }
+
+    fn each_finding<'p>(&'p self, case: &Case<'_>, mut found: impl FnMut(Finding<'p>)) {
+        for seen in case.recipient.seen() {
+            let subject = Subject::Recipient(seen.domain.clone(), seen.origin);
+            for matched in self.matches(&self.domains, seen) {
+                found(matched_finding(self, case, subject.clone(), matched));
+            }
+        }
+        if let Some(local) = self.local.as_ref().filter(|_| case.recipient.is_local()) {
+            found(finding(self, case, Subject::Local, None, local));
+        }
+        if case.recipient.is_unreadable() {
+            for entry in self.domains.distinct_terms().chain(&self.local) {
+                found(finding(self, case, Subject::Unreadable, None, entry));
+            }
+        }
+        for seen in case.sender.seen() {
+            let subject = Subject::Sender(seen.domain.clone());
+            for matched in self.matches(&self.senders, seen) {
+                found(matched_finding(self, case, subject.clone(), matched));
+            }
+        }
+    }
+
+    /// The entries for what was seen: the most specific one, and beside it those for a mailbox
+    /// that the address may lead to all the same.
+    fn matches<'p>(
+        &self,
+        directory: &'p Directory,
+        seen: &Seen,
+    ) -> impl Iterator<Item = Match<'p>> + use<'p> {
+        let domain = &seen.domain;
+        let (own, perhaps) = match &seen.mailbox {
+            Mailbox::None => (directory.find_domain(domain), None),
+            Mailbox::Perhaps(local) => (None, directory.find_mailbox(local, domain)),
+            Mailbox::Exact(local) => {
+                let exact = directory.find_mailbox(local, domain);
+                let without_extension = local
+                    .find(|c| self.recipient_delimiter.contains(c))
+                    .and_then(|end| local.get(..end))
+                    .and_then(|base| directory.find_mailbox(base, domain));
+                (exact.or_else(|| directory.find_domain(domain)), without_extension)
+            }
+        };
+        own.into_iter().chain(perhaps)
+    }
+}
+
+fn matched_finding<'p>(
+    policy: &Policy,
+    case: &Case<'_>,
+    subject: Subject,
+    matched: Match<'p>,
+) -> Finding<'p> {
+    let entry = matched.entry;
+    finding(policy, case, subject, Some(matched), entry)
+}
+
+fn finding<'p>(
+    policy: &Policy,
+    case: &Case<'_>,
+    subject: Subject,
+    matched: Option<Match<'p>>,
+    entry: &'p Entry,
+) -> Finding<'p> {
+    let mode = entry.schedule.mode_at(case.now);
+    let mut reason = reason(policy, case, entry, mode);
+    if matches!(reason, Reason::Fault(_))
+        && subject != Subject::Unreadable
+        && let Some(exception) = exception(case, entry)
+    {
+        reason = Reason::Exception(exception);
+    }
+    let decision = match (&reason, mode) {
+        (Reason::Fault(_), Mode::Enforce) => Decision::Refuse,
+        (Reason::Fault(_), Mode::Monitor) => Decision::WouldRefuse,
+        _ => Decision::Accept,
+    };
+    Finding { subject, matched, entry, mode, reason, decision }
+}
+
+fn reason<'p>(policy: &Policy, case: &Case<'_>, entry: &Entry, mode: Mode) -> Reason<'p> {
+    if mode == Mode::Off {
+        return Reason::Off;
+    }
+    if case.client.local_submission {
+        return Reason::LocalSubmission;
+    }
+    if case.client.address.is_some_and(|ip| entry::contains(&policy.trusted.clients, ip)) {
+        return Reason::TrustedClient;
+    }
+    if policy.trusted.authenticated && case.client.authenticated {
+        return Reason::TrustedAuthenticated;
+    }
+    let fault = match case.tls {
+        TlsState::Plaintext => Fault::Plaintext,
+        TlsState::Unknown if case.on_unknown_tls == OnUnknownTls::Pass => {
+            return Reason::UnknownTlsPassed;
+        }
+        TlsState::Unknown => Fault::UnknownTls,
+        TlsState::Encrypted(encryption) => {
+            match case.require.unwrap_or(&entry.requirement).check(encryption) {
+                Ok(()) => return Reason::Adequate,
+                Err(shortfall) => Fault::Inadequate(shortfall),
+            }
+        }
+    };
+    Reason::Fault(fault)
+}
+
+/// The exception that holds for a case. Asked only for what would be refused: the log then shows
+/// which exceptions are in use. A recipient that cannot be understood is nobody's, and has none.
+fn exception<'p>(case: &Case<'_>, entry: &'p Entry) -> Option<&'p Exception> {
+    entry
+        .exceptions
+        .iter()
+        .find(|exception| exception.applies(case.client.address, case.sender, case.now))
+}

@@ -1,0 +1,39 @@
+//! The policy and the judging of one RCPT: pure code.
+//!
+//! What comes in is values (a policy, what is known of a session, a recipient, the time); what
+//! goes out is a [`Verdict`] with its reason. Nothing here reads a file, a clock or a socket, and
+//! nothing here knows how the milter protocol or the policy file look. The milter, `explain` and
+//! everything else that speaks of verdicts calls [`judge`].
+
+mod address;
+pub mod builtin;
+mod catalogue;
+pub mod cipher;
+mod directory;
+mod domain;
+mod entry;
+pub mod forbidden;
+mod judge;
+mod reply;
+pub mod requirement;
+mod builtin_suites;
+pub mod shortfall;
+mod suggest;
+mod suite;
+pub mod tls;
+mod verdict;
+pub mod version;
+
+pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
+pub use directory::{Directory, Duplicate, Match, Pattern, PatternError, Place};
+pub use domain::{DomainError, DomainName};
+pub use entry::{Entry, Exception, Mode, Schedule};
+pub use judge::{Case, Client, Finding, OnUnknownTls, Policy, Subject, Trusted, judge};
+pub use reply::{
+    PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
+    is_refusal,
+};
+pub use requirement::Requirement;
+pub use shortfall::Shortfall;
+pub use tls::TlsState;
+pub use verdict::{Decision, Fault, Reason, Verdict, cipher, tls_version};

@@ -1,0 +1,354 @@
+//! The SMTP answer to a refused RCPT: from a template in the policy to lines on the wire.
+//!
+//! A malformed reply makes Postfix answer 451 to all that follows and Sendmail refuse for good,
+//! so what a template may hold is checked when the policy loads, and what is filled in cannot
+//! break it: values are printable ASCII, long lines are folded, `%` is doubled for the MTA.
+
+use std::fmt;
+
+/// The longest line of a reply, in octets, with code and line end (RFC 5321, section 4.5.3.1.5).
+const MAX_LINE: usize = 512;
+/// `450 4.7.1 ` before each line and CR LF after it; Sendmail puts the recipient, of up to 256
+/// octets and 6 more, before the first line.
+const LINE_OVERHEAD: usize = 12;
+/// The longest text of one line. Shorter than needed, so that clients and logs that cut replies
+/// at an older limit show all of it.
+const TEXT_PER_LINE: usize = MAX_LINE - LINE_OVERHEAD - 20;
+/// The most lines that a template may have.
+const MAX_LINES: usize = 10;
+/// The longest template, in octets.
+const MAX_TEXT: usize = 2000;
+/// The longest URL, in octets.
+const MAX_URL: usize = 300;
+
+/// What a text may hold in braces.
+pub const PLACEHOLDERS: [&str; 7] =
+    ["domain", "reason", "remedy", "url", "client", "tls_version", "cipher"];
+
+/// The text for a recipient domain, where the policy gives none.
+pub const TEXT_FOR_RECIPIENT: &str = "Mail for {domain} is accepted only over an adequately \
+     encrypted connection: {reason}. {remedy} {url}";
+/// The text for a partner, where the policy gives none.
+pub const TEXT_FOR_SENDER: &str = "Mail from {domain} is accepted only over an adequately \
+     encrypted connection: {reason}. {remedy} {url}";
+
+/// A reply as the policy describes it; valid by construction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyTemplate {
+    code: u16,
+    lines: Vec<Vec<Piece>>,
+    url: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Placeholder(&'static str),
+}
+
+/// Why a reply cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// A code that is no refusal of one recipient.
+    #[error(
+        "a refused recipient is answered with a code from 450 to 459 or 550 to 559: 450 keeps the \
+         message in the sender's queue, 550 returns it at once"
+    )]
+    Code,
+    /// A character that an SMTP reply cannot hold.
+    #[error("`{}` cannot stand in an SMTP reply, which is plain ASCII", .0.escape_debug())]
+    Character(char),
+    /// `{` without `}`, or the other way round.
+    #[error("a `{{` or `}}` stands alone; placeholders are written as in `{{domain}}`")]
+    Brace,
+    /// A placeholder that does not exist.
+    #[error("there is no placeholder `{{{0}}}`; there are {list}", list = placeholders())]
+    Placeholder(String),
+    /// Nothing in the text.
+    #[error("the text is empty")]
+    Empty,
+    /// An empty line in the text, which some clients take for the end.
+    #[error("the text has an empty line")]
+    EmptyLine,
+    /// Too many lines or octets.
+    #[error("the text is too long: at most {MAX_LINES} lines and {MAX_TEXT} characters")]
+    TooLong,
+    /// A word that does not fit into a line.
+    #[error("the text has a word of over {TEXT_PER_LINE} characters, more than a line holds")]
+    LongWord,
+    /// `{url}` in the text, and no URL.
+    #[error("the text has `{{url}}`, but no `url` is given")]
+    NoUrl,
+    /// Not an address that a reader could open.
+    #[error("a URL starts with https://, http:// or mailto: and has at most {MAX_URL} characters, without blanks")]
+    Url,
+}
+
+fn placeholders() -> String {
+    PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(", ")
+}
+
+/// Whether a code refuses one recipient and nothing else: 45x or 55x (RFC 5321, section 4.2.1).
+/// 421 would end the session, and with it the mail of others.
+#[must_use]
+pub fn is_refusal(code: u16) -> bool {
+    matches!(code / 10, 45 | 55)
+}
+
+/// Checks a URL for a reply.
+///
+/// # Errors
+///
+/// [`ReplyError::Url`], or [`ReplyError::Character`] for what is not printable ASCII.
+pub fn check_url(url: &str) -> Result<(), ReplyError> {
+    if let Some(odd) = url.chars().find(|c| !c.is_ascii_graphic()) {
+        return Err(if odd == ' ' { ReplyError::Url } else { ReplyError::Character(odd) });
+    }
+    let known = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
+    if known && url.len() <= MAX_URL { Ok(()) } else { Err(ReplyError::Url) }
+}
+
+impl ReplyTemplate {
+    /// Makes a template of a code, a text of one or several lines, and a URL.
+    ///
+    /// Where a URL is given and the text does not say `{url}`, it is put at the end.
+    ///
+    /// # Errors
+    ///
+    /// When a reply made from it could be malformed; see [`ReplyError`].
+    pub fn new(code: u16, text: &str, url: Option<&str>) -> Result<Self, ReplyError> {
+        if !is_refusal(code) {
+            return Err(ReplyError::Code);
+        }
+        if let Some(url) = url {
+            check_url(url)?;
+        }
+        let text = text.trim_end_matches('\n');
+        if text.trim().is_empty() {
+            return Err(ReplyError::Empty);
+        }
+        if text.len() > MAX_TEXT || text.lines().count() > MAX_LINES {
+            return Err(ReplyError::TooLong);
+        }
+        let mut lines = text.lines().map(parse_line).collect::<Result<Vec<_>, _>>()?;
+        let mentions_url = lines.iter().flatten().any(|piece| *piece == Piece::Placeholder("url"));
+        match (url, lines.last_mut()) {
+            (Some(_), Some(last)) if !mentions_url => {
+                last.extend([Piece::Text(" ".into()), Piece::Placeholder("url")]);
+            }
+            (None, _) if mentions_url && !is_default(text) => return Err(ReplyError::NoUrl),
+            _ => {}
+        }
+        Ok(Self { code, lines, url: url.map(str::to_owned) })
+    }
+
+    /// The SMTP code.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The URL, where one is given.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// Fills the template in. `value` gives the value of a placeholder (`url` is known here).
+    pub fn fill(&self, value: impl Fn(&'static str) -> String) -> Reply {
+        let lines = self
+            .lines
+            .iter()
+            .flat_map(|pieces| {
+                let line: String = pieces
+                    .iter()
+                    .map(|piece| match piece {
+                        Piece::Text(text) => text.clone(),
+                        Piece::Placeholder("url") => self.url.clone().unwrap_or_default(),
+                        Piece::Placeholder(name) => printable(&value(name)),
+                    })
+                    .collect();
+                fold(&line)
+            })
+            .collect();
+        Reply { code: self.code, lines }
+    }
+}
+
+/// The built-in texts name the URL if there is one.
+fn is_default(text: &str) -> bool {
+    [TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER].contains(&text)
+}
+
+fn parse_line(line: &str) -> Result<Vec<Piece>, ReplyError> {
+    if let Some(odd) = line.chars().find(|c| !(c.is_ascii_graphic() || *c == ' ')) {
+        return Err(ReplyError::Character(odd));
+    }
+    if line.trim().is_empty() {
+        return Err(ReplyError::EmptyLine);
+    }
+    if line.split(' ').any(|word| doubled_len(word) > TEXT_PER_LINE) {
+        return Err(ReplyError::LongWord);
+    }
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some((text, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or(ReplyError::Brace)?;
+        let known = PLACEHOLDERS
+            .into_iter()
+            .find(|known| *known == name)
+            .ok_or_else(|| ReplyError::Placeholder(name.to_owned()))?;
+        pieces.extend([literal(text)?, Piece::Placeholder(known)]);
+        rest = after;
+    }
+    pieces.push(literal(rest)?);
+    Ok(pieces)
+}
+
+fn literal(text: &str) -> Result<Piece, ReplyError> {
+    if text.contains('}') { Err(ReplyError::Brace) } else { Ok(Piece::Text(text.to_owned())) }
+}
+
+/// A value on its way into a reply: whatever it is, it stays printable ASCII and short enough
+/// for a line.
+fn printable(value: &str) -> String {
+    value
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .take(TEXT_PER_LINE / 2)
+        .collect()
+}
+
+/// Octets of a text once each `%` is doubled.
+fn doubled_len(text: &str) -> usize {
+    text.len() + text.matches('%').count()
+}
+
+/// Breaks a line at blanks so that each part fits, with each `%` doubled.
+fn fold(line: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    for word in line.split(' ').filter(|word| !word.is_empty()) {
+        for word in chop(word) {
+            if !part.is_empty() && doubled_len(&part) + 1 + doubled_len(&word) > TEXT_PER_LINE {
+                parts.push(std::mem::take(&mut part));
+            }
+            if !part.is_empty() {
+                part.push(' ');
+            }
+            part.push_str(&word);
+        }
+    }
+    parts.push(part);
+    parts
+}
+
+/// A word that is longer than a line (made of placeholders without blanks), in pieces.
+fn chop(word: &str) -> Vec<String> {
+    if doubled_len(word) <= TEXT_PER_LINE {
+        return vec![word.to_owned()];
+    }
+    let characters: Vec<char> = word.chars().collect();
+    characters.chunks(TEXT_PER_LINE / 2).map(|piece| piece.iter().collect()).collect()
+}
+
+/// An SMTP reply to RCPT, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    code: u16,
+    lines: Vec<String>,
+}
+
+impl Reply {
+    /// The reply as the milter protocol takes it: lines joined by CR LF, `%` doubled, because
+    /// Postfix and Sendmail take the text for a format.
+    #[must_use]
+    pub fn to_milter(&self) -> String {
+        self.to_string().replace('%', "%%").replace('\n', "\r\n")
+    }
+
+    /// The enhanced status code (RFC 3463): delivery not authorised, in the class of the code.
+    fn status(&self) -> String {
+        format!("{}.7.1", self.code / 100)
+    }
+}
+
+/// The reply as the SMTP client sees it, lines joined by a line feed.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.lines.len().saturating_sub(1);
+        for (number, line) in self.lines.iter().enumerate() {
+            let (separator, end) = if number == last { (' ', "") } else { ('-', "\n") };
+            write!(f, "{}{separator}{} {line}{end}", self.code, self.status())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(text: &str, value: &str) -> Reply {
+        ReplyTemplate::new(450, text, None).unwrap().fill(|_| value.to_owned())
+    }
+
+    #[test]
+    fn a_reply_says_what_its_template_says() {
+        let template = ReplyTemplate::new(450, TEXT_FOR_RECIPIENT, Some("https://example.org/tls")).unwrap();
+        let reply = template.fill(|name| format!("<{name}>"));
+        assert_eq!(
+            reply.to_string(),
+            "450 4.7.1 Mail for <domain> is accepted only over an adequately encrypted connection: \
+             <reason>. <remedy> https://example.org/tls"
+        );
+        assert_eq!(fill("a\nb", "").to_string(), "450-4.7.1 a\n450 4.7.1 b");
+        let hard = ReplyTemplate::new(550, "No.", None).unwrap().fill(|_| String::new());
+        assert_eq!(hard.to_string(), "550 5.7.1 No.");
+    }
+
+    #[test]
+    fn the_url_comes_last_where_the_text_does_not_place_it() {
+        let template = ReplyTemplate::new(450, "No TLS.", Some("https://a.test")).unwrap();
+        assert_eq!(template.fill(|_| String::new()).to_string(), "450 4.7.1 No TLS. https://a.test");
+    }
+
+    #[test]
+    fn a_percent_sign_reaches_the_mta_doubled() {
+        assert_eq!(fill("100% {domain}", "50%s").to_milter(), "450 4.7.1 100%% 50%%s");
+    }
+
+    #[test]
+    fn no_value_can_break_a_reply() {
+        for value in ["\r\n250 ok", "a\0b", "ü", "%", &"%".repeat(3000), &"x".repeat(3000), "\u{1b}[31m"] {
+            let wire = fill("A {domain} b {reason}{cipher}{client}", value).to_milter();
+            for line in wire.split("\r\n") {
+                assert!(line.len() + 2 <= MAX_LINE, "{} octets", line.len());
+                assert!(line.starts_with("450 4.7.1 ") || line.starts_with("450-4.7.1 "), "{line}");
+                assert!(line.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{line:?}");
+            }
+            assert!(wire.rsplit("\r\n").next().unwrap().starts_with("450 "));
+        }
+    }
+
+    #[test]
+    fn what_could_be_malformed_is_refused() {
+        let error = |code, text, url| ReplyTemplate::new(code, text, url).unwrap_err();
+        for code in [0, 200, 250, 354, 400, 421, 449, 460, 500, 521, 560, 600] {
+            assert_eq!(error(code, "x", None), ReplyError::Code, "{code}");
+        }
+        assert_eq!(error(450, "Grüezi", None), ReplyError::Character('ü'));
+        assert_eq!(error(450, "a\rb", None), ReplyError::Character('\r'));
+        assert_eq!(error(450, "a\tb", None), ReplyError::Character('\t'));
+        assert_eq!(error(450, "a {domain", None), ReplyError::Brace);
+        assert_eq!(error(450, "a } b", None), ReplyError::Brace);
+        assert_eq!(error(450, "a {dommain}", None), ReplyError::Placeholder("dommain".into()));
+        assert_eq!(error(450, " \n", None), ReplyError::Empty);
+        assert_eq!(error(450, "a\n\nb", None), ReplyError::EmptyLine);
+        assert_eq!(error(450, &"a\n".repeat(11), None), ReplyError::TooLong);
+        assert_eq!(error(450, &"a".repeat(600), None), ReplyError::LongWord);
+        assert_eq!(error(450, "see {url}", None), ReplyError::NoUrl);
+        assert_eq!(error(450, "x", Some("example.org")), ReplyError::Url);
+        assert_eq!(error(450, "x", Some("https://a b")), ReplyError::Url);
+    }
+}

@@ -1,0 +1,110 @@
+//! The policy file: YAML to [`Policy`].
+//!
+//! A policy is read whole, with all files that it includes, or not at all: what is wrong is
+//! collected from every file and returned as [`Problems`], each with its place.
+
+mod include;
+mod requirements;
+mod schema;
+mod sources;
+mod terms;
+mod values;
+
+use crate::policy::Policy;
+use crate::yaml::{self, Decoder, Problems};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+
+/// A larger file is refused: a million domains take some 30 MiB.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+pub use sources::Sources;
+
+/// What came of reading a policy.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy, or all that is wrong with it, with places.
+    pub policy: Result<Policy, Problems>,
+    /// What was read, also where something is wrong.
+    pub sources: Sources,
+}
+
+/// Reads a policy and the files that it includes.
+#[must_use]
+pub fn load(path: &Path) -> Loaded {
+    let mut problems = Problems::new();
+    let mut sources = Sources::default();
+    let policy = match schema::read(path, &mut problems, &mut sources) {
+        Some(policy) if problems.is_empty() => Ok(policy),
+        _ => Err(problems),
+    };
+    Loaded { policy, sources }
+}
+
+/// The first moment of a day that is given as `2027-01-01` (in UTC), or the moment that is given as
+/// `2027-01-01T08:00:00+01:00`: dates are written alike wherever people write them.
+#[must_use]
+pub fn moment(text: &str) -> Option<jiff::Timestamp> {
+    values::parse_moment(text, Some)
+}
+
+/// Reads a file and hands its tree to `decode`. What is wrong goes to `problems`.
+///
+/// Also for the settings, which are written in the same YAML.
+pub(crate) fn read_file<T>(
+    path: &Path,
+    problems: &mut Problems,
+    decode: impl FnOnce(&mut Decoder<'_>, Option<&yaml::Node<'_>>) -> Option<T>,
+) -> Option<T> {
+    problems.enter(path, "");
+    let bytes = match read_limited(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            problems.add_file(format!("cannot be read: {error}"), remedy(&error));
+            return None;
+        }
+    };
+    let text = match str::from_utf8(&bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
+            problems.add_file(
+                format!("line {line} has octets that are not UTF-8"),
+                "save the file as UTF-8, or write the domain in its A-label form (xn--...)",
+            );
+            return None;
+        }
+    };
+    problems.enter(path, text);
+    let root = yaml::parse(text, problems);
+    if problems.is_broken() && root.is_none() {
+        return None;
+    }
+    decode(&mut Decoder::new(problems), root.as_ref())
+}
+
+/// Reads a regular file. A FIFO would block and a device might never end.
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is larger than 256 MiB"));
+    }
+    Ok(bytes)
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "check the path; a relative one starts at the file that names it",
+        io::ErrorKind::PermissionDenied => "let the user that the milter runs as read it",
+        _ => "",
+    }
+}

@@ -1,0 +1,191 @@
+//! What can be said of a domain: mode, requirement, reply, exceptions.
+
+use super::values;
+use crate::policy::{
+    Entry, Exception, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, TEXT_FOR_RECIPIENT,
+    TEXT_FOR_SENDER, builtin,
+};
+use crate::yaml::{Decoder, Fields, Node, Spot};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The modes by their words.
+pub(super) const MODES: [(&str, Mode); 3] =
+    [("off", Mode::Off), ("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
+
+/// What holds where an entry says nothing else.
+pub(super) struct Defaults {
+    pub mode: Mode,
+    pub requirement: Arc<Requirement>,
+    pub reply: ReplyParts,
+    /// The policy's own requirements.
+    pub requirements: BTreeMap<String, Arc<Requirement>>,
+}
+
+/// The parts of a reply, each inherited by itself.
+#[derive(Clone, Default)]
+pub(super) struct ReplyParts {
+    code: Option<u16>,
+    text: Option<String>,
+    url: Option<String>,
+}
+
+/// For whom an entry speaks; decides the built-in text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Recipients,
+    Senders,
+}
+
+impl Defaults {
+    /// The entry of a domain of which the policy says nothing but its name.
+    pub(super) fn entry(&self, side: Side) -> Entry {
+        Entry {
+            schedule: Schedule::Always(self.mode),
+            requirement: Arc::clone(&self.requirement),
+            // Checked when the defaults were read.
+            reply: Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side))),
+            exceptions: Vec::new(),
+            contact: None,
+        }
+    }
+
+    /// The requirement of a name: the policy's own or a built-in one.
+    pub(super) fn requirement(&self, decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Arc<Requirement>> {
+        let name = decoder.text(node, "a requirement")?;
+        let found = self.requirements.get(name).cloned().or_else(|| Requirement::builtin(name).cloned().map(Arc::new));
+        found.or_else(|| {
+            let mut names: Vec<String> = self.requirements.keys().cloned().collect();
+            names.extend(builtin::builtins().map(|built_in| built_in.name().to_owned()));
+            let message = format!("there is no requirement `{}`", name.escape_debug());
+            decoder.wrong(node, message, format!("there are: {}", names.join(", ")))
+        })
+    }
+
+    /// Reads the terms of an entry; what it does not say is taken from the defaults.
+    pub(super) fn read_entry(&self, decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>, side: Side) -> Entry {
+        let mut entry = self.entry(side);
+        let mode_node = fields.take("mode");
+        let mode = mode_node.and_then(|node| decoder.choice(node, "mode", &MODES));
+        if let Some(mode) = mode {
+            entry.schedule = Schedule::Always(mode);
+        }
+        if let Some(node) = fields.take("enforce_from") {
+            if let Some(start) = values::from_date(decoder, node) {
+                entry.schedule = Schedule::EnforceFrom(start);
+            }
+            if mode == Some(Mode::Off) {
+                decoder.problems.add(
+                    node.spot,
+                    "`enforce_from` contradicts `mode: off`",
+                    "leave `mode` out: before the date the domain is in monitor, from then on in enforce",
+                );
+            }
+        }
+        if let Some(node) = fields.take("require")
+            && let Some(requirement) = self.requirement(decoder, node)
+        {
+            entry.requirement = requirement;
+        }
+        if let Some(node) = fields.take("reply") {
+            let parts = read_reply(decoder, node, &self.reply);
+            if let Some(template) = parts.and_then(|parts| checked(decoder, node.spot, &parts, side)) {
+                entry.reply = Arc::new(template);
+            }
+        }
+        entry.contact = fields.take("contact").and_then(|node| values::mail_address(decoder, node));
+        if let Some(node) = fields.take("exceptions") {
+            let items = decoder.list(node, "`exceptions`").unwrap_or_default();
+            entry.exceptions = items.iter().filter_map(|item| exception(decoder, item)).collect();
+        }
+        entry
+    }
+}
+
+/// Reads `reply`; what it does not say is inherited.
+pub(super) fn read_reply(decoder: &mut Decoder<'_>, node: &Node<'_>, inherited: &ReplyParts) -> Option<ReplyParts> {
+    let mut fields = decoder.fields(node, "`reply`")?;
+    let mut parts = inherited.clone();
+    if let Some(node) = fields.take("code")
+        && let Some(code) = decoder.number(node, "`code`", 999)
+    {
+        parts.code = u16::try_from(code).ok();
+        check(decoder, node, parts.code.filter(|code| crate::policy::is_refusal(*code)).ok_or(ReplyError::Code));
+    }
+    if let Some(node) = fields.take("text")
+        && let Some(text) = decoder.text(node, "`text`")
+    {
+        parts.text = Some(text.to_owned());
+        // The URL is checked apart; a text that mentions one is tried with a stand-in.
+        check(decoder, node, ReplyTemplate::new(450, text, Some("https://example.org/")));
+    }
+    if let Some(node) = fields.take("url")
+        && let Some(url) = decoder.text(node, "`url`")
+    {
+        parts.url = Some(url.to_owned());
+        check(decoder, node, crate::policy::check_url(url));
+    }
+    decoder.finish(fields);
+    Some(parts)
+}
+
+fn check<T>(decoder: &mut Decoder<'_>, node: &Node<'_>, result: Result<T, ReplyError>) {
+    if let Err(error) = result {
+        decoder.problems.add(node.spot, error.to_string(), "");
+    }
+}
+
+/// The template made of all parts. What is wrong with one part by itself has been said already.
+pub(super) fn checked(decoder: &mut Decoder<'_>, spot: Spot, parts: &ReplyParts, side: Side) -> Option<ReplyTemplate> {
+    match parts.template(side) {
+        Ok(template) => Some(template),
+        Err(error @ ReplyError::NoUrl) => {
+            decoder.problems.add(spot, error.to_string(), "add `url: \"https://...\"` to the reply");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+impl ReplyParts {
+    fn template(&self, side: Side) -> Result<ReplyTemplate, ReplyError> {
+        let text = self.text.as_deref().unwrap_or(built_in_text(side));
+        ReplyTemplate::new(self.code.unwrap_or(450), text, self.url.as_deref())
+    }
+}
+
+fn built_in_text(side: Side) -> &'static str {
+    match side {
+        Side::Recipients => TEXT_FOR_RECIPIENT,
+        Side::Senders => TEXT_FOR_SENDER,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the built-in texts are valid, a test sees to it")]
+fn built_in_reply(side: Side) -> ReplyTemplate {
+    ReplyTemplate::new(450, built_in_text(side), None).expect("the built-in text is valid")
+}
+
+fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
+    let mut fields = decoder.fields(node, "an exception")?;
+    let clients = fields.take("client");
+    let sender = fields.take("sender");
+    let end = fields.take("until");
+    let reason = fields.take("reason");
+    decoder.finish(fields);
+    if clients.is_none() && sender.is_none() {
+        decoder.problems.add(
+            node.spot,
+            "an exception names a client network, a sender domain, or both",
+            "add `client: 192.0.2.0/24` or `sender: example.net`",
+        );
+    }
+    if reason.is_none() {
+        decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
+    }
+    Some(Exception {
+        clients: clients.map(|node| values::networks(decoder, node)).unwrap_or_default(),
+        sender: sender.and_then(|node| values::domain_pattern(decoder, node)),
+        end: end.and_then(|node| values::until_date(decoder, node)),
+        reason: reason.and_then(|node| decoder.text(node, "`reason`")).unwrap_or_default().to_owned(),
+    })
+}

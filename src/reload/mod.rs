@@ -1,0 +1,137 @@
+//! The reload of the policy while mail flows.
+//!
+//! A change of a policy file, or SIGHUP, leads to the whole policy being read anew; only if all
+//! of it is valid is it put in force, in one step. What changed is logged. A policy with errors
+//! changes nothing: the one in force stays, and the log says what is wrong, and where.
+
+mod changes;
+mod watch;
+
+pub use changes::Changes;
+
+use crate::policy::Policy;
+use crate::policy_file::{self, Loaded, Sources};
+use crate::yaml::Problems;
+use arc_swap::ArcSwap;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use watch::Watch;
+
+/// How often the log says that a policy with errors still waits to be mended.
+const REMIND: Duration = Duration::from_secs(600);
+
+/// Keeps the policy in force in line with its files.
+#[derive(Debug)]
+pub struct Reloader {
+    path: PathBuf,
+    policy: Arc<ArcSwap<Policy>>,
+    /// What the policy was last read from, valid or not.
+    sources: Sources,
+    /// Since when the files hold errors, and when the log last said so.
+    broken: Option<(jiff::Timestamp, Instant)>,
+}
+
+impl Reloader {
+    /// Reads the policy at `path` for the first time.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the policy.
+    pub fn start(path: &Path) -> Result<Self, Problems> {
+        let Loaded { policy, sources } = policy_file::load(path);
+        let policy = policy?;
+        tracing::info!(
+            domains = policy.domains.len(),
+            senders = policy.senders.len(),
+            files = policy.files.len(),
+            "policy loaded from {}",
+            path.display()
+        );
+        let policy = Arc::new(ArcSwap::from_pointee(policy));
+        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None })
+    }
+
+    /// The policy in force, as it changes.
+    #[must_use]
+    pub fn policy(&self) -> Arc<ArcSwap<Policy>> {
+        Arc::clone(&self.policy)
+    }
+
+    /// Follows the files until nobody can make requests any more. A request (SIGHUP) makes the
+    /// policy be read at once, changed or not.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<()>) {
+        let mut watch = Watch::new();
+        watch.follow(&self.sources);
+        loop {
+            // Also sees what changed after the files were read and before they were watched.
+            if self.sources != self.sources.look_again() {
+                watch.settled().await;
+                self.reload().await;
+                watch.follow(&self.sources);
+                continue;
+            }
+            self.remind();
+            tokio::select! {
+                () = watch.changed() => {}
+                request = requests.recv() => {
+                    if request.is_none() {
+                        return;
+                    }
+                    self.reload().await;
+                    watch.follow(&self.sources);
+                }
+            }
+        }
+    }
+
+    /// Reads the policy and puts it in force if it is valid.
+    async fn reload(&mut self) {
+        let path = self.path.clone();
+        let loaded = tokio::task::spawn_blocking(move || {
+            let Loaded { policy, sources } = policy_file::load(&path);
+            (policy, sources)
+        });
+        let Ok((policy, sources)) = loaded.await else {
+            tracing::error!("policy not reloaded: reading it failed inside; the one in force stays");
+            return;
+        };
+        self.sources = sources;
+        match policy {
+            Ok(policy) => self.put_in_force(policy),
+            Err(problems) => {
+                let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
+                self.broken = Some((since, Instant::now()));
+                tracing::error!(
+                    errors = problems.count(),
+                    "policy not reloaded, the one in force stays:\n{problems}"
+                );
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, policy: Policy) {
+        let policy = Arc::new(policy);
+        let old = self.policy.swap(Arc::clone(&policy));
+        self.broken = None;
+        tracing::info!(
+            domains = policy.domains.len(),
+            senders = policy.senders.len(),
+            files = policy.files.len(),
+            "policy reloaded: {}",
+            Changes::between(&old, &policy)
+        );
+    }
+
+    fn remind(&mut self) {
+        if let Some((since, said)) = &mut self.broken
+            && said.elapsed() >= REMIND
+        {
+            *said = Instant::now();
+            tracing::warn!("the policy's files have had errors since {since}; the policy before them is in force");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! From a tree to values, with every error taken note of.
+//!
+//! A function that reads a value returns `None` when it took note of a problem; the reader goes
+//! on with the next one, so that all errors of a file are found in one go.
+
+use super::problem::{Problems, Spot};
+use super::tree::{Node, Value};
+use std::{borrow::Cow, fmt::Display};
+
+/// Reads nodes as values and takes note of what is wrong.
+pub struct Decoder<'p> {
+    /// What was wrong so far.
+    pub problems: &'p mut Problems,
+}
+
+/// The fields of a mapping, to be taken one by one.
+pub struct Fields<'n, 'a> {
+    spot: Spot,
+    fields: Vec<(&'n str, Spot, &'n Node<'a>)>,
+    known: Vec<&'static str>,
+}
+
+impl<'p> Decoder<'p> {
+    /// A decoder that adds to `problems`.
+    pub fn new(problems: &'p mut Problems) -> Self {
+        Self { problems }
+    }
+
+    /// Takes note of a problem at a node.
+    pub fn wrong<T>(&mut self, node: &Node<'_>, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
+        self.problems.add(node.spot, message, help);
+        None
+    }
+
+    /// A mapping.
+    pub fn fields<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<Fields<'n, 'a>> {
+        let Value::Map(map) = &node.value else {
+            return self.wrong(node, format!("{what} must be a mapping (`key: value`), not {}", kind(node)), "");
+        };
+        let fields = map
+            .iter()
+            .filter_map(|(key, value)| match &key.value {
+                Value::Scalar(name) => Some((&**name, key.spot, value)),
+                _ => None,
+            })
+            .collect();
+        Some(Fields { spot: node.spot, fields, known: Vec::new() })
+    }
+
+    /// A list; one single value counts as a list of one.
+    pub fn one_or_more<'n, 'a>(&mut self, node: &'n Node<'a>) -> &'n [Node<'a>] {
+        match &node.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(node),
+        }
+    }
+
+    /// A list. An empty value counts as an empty list.
+    pub fn list<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<&'n [Node<'a>]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            Value::Null => Some(&[]),
+            _ => self.wrong(
+                node,
+                format!("{what} must be a list, not {}", kind(node)),
+                "write each item on a line of its own, after `- `",
+            ),
+        }
+    }
+
+    /// Text.
+    pub fn text<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar(text) => Some(text),
+            _ => self.wrong(node, format!("{what} must be a single value, not {}", kind(node)), ""),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn truth(&mut self, node: &Node<'_>, what: &str) -> Option<bool> {
+        match self.text(node, what)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => self.wrong(node, format!("{what} must be `true` or `false`"), ""),
+        }
+    }
+
+    /// A number from 0 up to `most`.
+    pub fn number(&mut self, node: &Node<'_>, what: &str, most: u32) -> Option<u32> {
+        let number = self.text(node, what)?.parse().ok().filter(|number| *number <= most);
+        number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
+    }
+
+    /// One of some words.
+    pub fn choice<T: Copy>(&mut self, node: &Node<'_>, what: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(node, what)?;
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let message = format!("{what} must be one of: {}", words.join(", "));
+        self.wrong(node, message, did_you_mean(text, words))
+    }
+
+    /// Text that a parser turns into a value.
+    pub fn parsed<T, E: Display>(
+        &mut self,
+        node: &Node<'_>,
+        what: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        match parse(self.text(node, what)?) {
+            Ok(value) => Some(value),
+            Err(error) => self.wrong(node, error.to_string(), ""),
+        }
+    }
+
+    /// Takes note of every field that was not asked for. To be called when all were.
+    pub fn finish(&mut self, fields: Fields<'_, '_>) {
+        for (name, spot, _) in &fields.fields {
+            let mut help = did_you_mean(name, fields.known.iter().copied());
+            if help.is_empty() {
+                help = format!("there are: {}", fields.known.join(", "));
+            }
+            self.problems.add(*spot, format!("there is no key `{}` here", name.escape_debug()), help);
+        }
+    }
+}
+
+impl<'n, 'a> Fields<'n, 'a> {
+    /// Where the mapping begins.
+    #[must_use]
+    pub fn spot(&self) -> Spot {
+        self.spot
+    }
+
+    /// The value of a field, if it is there and not empty. Each field is asked for once.
+    pub fn take(&mut self, name: &'static str) -> Option<&'n Node<'a>> {
+        self.known.push(name);
+        let position = self.fields.iter().position(|(field, ..)| *field == name)?;
+        let (_, _, node) = self.fields.swap_remove(position);
+        (!matches!(node.value, Value::Null)).then_some(node)
+    }
+
+    /// All fields, whatever their names; none is left.
+    pub fn take_all(&mut self) -> Vec<(&'n str, Spot, &'n Node<'a>)> {
+        std::mem::take(&mut self.fields)
+    }
+}
+
+/// What a node is, in words.
+fn kind(node: &Node<'_>) -> Cow<'static, str> {
+    match &node.value {
+        Value::Scalar(text) => {
+            let start: String = text.chars().take(20).collect();
+            format!("the value `{}`", start.escape_debug()).into()
+        }
+        Value::Null => "empty".into(),
+        Value::List(_) => "a list".into(),
+        Value::Map(_) => "a mapping".into(),
+    }
+}
+
+/// "did you mean ...?", if one of the words is near.
+#[must_use]
+fn did_you_mean<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+    words
+        .into_iter()
+        .map(|word| (strsim::jaro_winkler(text, word), word))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, word)| format!("did you mean `{word}`?"))
+        .unwrap_or_default()
+}
