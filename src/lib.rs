@@ -22,6 +22,16 @@
 //! Imports run downwards: cli to milter and reload, these to session and policy_file, these to
 //! policy, which imports nothing of the crate.
 
+// Nothing that an MTA or a file holds may end the program.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo
+)]
+
 pub mod cli;
 pub mod logging;
 pub mod milter;

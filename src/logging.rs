@@ -27,7 +27,12 @@ pub struct Log {
 pub fn set_up(settings: &LogSettings) -> io::Result<()> {
     let level = tracing_subscriber::filter::LevelFilter::from_level(settings.level);
     let registry = tracing_subscriber::registry().with(level);
-    let text = || tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+    let text = || {
+        tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(false)
+    };
     let result = match (settings.to, settings.format) {
         (LogTarget::Journald, _) => {
             let journal = tracing_journald::layer()?
@@ -35,9 +40,15 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
                 .with_field_prefix(Some("MANDATORY_TLS".into()));
             tracing::subscriber::set_global_default(registry.with(journal))
         }
-        (LogTarget::Stderr, LogFormat::Text) => tracing::subscriber::set_global_default(registry.with(text())),
+        (LogTarget::Stderr, LogFormat::Text) => {
+            tracing::subscriber::set_global_default(registry.with(text()))
+        }
         (LogTarget::Stderr, LogFormat::Json) => {
-            let json = text().json().flatten_event(true).with_span_list(false).with_current_span(false);
+            let json = text()
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .with_current_span(false);
             tracing::subscriber::set_global_default(registry.with(json))
         }
     };
@@ -59,7 +70,11 @@ impl fmt::Display for Safe<'_> {
                 octet => write!(f, "\\x{octet:02x}")?,
             }
         }
-        if self.0.len() > MOST { f.write_str("...") } else { Ok(()) }
+        if self.0.len() > MOST {
+            f.write_str("...")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -139,16 +154,24 @@ impl Log {
             verdict: verdict.decision().code(),
             reason: reason.code(),
             domain: domain(judgement),
-            client: case.client.address.map_or_else(|| "-".into(), |ip: IpAddr| ip.to_string()),
+            client: case
+                .client
+                .address
+                .map_or_else(|| "-".into(), |ip: IpAddr| ip.to_string()),
             sender: sender.unwrap_or_else(|| if case.sender.is_null() { "<>" } else { "-" }.into()),
             tls_version: tls_version(case.tls),
             cipher: cipher(case.tls),
             queue_id: judgement.queue_id.map_or_else(|| "-".into(), address),
-            entry: finding.and_then(|finding| finding.matched.as_ref()).map(|matched| self.pattern(matched)),
+            entry: finding
+                .and_then(|finding| finding.matched.as_ref())
+                .map(|matched| self.pattern(matched)),
             seen: subject.map(Subject::seen_in),
             detail: detail(&reason),
             rcpt: self.local_parts.then(|| address(judgement.argument)),
-            from: judgement.mail_addr.filter(|_| self.local_parts).map(address),
+            from: judgement
+                .mail_addr
+                .filter(|_| self.local_parts)
+                .map(address),
         }
     }
 
@@ -171,7 +194,11 @@ fn message(decision: Decision) -> &'static str {
 
 /// The domain that decided, or the recipient's.
 fn domain(judgement: &Judgement<'_>) -> String {
-    let deciding = judgement.verdict.finding.as_ref().and_then(|finding| finding.subject.domain());
+    let deciding = judgement
+        .verdict
+        .finding
+        .as_ref()
+        .and_then(|finding| finding.subject.domain());
     let domain = deciding.or_else(|| judgement.case.recipient.domain());
     domain.map_or_else(|| "-".into(), DomainName::to_string)
 }
@@ -188,7 +215,9 @@ fn detail(reason: &Reason<'_>) -> Option<String> {
 fn level(judgement: &Judgement<'_>) -> Level {
     match judgement.verdict.reason() {
         Reason::NotOptedIn | Reason::Off => Level::DEBUG,
-        Reason::LocalSubmission | Reason::UnknownTlsPassed | Reason::Fault(Fault::UnknownTls) => Level::WARN,
+        Reason::LocalSubmission | Reason::UnknownTlsPassed | Reason::Fault(Fault::UnknownTls) => {
+            Level::WARN
+        }
         Reason::TrustedClient
         | Reason::TrustedAuthenticated
         | Reason::Exception(_)
@@ -205,17 +234,20 @@ mod tests {
     fn nothing_from_outside_can_forge_a_log_line() {
         for (octets, shown) in [
             (&b"user@example.com"[..], "user@example.com"),
-            (b"a\nb", "a\x5cnb"),
-            (b"a\r\n2026 INFO x", "a\x5cr\x5cn2026\x20INFO\x20x"),
-            (b"a\tb\0c\x1b[31m\x7f", "a\x5ctb\x5c0c\x5cx1b[31m\x5cx7f"),
-            (b"x verdict=accept", "x\x20verdict\x3daccept"),
-            (b"\"q\"", "\x22q\x22"),
+            (b"a\nb", r"a\x0ab"),
+            (b"a\r\n2026 INFO x", r"a\x0d\x0a2026\x20INFO\x20x"),
+            (b"a\tb\0c\x1b[31m\x7f", r"a\x09b\x00c\x1b[31m\x7f"),
+            (b"x verdict=accept", r"x\x20verdict\x3daccept"),
+            (b"\"q\"\\", r"\x22q\x22\x5c"),
         ] {
             assert_eq!(Safe(octets).to_string(), shown);
         }
         for octet in 0..=u8::MAX {
             let shown = Safe(&[octet]).to_string();
-            assert!(shown.bytes().all(|shown| shown.is_ascii_graphic()), "{octet}");
+            assert!(
+                shown.bytes().all(|shown| shown.is_ascii_graphic()),
+                "{octet}"
+            );
         }
     }
 }

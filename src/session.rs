@@ -65,7 +65,9 @@ impl Macros {
 
 /// A name without braces: one-letter names come with and without them.
 fn bare(name: &[u8]) -> &[u8] {
-    name.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or(name)
+    name.strip_prefix(b"{")
+        .and_then(|rest| rest.strip_suffix(b"}"))
+        .unwrap_or(name)
 }
 
 /// The client, as the MTA gives it when a connection begins.
@@ -121,7 +123,10 @@ impl Session {
     /// A session of which nothing is known yet.
     #[must_use]
     pub fn new(on_unknown_tls: OnUnknownTls) -> Self {
-        Self { on_unknown_tls, ..Self::default() }
+        Self {
+            on_unknown_tls,
+            ..Self::default()
+        }
     }
 
     /// Takes in the macros of a stage; they replace what was known of it.
@@ -186,7 +191,10 @@ impl Session {
         let verdict = judge(&message.policy, &case);
         let reply = verdict.reply(&case);
         Judgement {
-            queue_id: self.rcpt.get_filled("i").or_else(|| self.mail.get_filled("i")),
+            queue_id: self
+                .rcpt
+                .get_filled("i")
+                .or_else(|| self.mail.get_filled("i")),
             mail_addr: self.mail.get_filled("{mail_addr}"),
             case,
             verdict,
@@ -225,15 +233,22 @@ impl Session {
         }
         [&self.rcpt, &self.mail, &self.helo, &self.connect]
             .into_iter()
-            .find(|macros| macros.get("{tls_version}").is_some() || macros.get("{cipher}").is_some())
+            .find(|macros| {
+                macros.get("{tls_version}").is_some() || macros.get("{cipher}").is_some()
+            })
             .map_or(TlsState::Unknown, state)
     }
 
     fn is_authenticated(&self) -> bool {
         let in_stage = |macros: &Macros| {
-            macros.get_filled("{auth_authen}").is_some() || macros.get_filled("{auth_type}").is_some()
+            macros.get_filled("{auth_authen}").is_some()
+                || macros.get_filled("{auth_type}").is_some()
         };
-        if self.is_list_honoured() { in_stage(&self.rcpt) } else { in_stage(&self.rcpt) || in_stage(&self.mail) }
+        if self.is_list_honoured() {
+            in_stage(&self.rcpt)
+        } else {
+            in_stage(&self.rcpt) || in_stage(&self.mail)
+        }
     }
 
     /// Whether Postfix makes the session up for mail from local programs (`non_smtpd_milters`):

@@ -5,7 +5,10 @@ use crate::policy::Policy;
 use crate::policy_file;
 use crate::settings::Settings;
 use crate::yaml::Problems;
-use std::{path::{Path, PathBuf}, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -45,8 +48,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {
     let settings = report(path, Settings::load(path), wrong)?;
-    let sockets: Vec<String> = settings.listen.iter().map(|listen| listen.socket.to_string()).collect();
-    println!("{}: valid; listens on {}", path.display(), sockets.join(", "));
+    let sockets: Vec<String> = settings
+        .listen
+        .iter()
+        .map(|listen| listen.socket.to_string())
+        .collect();
+    println!(
+        "{}: valid; listens on {}",
+        path.display(),
+        sockets.join(", ")
+    );
     Some(settings)
 }
 
@@ -61,7 +72,9 @@ fn report<T>(_path: &Path, result: Result<T, Problems>, wrong: &mut usize) -> Op
 
 /// What a policy holds, in a line.
 fn summary(policy: &Policy) -> String {
-    let count = |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
+    let count = |number: usize, one: &str, many: &str| {
+        format!("{number} {}", if number == 1 { one } else { many })
+    };
     [
         count(policy.domains.len(), "domain", "domains"),
         count(policy.senders.len(), "sender", "senders"),

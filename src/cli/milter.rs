@@ -41,7 +41,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let reloader = match Reloader::start(&settings.policy) {
         Ok(reloader) => reloader,
         Err(problems) => {
-            tracing::error!(errors = problems.count(), "the policy has errors, the milter does not start:\n{problems}");
+            tracing::error!(
+                errors = problems.count(),
+                "the policy has errors, the milter does not start:\n{problems}"
+            );
             return status::CONFIG.into();
         }
     };
@@ -75,7 +78,9 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
-        log: Log { local_parts: settings.log.local_parts },
+        log: Log {
+            local_parts: settings.log.local_parts,
+        },
     });
     let (reload, requests) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -86,7 +91,9 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     tokio::spawn(reloader.run(requests));
     let cut_off = serve(listeners, context, settings.limits, stopped).await;
     if cut_off > 0 {
-        tracing::warn!("stopped; {cut_off} connections were cut off, the MTA applies its default action to them");
+        tracing::warn!(
+            "stopped; {cut_off} connections were cut off, the MTA applies its default action to them"
+        );
     } else {
         tracing::info!("stopped");
     }
@@ -116,6 +123,8 @@ fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<bool>) -> std::i
 fn stop_now(stop: &watch::Sender<bool>) {
     let again = stop.send_replace(true);
     if !again {
-        tracing::info!("stopping: no more connections are accepted, those under way may end; a second signal cuts them off");
+        tracing::info!(
+            "stopping: no more connections are accepted, those under way may end; a second signal cuts them off"
+        );
     }
 }

@@ -62,7 +62,11 @@ impl Conversation {
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
         let session = Session::new(context.on_unknown_tls);
-        Self { context, agreed: None, session }
+        Self {
+            context,
+            agreed: None,
+            session,
+        }
     }
 
     /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
@@ -71,7 +75,11 @@ impl Conversation {
     /// # Errors
     ///
     /// When the MTA does not keep to the protocol. The answers to what came before are in `out`.
-    pub fn receive(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(usize, Next), ProtocolError> {
+    pub fn receive(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, Next), ProtocolError> {
         let mut rest = input;
         loop {
             match packet::split(rest) {
@@ -87,7 +95,12 @@ impl Conversation {
         }
     }
 
-    fn packet(&mut self, letter: u8, payload: &[u8], out: &mut Vec<u8>) -> Result<Next, ProtocolError> {
+    fn packet(
+        &mut self,
+        letter: u8,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Next, ProtocolError> {
         let Some(agreed) = self.agreed else {
             return self.first_packet(letter, payload, out);
         };
@@ -108,14 +121,20 @@ impl Conversation {
                 go_on_unless(agreed, ProtoOpts::NOREPLY_MAIL, out);
             }
             command::RCPT => self.rcpt(payload, out)?,
-            command::HELO | command::DATA | command::HEADER | command::END_OF_HEADERS
-            | command::BODY | command::UNKNOWN => go_on(out),
+            command::HELO
+            | command::DATA
+            | command::HEADER
+            | command::END_OF_HEADERS
+            | command::BODY
+            | command::UNKNOWN => go_on(out),
             command::END_OF_BODY => {
                 self.session.end_message();
                 go_on(out);
             }
             command::ABORT => self.session.end_message(),
-            command::QUIT_NEW_CONNECTION => self.session = Session::new(self.context.on_unknown_tls),
+            command::QUIT_NEW_CONNECTION => {
+                self.session = Session::new(self.context.on_unknown_tls)
+            }
             command::QUIT => return Ok(Next::Close),
             command::NEGOTIATE => return Err(ProtocolError::Order(letter)),
             _ => return Err(ProtocolError::Command(letter)),
@@ -123,13 +142,19 @@ impl Conversation {
         Ok(Next::Read)
     }
 
-    fn first_packet(&mut self, letter: u8, payload: &[u8], out: &mut Vec<u8>) -> Result<Next, ProtocolError> {
+    fn first_packet(
+        &mut self,
+        letter: u8,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Next, ProtocolError> {
         match letter {
             command::NEGOTIATE => {}
             command::QUIT => return Ok(Next::Close),
             _ => return Err(ProtocolError::Order(letter)),
         }
-        let (answer, agreed) = negotiation::negotiate(payload).ok_or(ProtocolError::Malformed(letter))?;
+        let (answer, agreed) =
+            negotiation::negotiate(payload).ok_or(ProtocolError::Malformed(letter))?;
         packet::write(out, ReplyKind::OptNeg.into(), &answer);
         self.agreed = Some(agreed);
         Ok(Next::Read)
@@ -137,7 +162,9 @@ impl Conversation {
 
     fn rcpt(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
         let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
-        let judgement = self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
+        let judgement = self.session.rcpt(argument, Timestamp::now(), || {
+            self.context.policy.load_full()
+        });
         self.context.log.judged(&judgement);
         match judgement.reply {
             Some(reply) => {

@@ -44,7 +44,11 @@ pub struct BindError {
 }
 
 fn help(remedy: &str) -> String {
-    if remedy.is_empty() { String::new() } else { format!(" ({remedy})") }
+    if remedy.is_empty() {
+        String::new()
+    } else {
+        format!(" ({remedy})")
+    }
 }
 
 impl Listener {
@@ -103,7 +107,10 @@ enum Accepted {
 async fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = SocketSpec::Inet(host.to_owned(), listener.local_addr()?.port());
-    Ok(Listener { kind: Kind::Tcp(listener), address })
+    Ok(Listener {
+        kind: Kind::Tcp(listener),
+        address,
+    })
 }
 
 async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
@@ -115,7 +122,10 @@ async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    let bound = Listener { kind: Kind::Unix(listener), address: SocketSpec::Unix(path.into()) };
+    let bound = Listener {
+        kind: Kind::Unix(listener),
+        address: SocketSpec::Unix(path.into()),
+    };
     if let Some(group) = group {
         std::os::unix::fs::chown(path, None, Some(group.gid.as_raw()))?;
     }
@@ -126,13 +136,19 @@ async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
 }
 
 fn find_group(name: &str) -> io::Result<Group> {
-    Group::from_name(name)?
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{name}`")))
+    Group::from_name(name)?.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no group `{name}`"),
+        )
+    })
 }
 
 fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
     match (socket, error.kind()) {
-        (_, io::ErrorKind::AddrInUse) => "another process listens there; stop it, or choose another socket",
+        (_, io::ErrorKind::AddrInUse) => {
+            "another process listens there; stop it, or choose another socket"
+        }
         (SocketSpec::Unix(path), io::ErrorKind::NotFound)
             if !path.parent().is_some_and(Path::is_dir) =>
         {
@@ -158,7 +174,12 @@ pub async fn serve(
     let accepting: Vec<_> = listeners
         .into_iter()
         .map(|listener| {
-            tokio::spawn(accept_all(listener, Arc::clone(&context), Arc::clone(&places), shutdown.clone()))
+            tokio::spawn(accept_all(
+                listener,
+                Arc::clone(&context),
+                Arc::clone(&places),
+                shutdown.clone(),
+            ))
         })
         .collect();
     for task in accepting {
@@ -174,7 +195,12 @@ pub async fn serve(
     limits.connections as usize - places.available_permits()
 }
 
-async fn accept_all(listener: Listener, context: Arc<Context>, places: Arc<Semaphore>, mut shutdown: Shutdown) {
+async fn accept_all(
+    listener: Listener,
+    context: Arc<Context>,
+    places: Arc<Semaphore>,
+    mut shutdown: Shutdown,
+) {
     loop {
         let place = tokio::select! {
             place = free_place(&places) => place,

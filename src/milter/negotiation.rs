@@ -5,7 +5,9 @@
 //! Sendmail give the milter up.
 
 use bytes::Bytes;
-use indymilter::{Actions, MacroStage, ProtoOpts, message::command::OptNegPayload, message::reply::Reply};
+use indymilter::{
+    Actions, MacroStage, ProtoOpts, message::command::OptNegPayload, message::reply::Reply,
+};
 use std::{collections::HashMap, ffi::CString};
 
 /// The newest version of the protocol; Postfix gives a milter up that answers with a newer one.
@@ -56,7 +58,10 @@ pub(super) fn negotiate(offer: &[u8]) -> Option<(Bytes, Agreed)> {
         lists: offer.actions.contains(Actions::REQUEST_MACROS),
     };
     let macros = if agreed.lists {
-        MACROS.into_iter().map(|(stage, names)| (stage, CString::from(names))).collect()
+        MACROS
+            .into_iter()
+            .map(|(stage, names)| (stage, CString::from(names)))
+            .collect()
     } else {
         HashMap::new()
     };
@@ -75,7 +80,10 @@ mod tests {
     use super::*;
 
     fn offer(version: u32, actions: u32, options: u32) -> Vec<u8> {
-        [version, actions, options].into_iter().flat_map(u32::to_be_bytes).collect()
+        [version, actions, options]
+            .into_iter()
+            .flat_map(u32::to_be_bytes)
+            .collect()
     }
 
     fn words(payload: &[u8]) -> [u32; 3] {
@@ -88,7 +96,10 @@ mod tests {
         assert_eq!(words(&payload), [6, 0x100, 0x5372]);
         assert!(agreed.lists);
         let lists = String::from_utf8_lossy(&payload[12..]);
-        assert!(lists.contains("j {tls_version} {cipher} {cipher_bits}"), "{lists}");
+        assert!(
+            lists.contains("j {tls_version} {cipher} {cipher_bits}"),
+            "{lists}"
+        );
     }
 
     #[test]

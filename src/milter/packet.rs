@@ -89,10 +89,16 @@ pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
             let text = str::from_utf8(argument(address)?).ok()?;
             let address: IpAddr = text.strip_prefix("IPv6:").unwrap_or(text).parse().ok()?;
             let port = u16::from_be_bytes([*high, *low]);
-            Some(Peer { address: Some(address.to_canonical()), port })
+            Some(Peer {
+                address: Some(address.to_canonical()),
+                port,
+            })
         }
         // A Unix socket (L), or a family that the MTA does not know (U).
-        [b'L' | b'U', ..] => Some(Peer { address: None, port: u16::MAX }),
+        [b'L' | b'U', ..] => Some(Peer {
+            address: None,
+            port: u16::MAX,
+        }),
         _ => None,
     }
 }
@@ -106,7 +112,9 @@ mod tests {
         let mut buffer = Vec::new();
         write(&mut buffer, b'R', b"<a@b.test>\0");
         write(&mut buffer, b'A', b"");
-        let First::Packet(b'R', b"<a@b.test>\0", rest) = split(&buffer) else { panic!("{buffer:?}") };
+        let First::Packet(b'R', b"<a@b.test>\0", rest) = split(&buffer) else {
+            panic!("{buffer:?}")
+        };
         assert_eq!(split(rest), First::Packet(b'A', b"", b""));
         for cut in 0..buffer.len() - rest.len() {
             assert_eq!(split(&buffer[..cut]), First::Incomplete, "{cut}");
@@ -122,18 +130,38 @@ mod tests {
     #[test]
     fn clients_are_read_as_postfix_and_sendmail_give_them() {
         for (payload, address, port) in [
-            (&b"localhost\x004\xd6R127.0.0.1\0"[..], Some("127.0.0.1"), 54866),
+            (
+                &b"localhost\x004\xd6R127.0.0.1\0"[..],
+                Some("127.0.0.1"),
+                54866,
+            ),
             (b"[::1]\x006\xcdV::1\0", Some("::1"), 52566),
-            (b"localhost\x006\xac\x94IPv6:0:0:0:0:0:0:0:1\0", Some("::1"), 44180),
+            (
+                b"localhost\x006\xac\x94IPv6:0:0:0:0:0:0:0:1\0",
+                Some("::1"),
+                44180,
+            ),
             (b"x\x006\0\x01::ffff:192.0.2.1\0", Some("192.0.2.1"), 1),
             (b"localhost\0L\0\0/run/socket\0", None, u16::MAX),
             (b"localhost\0U", None, u16::MAX),
         ] {
             let peer = peer(payload).unwrap();
-            assert_eq!(peer.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
+            assert_eq!(
+                peer.address,
+                address.map(|text| text.parse().unwrap()),
+                "{payload:?}"
+            );
             assert_eq!(peer.port, port);
         }
-        for payload in [&b""[..], b"host", b"host\0", b"host\x004", b"host\x004\0\0nonsense\0", b"host\x004\0\x001.2.3.4", b"host\0X"] {
+        for payload in [
+            &b""[..],
+            b"host",
+            b"host\0",
+            b"host\x004",
+            b"host\x004\0\0nonsense\0",
+            b"host\x004\0\x001.2.3.4",
+            b"host\0X",
+        ] {
             assert_eq!(peer(payload), None, "{payload:?}");
         }
     }

@@ -144,7 +144,11 @@ impl Recipient {
             Ok((first, second)) => {
                 let mailbox = Mailbox::Exact(local.to_lowercase().into());
                 for domain in second.into_iter().chain([first]) {
-                    self.push(Seen { mailbox: mailbox.clone(), domain, origin });
+                    self.push(Seen {
+                        mailbox: mailbox.clone(),
+                        domain,
+                        origin,
+                    });
                 }
             }
             // `user@` and `user@.`: some MTAs take it for their own user.
@@ -159,7 +163,10 @@ impl Recipient {
         if text.contains('[') {
             self.local = true;
         }
-        if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+        if text
+            .chars()
+            .any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
+        {
             self.unreadable = true;
         }
         let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
@@ -188,10 +195,18 @@ impl Recipient {
             if domain.as_str().contains('.') {
                 for word in &words {
                     let mailbox = Mailbox::Perhaps(word.to_lowercase().into());
-                    self.push(Seen { mailbox, domain: domain.clone(), origin });
+                    self.push(Seen {
+                        mailbox,
+                        domain: domain.clone(),
+                        origin,
+                    });
                 }
             }
-            self.push(Seen { mailbox: Mailbox::None, domain, origin });
+            self.push(Seen {
+                mailbox: Mailbox::None,
+                domain,
+                origin,
+            });
         }
         if !text.contains('@') && !text.contains('!') {
             self.local = true;
@@ -209,14 +224,22 @@ impl Recipient {
         if let Ok((first, second)) = DomainName::readings(name) {
             for domain in second.into_iter().chain([first]) {
                 if !self.seen.iter().any(|seen| seen.domain == domain) {
-                    self.push(Seen { mailbox: Mailbox::None, domain, origin: Origin::Host });
+                    self.push(Seen {
+                        mailbox: Mailbox::None,
+                        domain,
+                        origin: Origin::Host,
+                    });
                 }
             }
         }
     }
 
     fn push(&mut self, new: Seen) {
-        if !self.seen.iter().any(|old| old.domain == new.domain && old.mailbox == new.mailbox) {
+        if !self
+            .seen
+            .iter()
+            .any(|old| old.domain == new.domain && old.mailbox == new.mailbox)
+        {
             self.seen.push(new);
         }
     }
@@ -282,12 +305,18 @@ fn plain(text: &str) -> Option<Plain<'_>> {
     if local.is_empty() || !local.chars().all(is_atom) {
         return None;
     }
-    if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    if let Some(literal) = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-');
         return literal.chars().all(harmless).then_some(Plain::Local);
     }
     let of_domain = |c: char| !c.is_ascii() && c.is_alphanumeric() || c == '.' || in_label(c);
-    domain.chars().all(of_domain).then_some(Plain::At(local, domain))
+    domain
+        .chars()
+        .all(of_domain)
+        .then_some(Plain::At(local, domain))
 }
 
 /// What stands in a dot-atom (RFC 5321, section 4.1.2; RFC 6531 adds non-ASCII), without `!` and
@@ -328,7 +357,11 @@ mod tests {
     use super::*;
 
     fn domains(recipient: &Recipient) -> Vec<&str> {
-        let mut names: Vec<&str> = recipient.seen.iter().map(|seen| seen.domain.as_str()).collect();
+        let mut names: Vec<&str> = recipient
+            .seen
+            .iter()
+            .map(|seen| seen.domain.as_str())
+            .collect();
         names.dedup();
         names
     }
@@ -339,7 +372,12 @@ mod tests {
 
     #[test]
     fn a_plain_address_has_one_domain_and_its_mailbox() {
-        for text in ["<User@Example.COM>", "user@example.com", "<user@example.com.>", " <user@example.com> "] {
+        for text in [
+            "<User@Example.COM>",
+            "user@example.com",
+            "<user@example.com.>",
+            " <user@example.com> ",
+        ] {
             let recipient = argument(text);
             assert_eq!(
                 recipient.seen,
@@ -377,7 +415,11 @@ mod tests {
             "<user@example.com:25>",
             "<user=example.com@local.test%x>",
         ] {
-            assert!(domains(&argument(text)).contains(&"example.com"), "{text}: {:?}", argument(text));
+            assert!(
+                domains(&argument(text)).contains(&"example.com"),
+                "{text}: {:?}",
+                argument(text)
+            );
         }
     }
 
@@ -390,14 +432,23 @@ mod tests {
         );
         assert!(domains(&recipient).contains(&"example.com"));
         assert!(domains(&recipient).contains(&"relay.test"));
-        assert_eq!(recipient.seen.first().map(|seen| seen.origin), Some(Origin::Macro));
+        assert_eq!(
+            recipient.seen.first().map(|seen| seen.origin),
+            Some(Origin::Macro)
+        );
     }
 
     #[test]
     fn a_mailbox_is_found_inside_a_convoluted_address() {
-        for text in ["<\"boss\"@example.com>", "<\\boss@example.com>", "<\"bo\"\"ss\"@example.com>", "<@a.test:boss@example.com>"] {
+        for text in [
+            "<\"boss\"@example.com>",
+            "<\\boss@example.com>",
+            "<\"bo\"\"ss\"@example.com>",
+            "<@a.test:boss@example.com>",
+        ] {
             let found = argument(text).seen.iter().any(|seen| {
-                seen.domain.as_str() == "example.com" && seen.mailbox == Mailbox::Perhaps("boss".into())
+                seen.domain.as_str() == "example.com"
+                    && seen.mailbox == Mailbox::Perhaps("boss".into())
             });
             assert!(found, "{text}: {:?}", argument(text));
         }
@@ -405,24 +456,44 @@ mod tests {
 
     #[test]
     fn recipients_without_a_domain_and_literals_are_the_mtas_own() {
-        for text in ["<postmaster>", "postmaster", "<user@[192.0.2.1]>", "<user@[IPv6:::1]>", "<user@>"] {
+        for text in [
+            "<postmaster>",
+            "postmaster",
+            "<user@[192.0.2.1]>",
+            "<user@[IPv6:::1]>",
+            "<user@>",
+        ] {
             let recipient = argument(text);
-            assert!(recipient.local && !recipient.unreadable, "{text}: {recipient:?}");
+            assert!(
+                recipient.local && !recipient.unreadable,
+                "{text}: {recipient:?}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_understood_is_unreadable() {
-        for text in [&b"<user@b\xfccher.example>"[..], b"<>", b"", b"<user@exam\0ple.com>", b"<user@a..b>", b"<us\rer@example.com>"] {
+        for text in [
+            &b"<user@b\xfccher.example>"[..],
+            b"<>",
+            b"",
+            b"<user@exam\0ple.com>",
+            b"<user@a..b>",
+            b"<us\rer@example.com>",
+        ] {
             assert!(Recipient::new(text, None, None).unreadable, "{text:?}");
         }
-        let crowd = vec!["<a@b.test>"; 3].join(",") + &(0..40).map(|n| format!(",<u@d{n}.test>")).collect::<String>();
+        let crowd = ["<a@b.test>"; 3].join(",")
+            + &(0..40)
+                .map(|n| format!(",<u@d{n}.test>"))
+                .collect::<String>();
         assert!(argument(&crowd).unreadable);
     }
 
     #[test]
     fn an_error_text_in_rcpt_addr_is_no_address() {
-        let recipient = Recipient::new(b"<user@example.com>", Some(b"550 5.1.1 User unknown"), None);
+        let recipient =
+            Recipient::new(b"<user@example.com>", Some(b"550 5.1.1 User unknown"), None);
         assert_eq!(domains(&recipient), ["example.com"]);
         assert!(!recipient.unreadable);
     }
@@ -430,21 +501,39 @@ mod tests {
     #[test]
     fn the_host_counts_where_it_names_another_domain() {
         let seen = |host: &[u8]| {
-            let recipient = Recipient::new(b"<user@example.com>", Some(b"user@example.com"), Some(host));
-            recipient.seen.iter().map(|seen| seen.domain.to_string()).collect::<Vec<_>>()
+            let recipient =
+                Recipient::new(b"<user@example.com>", Some(b"user@example.com"), Some(host));
+            recipient
+                .seen
+                .iter()
+                .map(|seen| seen.domain.to_string())
+                .collect::<Vec<_>>()
         };
         assert_eq!(seen(b"example.com."), ["example.com"]);
         assert_eq!(seen(b"[smarthost.example.net]:587"), ["example.com"]);
         assert_eq!(seen(b"mx.example.net"), ["example.com", "mx.example.net"]);
-        assert_eq!(seen("fa\u{df}.example".as_bytes()), ["example.com", "fass.example", "xn--fa-hia.example"]);
+        assert_eq!(
+            seen("fa\u{df}.example".as_bytes()),
+            ["example.com", "fass.example", "xn--fa-hia.example"]
+        );
     }
 
     #[test]
     fn the_null_sender_has_no_domain_and_a_convoluted_one_is_not_trusted() {
         assert_eq!(Sender::new(b"<>", Some(b"")).seen(), []);
-        assert_eq!(Sender::new(b"<a@B.test>", Some(b"a@B.test")).domain().map(DomainName::as_str), Some("b.test"));
+        assert_eq!(
+            Sender::new(b"<a@B.test>", Some(b"a@B.test"))
+                .domain()
+                .map(DomainName::as_str),
+            Some("b.test")
+        );
         let convoluted = Sender::new(b"<a%b.test@c.test>", None);
         assert_eq!(convoluted.domain(), None);
-        assert!(convoluted.seen().iter().any(|seen| seen.domain.as_str() == "b.test"));
+        assert!(
+            convoluted
+                .seen()
+                .iter()
+                .any(|seen| seen.domain.as_str() == "b.test")
+        );
     }
 }

@@ -36,9 +36,7 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
         if let Some((local, domain)) = text.rsplit_once('@') {
-            let plain = |c: char| {
-                c.is_alphanumeric() || "#$&'+-/=?^_`{|}~.".contains(c)
-            };
+            let plain = |c: char| c.is_alphanumeric() || "#$&'+-/=?^_`{|}~.".contains(c);
             if local.is_empty() || !local.chars().all(plain) {
                 return Err(PatternError::LocalPart);
             }
@@ -126,7 +124,8 @@ impl Directory {
             return number;
         }
         let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let same = |old: &Entry| old.schedule == entry.schedule && old.requirement == entry.requirement;
+        let same =
+            |old: &Entry| old.schedule == entry.schedule && old.requirement == entry.requirement;
         if !self.distinct_terms().any(same) {
             self.distinct.push(number);
         }
@@ -142,7 +141,9 @@ impl Directory {
     pub fn insert(&mut self, pattern: Pattern, entry: u32, place: Place) -> Result<(), Duplicate> {
         let slot = Slot { entry, place };
         let (map, key) = match pattern {
-            Pattern::Mailbox(local, domain) => (&mut self.mailboxes, mailbox_key(&local, domain.as_str())),
+            Pattern::Mailbox(local, domain) => {
+                (&mut self.mailboxes, mailbox_key(&local, domain.as_str()))
+            }
             Pattern::Domain(domain) => (&mut self.domains, domain.as_str().into()),
             Pattern::Below(domain) => (&mut self.below, domain.as_str().into()),
             Pattern::Every => {
@@ -192,14 +193,25 @@ impl Directory {
     /// An entry for each combination of schedule and requirement that occurs: all that a recipient
     /// can be held to by this directory.
     pub fn distinct_terms(&self) -> impl Iterator<Item = &Entry> {
-        self.distinct.iter().filter_map(|number| self.entries.get(*number as usize))
+        self.distinct
+            .iter()
+            .filter_map(|number| self.entries.get(*number as usize))
     }
 
     /// Every pattern as text, with its entry, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (String, &Entry)> {
-        let mailboxes = self.mailboxes.iter().map(|(name, slot)| (name.to_string(), slot));
-        let domains = self.domains.iter().map(|(name, slot)| (name.to_string(), slot));
-        let below = self.below.iter().map(|(name, slot)| (format!("*.{name}"), slot));
+        let mailboxes = self
+            .mailboxes
+            .iter()
+            .map(|(name, slot)| (name.to_string(), slot));
+        let domains = self
+            .domains
+            .iter()
+            .map(|(name, slot)| (name.to_string(), slot));
+        let below = self
+            .below
+            .iter()
+            .map(|(name, slot)| (format!("*.{name}"), slot));
         let every = self.every.iter().map(|slot| ("*".to_owned(), slot));
         mailboxes
             .chain(domains)
@@ -226,7 +238,10 @@ impl Directory {
     /// How many patterns there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.mailboxes.len() + self.domains.len() + self.below.len() + usize::from(self.every.is_some())
+        self.mailboxes.len()
+            + self.domains.len()
+            + self.below.len()
+            + usize::from(self.every.is_some())
     }
 
     /// Whether there is no pattern.
@@ -236,7 +251,11 @@ impl Directory {
     }
 
     fn matched(&self, slot: &Slot, pattern: Pattern) -> Option<Match<'_>> {
-        Some(Match { pattern, place: slot.place, entry: self.entry(slot)? })
+        Some(Match {
+            pattern,
+            place: slot.place,
+            entry: self.entry(slot)?,
+        })
     }
 
     fn entry(&self, slot: &Slot) -> Option<&Entry> {

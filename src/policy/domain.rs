@@ -4,7 +4,7 @@
 //! case, made of A-labels and without a trailing dot. Nothing else in the crate compares domains
 //! as text.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 /// The longest domain name, in octets, without a trailing dot (RFC 1035, section 2.3.4).
 pub const MAX_DOMAIN: usize = 253;
@@ -51,14 +51,15 @@ impl DomainName {
     /// When the text is no domain name; see [`DomainError`].
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         let text = text.strip_suffix('.').unwrap_or(text);
-        let ascii = if text.is_ascii() {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(idna::domain_to_ascii(text).map_err(|_| DomainError::Idna)?)
-        };
+        if text.is_ascii() {
+            check(text)?;
+            return Ok(Self(text.to_ascii_lowercase().into()));
+        }
+        let ascii = idna::domain_to_ascii(text).map_err(|_| DomainError::Idna)?;
+        // UTS 46 has other full stops, too, and one of them may come last.
         let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
         check(ascii)?;
-        Ok(Self(ascii.to_ascii_lowercase().into()))
+        Ok(Self(ascii.into()))
     }
 
     /// Every name that an MTA may take `text` for.
@@ -148,7 +149,12 @@ mod tests {
         for text in ["Example.COM", "example.com.", "EXAMPLE.com"] {
             assert_eq!(name(text), "example.com");
         }
-        for text in ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example", "XN--BCHER-KVA.Example."] {
+        for text in [
+            "bücher.example",
+            "BÜCHER.example",
+            "xn--bcher-kva.example",
+            "XN--BCHER-KVA.Example.",
+        ] {
             assert_eq!(name(text), "xn--bcher-kva.example");
         }
     }

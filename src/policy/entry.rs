@@ -81,12 +81,17 @@ impl Exception {
     pub fn applies(&self, client: Option<IpAddr>, sender: &Sender, now: Timestamp) -> bool {
         self.end.is_none_or(|end| now < end)
             && (self.clients.is_empty() || client.is_some_and(|ip| contains(&self.clients, ip)))
-            && self.sender.as_ref().is_none_or(|pattern| sent_by(pattern, sender))
+            && self
+                .sender
+                .as_ref()
+                .is_none_or(|pattern| sent_by(pattern, sender))
     }
 }
 
 fn sent_by(pattern: &Pattern, sender: &Sender) -> bool {
-    let Some(domain) = sender.domain() else { return false };
+    let Some(domain) = sender.domain() else {
+        return false;
+    };
     match pattern {
         Pattern::Domain(name) => name == domain,
         Pattern::Below(name) => domain.parents().any(|parent| parent == name.as_str()),

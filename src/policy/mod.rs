@@ -6,23 +6,15 @@
 //! everything else that speaks of verdicts calls [`judge`].
 
 mod address;
-pub mod builtin;
-mod catalogue;
-pub mod cipher;
 mod directory;
 mod domain;
 mod entry;
-pub mod forbidden;
 mod judge;
 mod reply;
 pub mod requirement;
-mod builtin_suites;
-pub mod shortfall;
 mod suggest;
-mod suite;
 pub mod tls;
 mod verdict;
-pub mod version;
 
 pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
 pub use directory::{Directory, Duplicate, Match, Pattern, PatternError, Place};
@@ -33,7 +25,6 @@ pub use reply::{
     PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
     is_refusal,
 };
-pub use requirement::Requirement;
-pub use shortfall::Shortfall;
+pub use requirement::{Requirement, shortfall::Shortfall};
 pub use tls::TlsState;
 pub use verdict::{Decision, Fault, Reason, Verdict, cipher, tls_version};

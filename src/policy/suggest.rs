@@ -6,7 +6,7 @@ use std::fmt;
 const LONGEST: usize = 80;
 
 /// The candidate that is so near to the text that it may be meant.
-pub(super) fn nearest(
+pub(in crate::policy) fn nearest(
     text: &str,
     candidates: impl IntoIterator<Item = &'static str>,
 ) -> Option<&'static str> {
@@ -29,12 +29,12 @@ pub(super) fn nearest(
 }
 
 /// The part of an error message that makes a suggestion, or nothing.
-pub(super) struct DidYouMean(pub(super) Option<&'static str>);
+pub(in crate::policy) struct DidYouMean(pub(in crate::policy) Option<&'static str>);
 
 impl fmt::Display for DidYouMean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(name) => write!(f, ", did you mean `{name}`?"),
+            Some(name) => write!(f, " (did you mean `{name}`?)"),
             None => Ok(()),
         }
     }

@@ -58,8 +58,12 @@ impl Fault {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Plaintext => "Enable TLS (STARTTLS) for outgoing mail on the sending server.",
-            Self::UnknownTls => "This is a fault of the receiving server; its postmaster has to mend it.",
-            Self::Inadequate(_) => "Update TLS versions and ciphers for outgoing mail on the sending server.",
+            Self::UnknownTls => {
+                "This is a fault of the receiving server; its postmaster has to mend it."
+            }
+            Self::Inadequate(_) => {
+                "Update TLS versions and ciphers for outgoing mail on the sending server."
+            }
         }
     }
 }
@@ -69,7 +73,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plaintext => f.write_str("this connection is not encrypted"),
-            Self::UnknownTls => f.write_str("this server cannot tell whether the connection is encrypted"),
+            Self::UnknownTls => {
+                f.write_str("this server cannot tell whether the connection is encrypted")
+            }
             Self::Inadequate(shortfall) => shortfall.fmt(f),
         }
     }
@@ -122,9 +128,9 @@ impl fmt::Display for Reason<'_> {
         match self {
             Self::NotOptedIn => f.write_str("no domain in sight is opted in"),
             Self::Off => f.write_str("the entry is switched off"),
-            Self::LocalSubmission => {
-                f.write_str("a local program submits the mail: list the milter in smtpd_milters only")
-            }
+            Self::LocalSubmission => f.write_str(
+                "a local program submits the mail: list the milter in smtpd_milters only",
+            ),
             Self::TrustedClient => f.write_str("the client is in a trusted network"),
             Self::TrustedAuthenticated => f.write_str("the client has authenticated"),
             Self::Exception(exception) => write!(f, "an exception holds ({})", exception.reason),
@@ -148,31 +154,42 @@ pub struct Verdict<'p> {
 impl<'p> Verdict<'p> {
     /// What to do.
     pub fn decision(&self) -> Decision {
-        self.finding.as_ref().map_or(Decision::Accept, |finding| finding.decision)
+        self.finding
+            .as_ref()
+            .map_or(Decision::Accept, |finding| finding.decision)
     }
 
     /// Why.
     #[must_use]
     pub fn reason(&self) -> Reason<'p> {
-        self.finding.as_ref().map_or(Reason::NotOptedIn, |finding| finding.reason.clone())
+        self.finding
+            .as_ref()
+            .map_or(Reason::NotOptedIn, |finding| finding.reason.clone())
     }
 
     /// The answer to the RCPT, where it is refused.
     #[must_use]
     pub fn reply(&self, case: &Case<'_>) -> Option<Reply> {
         let finding = self.finding.as_ref()?;
-        let Reason::Fault(fault) = &finding.reason else { return None };
+        let Reason::Fault(fault) = &finding.reason else {
+            return None;
+        };
         if finding.decision != Decision::Refuse {
             return None;
         }
-        Some(finding.entry.reply.fill(|name| match name {
-            "domain" => finding.subject.for_reply(),
-            "reason" => fault.to_string(),
-            "remedy" => fault.remedy().to_owned(),
-            "client" => case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string()),
-            "tls_version" => tls_version(case.tls),
-            "cipher" => cipher(case.tls),
-            _ => String::new(),
+        Some(finding.entry.reply.fill(|name| {
+            match name {
+                "domain" => finding.subject.for_reply(),
+                "reason" => fault.to_string(),
+                "remedy" => fault.remedy().to_owned(),
+                "client" => case
+                    .client
+                    .address
+                    .map_or_else(|| "unknown".into(), |ip| ip.to_string()),
+                "tls_version" => tls_version(case.tls),
+                "cipher" => cipher(case.tls),
+                _ => String::new(),
+            }
         }))
     }
 }

@@ -20,21 +20,31 @@ pub(super) fn files(
 ) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for item in decoder.one_or_more(node) {
-        let Some(pattern) = decoder.text(item, "a file to include") else { continue };
+        let Some(pattern) = decoder.text(item, "a file to include") else {
+            continue;
+        };
         let full = base.join(pattern);
         let directory = fixed_part(&full);
         sources.add_directory(&directory);
         if !directory.is_dir() {
             let message = format!("there is no directory {}", directory.display());
-            decoder.problems.add(item.spot, message, "create it, or correct the pattern");
+            decoder
+                .problems
+                .add(item.spot, message, "create it, or correct the pattern");
             continue;
         }
         let Some(full) = full.to_str() else {
-            decoder.problems.add(item.spot, "the path of the policy is not UTF-8", "");
+            decoder
+                .problems
+                .add(item.spot, "the path of the policy is not UTF-8", "");
             continue;
         };
         match glob::glob_with(full, OPTIONS) {
-            Err(error) => decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), ""),
+            Err(error) => {
+                decoder
+                    .problems
+                    .add(item.spot, format!("this is no file pattern: {error}"), "")
+            }
             Ok(paths) => {
                 let before = files.len();
                 for path in paths {
@@ -46,7 +56,11 @@ pub(super) fn files(
                 }
                 let named = !pattern.contains(['*', '?', '[']);
                 if named && files.len() == before {
-                    decoder.problems.add(item.spot, "there is no such file", "create it, or correct the path");
+                    decoder.problems.add(
+                        item.spot,
+                        "there is no such file",
+                        "create it, or correct the path",
+                    );
                 }
             }
         }
@@ -61,7 +75,9 @@ fn fixed_part(pattern: &Path) -> PathBuf {
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']))
         .collect();
     if fixed == pattern {
-        return pattern.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        return pattern
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     }
     fixed
 }

@@ -16,8 +16,13 @@ struct Raw<'n, 'a> {
 
 /// Reads `requirements`: a mapping of names to conditions. They may build on built-in ones and on
 /// each other (`extends`), in any order.
-pub(super) fn read(decoder: &mut Decoder<'_>, node: &Node<'_>) -> BTreeMap<String, Arc<Requirement>> {
-    let Some(mut fields) = decoder.fields(node, "`requirements`") else { return BTreeMap::new() };
+pub(super) fn read(
+    decoder: &mut Decoder<'_>,
+    node: &Node<'_>,
+) -> BTreeMap<String, Arc<Requirement>> {
+    let Some(mut fields) = decoder.fields(node, "`requirements`") else {
+        return BTreeMap::new();
+    };
     let raw: Vec<Raw<'_, '_>> = fields
         .take_all()
         .into_iter()
@@ -31,9 +36,10 @@ pub(super) fn read(decoder: &mut Decoder<'_>, node: &Node<'_>) -> BTreeMap<Strin
         }
     }
     for _ in 0..MAX_CHAIN {
-        let ready = |one: &Raw<'_, '_>| base_name(one.node).is_none_or(|base| {
-            done.contains_key(base) || Requirement::builtin(base).is_some()
-        });
+        let ready = |one: &Raw<'_, '_>| {
+            base_name(one.node)
+                .is_none_or(|base| done.contains_key(base) || Requirement::builtin(base).is_some())
+        };
         let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| ready(one));
         waiting = later;
         if now.is_empty() {
@@ -49,7 +55,11 @@ pub(super) fn read(decoder: &mut Decoder<'_>, node: &Node<'_>) -> BTreeMap<Strin
         let base = base_name(one.node).unwrap_or_default();
         decoder.problems.add(
             one.spot,
-            format!("`{}` builds on `{}`, which is not there", one.name, base.escape_debug()),
+            format!(
+                "`{}` builds on `{}`, which is not there",
+                one.name,
+                base.escape_debug()
+            ),
             "`extends` names a built-in requirement or another one of this file, not in a circle",
         );
     }
@@ -59,12 +69,23 @@ pub(super) fn read(decoder: &mut Decoder<'_>, node: &Node<'_>) -> BTreeMap<Strin
 fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if one.name.is_empty() || one.name.len() > 64 || !one.name.chars().all(plain) {
-        decoder.problems.add(one.spot, "a requirement's name is made of letters, digits, `-`, `_` and `.`", "");
+        decoder.problems.add(
+            one.spot,
+            "a requirement's name is made of letters, digits, `-`, `_` and `.`",
+            "",
+        );
         return false;
     }
     if Requirement::builtin(one.name).is_some() {
-        let help = format!("choose another name; to add to it, write `extends: {}`", one.name);
-        decoder.problems.add(one.spot, format!("`{}` is a built-in requirement", one.name), help);
+        let help = format!(
+            "choose another name; to add to it, write `extends: {}`",
+            one.name
+        );
+        decoder.problems.add(
+            one.spot,
+            format!("`{}` is a built-in requirement", one.name),
+            help,
+        );
         return false;
     }
     true
@@ -72,11 +93,19 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
 
 /// What `extends` names, before the mapping is read.
 fn base_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    let crate::yaml::Value::Map(fields) = &node.value else { return None };
-    fields.iter().find_map(|(key, value)| match (&key.value, &value.value) {
-        (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base)) if key == "extends" => Some(&**base),
-        _ => None,
-    })
+    let crate::yaml::Value::Map(fields) = &node.value else {
+        return None;
+    };
+    fields
+        .iter()
+        .find_map(|(key, value)| match (&key.value, &value.value) {
+            (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base))
+                if key == "extends" =>
+            {
+                Some(&**base)
+            }
+            _ => None,
+        })
 }
 
 fn one_requirement(
@@ -86,7 +115,9 @@ fn one_requirement(
 ) -> Option<Requirement> {
     let mut fields = decoder.fields(one.node, "a requirement")?;
     let mut builder = Requirement::builder(one.name.to_owned());
-    let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
+    let base = fields
+        .take("extends")
+        .and_then(|node| decoder.text(node, "`extends`"));
     if let Some(base) = base {
         let own = done.get(base).map(|own| &**own);
         if let Some(base) = own.or_else(|| Requirement::builtin(base)) {
@@ -104,19 +135,31 @@ fn one_requirement(
         builder = builder.min_bits(u16::try_from(bits).unwrap_or(u16::MAX));
     }
     if let Some(node) = fields.take("forward_secrecy") {
-        builder = builder.forward_secrecy(decoder.truth(node, "`forward_secrecy`").unwrap_or(false));
+        builder =
+            builder.forward_secrecy(decoder.truth(node, "`forward_secrecy`").unwrap_or(false));
     }
     if let Some(node) = fields.take("aead") {
         builder = builder.aead(decoder.truth(node, "`aead`").unwrap_or(false));
     }
-    builder = builder.forbid(words(decoder, &mut fields, "forbid", "a property or cipher to forbid"));
+    builder = builder.forbid(words(
+        decoder,
+        &mut fields,
+        "forbid",
+        "a property or cipher to forbid",
+    ));
     if let Some(node) = fields.take("allow") {
         let items = decoder.one_or_more(node);
         if items.is_empty() {
-            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
+            decoder.problems.add(
+                node.spot,
+                "an empty `allow` lets no cipher pass",
+                "leave it out",
+            );
         }
-        let allowed: Vec<_> =
-            items.iter().filter_map(|item| decoder.parsed(item, "a cipher to allow", str::parse)).collect();
+        let allowed: Vec<_> = items
+            .iter()
+            .filter_map(|item| decoder.parsed(item, "a cipher to allow", str::parse))
+            .collect();
         builder = builder.allow(allowed);
     }
     decoder.finish(fields);
@@ -129,12 +172,22 @@ fn one_requirement(
     }
 }
 
-fn words<T, E>(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>, name: &'static str, what: &str) -> Vec<T>
+fn words<T, E>(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_, '_>,
+    name: &'static str,
+    what: &str,
+) -> Vec<T>
 where
     T: std::str::FromStr<Err = E>,
     E: std::fmt::Display,
 {
-    let Some(node) = fields.take(name) else { return Vec::new() };
+    let Some(node) = fields.take(name) else {
+        return Vec::new();
+    };
     let items = decoder.one_or_more(node);
-    items.iter().filter_map(|item| decoder.parsed(item, what, str::parse)).collect()
+    items
+        .iter()
+        .filter_map(|item| decoder.parsed(item, what, str::parse))
+        .collect()
 }

@@ -5,7 +5,10 @@ use super::terms::{self, Defaults, MODES, ReplyParts, Side};
 use super::{Sources, include, read_file, values};
 use crate::policy::{Directory, Entry, Mode, Place, Policy, Requirement, Trusted};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Separates a mailbox's name from an extension where the policy says nothing.
 const RECIPIENT_DELIMITER: &str = "+";
@@ -13,14 +16,23 @@ const RECIPIENT_DELIMITER: &str = "+";
 /// Reads the policy at `path` and what it includes.
 pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) -> Option<Policy> {
     sources.add_file(path);
-    let main = read_file(path, problems, |decoder, root| main_file(decoder, root, path, sources))?;
-    let Main { mut policy, defaults, includes } = main;
+    let main = read_file(path, problems, |decoder, root| {
+        main_file(decoder, root, path, sources)
+    })?;
+    let Main {
+        mut policy,
+        defaults,
+        includes,
+    } = main;
     for include in includes {
         let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
         sources.add_file(&include);
         read_file(&include, problems, |decoder, root| {
             let Some(root) = root else { return Some(()) };
-            let target = Target { directory: &mut policy.domains, files: &policy.files };
+            let target = Target {
+                directory: &mut policy.domains,
+                files: &policy.files,
+            };
             entries(decoder, root, &defaults, Side::Recipients, target, file);
             Some(())
         });
@@ -60,12 +72,17 @@ fn main_file(
     };
     policy.local = read_local(decoder, &mut fields, &defaults);
     for (key, side) in [("domains", Side::Recipients), ("senders", Side::Senders)] {
-        let Some(node) = fields.take(key) else { continue };
+        let Some(node) = fields.take(key) else {
+            continue;
+        };
         let directory = match side {
             Side::Recipients => &mut policy.domains,
             Side::Senders => &mut policy.senders,
         };
-        let target = Target { directory, files: &policy.files };
+        let target = Target {
+            directory,
+            files: &policy.files,
+        };
         entries(decoder, node, &defaults, side, target, 0);
     }
     let base = path.parent().unwrap_or(Path::new("."));
@@ -74,7 +91,11 @@ fn main_file(
         .map(|node| include::files(decoder, node, base, sources))
         .unwrap_or_default();
     decoder.finish(fields);
-    Some(Main { policy, defaults, includes })
+    Some(Main {
+        policy,
+        defaults,
+        includes,
+    })
 }
 
 fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defaults {
@@ -87,9 +108,16 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
             .map(|node| requirements::read(decoder, node))
             .unwrap_or_default(),
     };
-    let Some(node) = fields.take("defaults") else { return defaults };
-    let Some(mut inner) = decoder.fields(node, "`defaults`") else { return defaults };
-    if let Some(mode) = inner.take("mode").and_then(|node| decoder.choice(node, "mode", &MODES)) {
+    let Some(node) = fields.take("defaults") else {
+        return defaults;
+    };
+    let Some(mut inner) = decoder.fields(node, "`defaults`") else {
+        return defaults;
+    };
+    if let Some(mode) = inner
+        .take("mode")
+        .and_then(|node| decoder.choice(node, "mode", &MODES))
+    {
         defaults.mode = mode;
     }
     if let Some(node) = inner.take("require")
@@ -107,15 +135,22 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
     defaults
 }
 
-#[expect(clippy::expect_used, reason = "the baseline is built in, tests see to it")]
 fn baseline() -> Arc<Requirement> {
-    Arc::new(Requirement::builtin("baseline").expect("the baseline is built in").clone())
+    Arc::new(
+        Requirement::builtin("baseline")
+            .expect("the baseline is built in")
+            .clone(),
+    )
 }
 
 fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trusted {
     let mut trusted = Trusted::default();
-    let Some(node) = fields.take("trusted") else { return trusted };
-    let Some(mut inner) = decoder.fields(node, "`trusted`") else { return trusted };
+    let Some(node) = fields.take("trusted") else {
+        return trusted;
+    };
+    let Some(mut inner) = decoder.fields(node, "`trusted`") else {
+        return trusted;
+    };
     if let Some(node) = inner.take("clients") {
         trusted.clients = values::networks(decoder, node);
     }
@@ -127,15 +162,27 @@ fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trust
 }
 
 fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> String {
-    let Some(node) = fields.take("recipient_delimiter") else { return RECIPIENT_DELIMITER.into() };
-    let text = decoder.text(node, "`recipient_delimiter`").unwrap_or_default();
+    let Some(node) = fields.take("recipient_delimiter") else {
+        return RECIPIENT_DELIMITER.into();
+    };
+    let text = decoder
+        .text(node, "`recipient_delimiter`")
+        .unwrap_or_default();
     if !text.chars().all(|c| c.is_ascii_punctuation() && c != '@') {
-        decoder.problems.add(node.spot, "`recipient_delimiter` is made of characters such as + or -", "");
+        decoder.problems.add(
+            node.spot,
+            "`recipient_delimiter` is made of characters such as + or -",
+            "",
+        );
     }
     text.to_owned()
 }
 
-fn read_local(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>, defaults: &Defaults) -> Option<Entry> {
+fn read_local(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_, '_>,
+    defaults: &Defaults,
+) -> Option<Entry> {
     let node = fields.take("local")?;
     let mut inner = decoder.fields(node, "`local`")?;
     let entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
@@ -159,7 +206,9 @@ fn entries(
     target: Target<'_>,
     file: u16,
 ) {
-    let Some(items) = decoder.list(node, "domain entries") else { return };
+    let Some(items) = decoder.list(node, "domain entries") else {
+        return;
+    };
     let Target { directory, files } = target;
     // The entry of all that are just named; only there if one is, because the strictest entry of
     // a directory decides about recipients that cannot be understood.
@@ -167,24 +216,35 @@ fn entries(
     for item in items {
         let (name, entry) = match &item.value {
             Value::Map(_) => {
-                let Some(mut fields) = decoder.fields(item, "an entry") else { continue };
+                let Some(mut fields) = decoder.fields(item, "an entry") else {
+                    continue;
+                };
                 let name = fields.take("domain");
                 let entry = defaults.read_entry(decoder, &mut fields, side);
                 decoder.finish(fields);
                 let Some(name) = name else {
-                    decoder.problems.add(item.spot, "an entry names its domain", "add `domain: example.org`");
+                    decoder.problems.add(
+                        item.spot,
+                        "an entry names its domain",
+                        "add `domain: example.org`",
+                    );
                     continue;
                 };
                 (name, Some(entry))
             }
             _ => (item, None),
         };
-        let Some(pattern) = values::pattern(decoder, name) else { continue };
+        let Some(pattern) = values::pattern(decoder, name) else {
+            continue;
+        };
         let number = match entry {
             Some(entry) => directory.add_entry(entry),
             None => *of_bare_names.get_or_insert_with(|| directory.add_entry(defaults.entry(side))),
         };
-        let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
+        let place = Place {
+            file,
+            line: u32::try_from(name.spot.line).unwrap_or(u32::MAX),
+        };
         let shown = pattern.to_string();
         if let Err(earlier) = directory.insert(pattern, number, place) {
             let same = earlier.0.file == file;

@@ -3,14 +3,17 @@
 use super::values;
 use crate::policy::{
     Entry, Exception, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, TEXT_FOR_RECIPIENT,
-    TEXT_FOR_SENDER, builtin,
+    TEXT_FOR_SENDER, requirement,
 };
 use crate::yaml::{Decoder, Fields, Node, Spot};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The modes by their words.
-pub(super) const MODES: [(&str, Mode); 3] =
-    [("off", Mode::Off), ("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
+pub(super) const MODES: [(&str, Mode); 3] = [
+    ("off", Mode::Off),
+    ("monitor", Mode::Monitor),
+    ("enforce", Mode::Enforce),
+];
 
 /// What holds where an entry says nothing else.
 pub(super) struct Defaults {
@@ -43,26 +46,43 @@ impl Defaults {
             schedule: Schedule::Always(self.mode),
             requirement: Arc::clone(&self.requirement),
             // Checked when the defaults were read.
-            reply: Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side))),
+            reply: Arc::new(
+                self.reply
+                    .template(side)
+                    .unwrap_or_else(|_| built_in_reply(side)),
+            ),
             exceptions: Vec::new(),
             contact: None,
         }
     }
 
     /// The requirement of a name: the policy's own or a built-in one.
-    pub(super) fn requirement(&self, decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Arc<Requirement>> {
+    pub(super) fn requirement(
+        &self,
+        decoder: &mut Decoder<'_>,
+        node: &Node<'_>,
+    ) -> Option<Arc<Requirement>> {
         let name = decoder.text(node, "a requirement")?;
-        let found = self.requirements.get(name).cloned().or_else(|| Requirement::builtin(name).cloned().map(Arc::new));
+        let found = self
+            .requirements
+            .get(name)
+            .cloned()
+            .or_else(|| Requirement::builtin(name).cloned().map(Arc::new));
         found.or_else(|| {
             let mut names: Vec<String> = self.requirements.keys().cloned().collect();
-            names.extend(builtin::builtins().map(|built_in| built_in.name().to_owned()));
+            names.extend(requirement::builtins().map(|built_in| built_in.name().to_owned()));
             let message = format!("there is no requirement `{}`", name.escape_debug());
             decoder.wrong(node, message, format!("there are: {}", names.join(", ")))
         })
     }
 
     /// Reads the terms of an entry; what it does not say is taken from the defaults.
-    pub(super) fn read_entry(&self, decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>, side: Side) -> Entry {
+    pub(super) fn read_entry(
+        &self,
+        decoder: &mut Decoder<'_>,
+        fields: &mut Fields<'_, '_>,
+        side: Side,
+    ) -> Entry {
         let mut entry = self.entry(side);
         let mode_node = fields.take("mode");
         let mode = mode_node.and_then(|node| decoder.choice(node, "mode", &MODES));
@@ -88,35 +108,57 @@ impl Defaults {
         }
         if let Some(node) = fields.take("reply") {
             let parts = read_reply(decoder, node, &self.reply);
-            if let Some(template) = parts.and_then(|parts| checked(decoder, node.spot, &parts, side)) {
+            if let Some(template) =
+                parts.and_then(|parts| checked(decoder, node.spot, &parts, side))
+            {
                 entry.reply = Arc::new(template);
             }
         }
-        entry.contact = fields.take("contact").and_then(|node| values::mail_address(decoder, node));
+        entry.contact = fields
+            .take("contact")
+            .and_then(|node| values::mail_address(decoder, node));
         if let Some(node) = fields.take("exceptions") {
             let items = decoder.list(node, "`exceptions`").unwrap_or_default();
-            entry.exceptions = items.iter().filter_map(|item| exception(decoder, item)).collect();
+            entry.exceptions = items
+                .iter()
+                .filter_map(|item| exception(decoder, item))
+                .collect();
         }
         entry
     }
 }
 
 /// Reads `reply`; what it does not say is inherited.
-pub(super) fn read_reply(decoder: &mut Decoder<'_>, node: &Node<'_>, inherited: &ReplyParts) -> Option<ReplyParts> {
+pub(super) fn read_reply(
+    decoder: &mut Decoder<'_>,
+    node: &Node<'_>,
+    inherited: &ReplyParts,
+) -> Option<ReplyParts> {
     let mut fields = decoder.fields(node, "`reply`")?;
     let mut parts = inherited.clone();
     if let Some(node) = fields.take("code")
         && let Some(code) = decoder.number(node, "`code`", 999)
     {
         parts.code = u16::try_from(code).ok();
-        check(decoder, node, parts.code.filter(|code| crate::policy::is_refusal(*code)).ok_or(ReplyError::Code));
+        check(
+            decoder,
+            node,
+            parts
+                .code
+                .filter(|code| crate::policy::is_refusal(*code))
+                .ok_or(ReplyError::Code),
+        );
     }
     if let Some(node) = fields.take("text")
         && let Some(text) = decoder.text(node, "`text`")
     {
         parts.text = Some(text.to_owned());
         // The URL is checked apart; a text that mentions one is tried with a stand-in.
-        check(decoder, node, ReplyTemplate::new(450, text, Some("https://example.org/")));
+        check(
+            decoder,
+            node,
+            ReplyTemplate::new(450, text, Some("https://example.org/")),
+        );
     }
     if let Some(node) = fields.take("url")
         && let Some(url) = decoder.text(node, "`url`")
@@ -135,11 +177,20 @@ fn check<T>(decoder: &mut Decoder<'_>, node: &Node<'_>, result: Result<T, ReplyE
 }
 
 /// The template made of all parts. What is wrong with one part by itself has been said already.
-pub(super) fn checked(decoder: &mut Decoder<'_>, spot: Spot, parts: &ReplyParts, side: Side) -> Option<ReplyTemplate> {
+pub(super) fn checked(
+    decoder: &mut Decoder<'_>,
+    spot: Spot,
+    parts: &ReplyParts,
+    side: Side,
+) -> Option<ReplyTemplate> {
     match parts.template(side) {
         Ok(template) => Some(template),
         Err(error @ ReplyError::NoUrl) => {
-            decoder.problems.add(spot, error.to_string(), "add `url: \"https://...\"` to the reply");
+            decoder.problems.add(
+                spot,
+                error.to_string(),
+                "add `url: \"https://...\"` to the reply",
+            );
             None
         }
         Err(_) => None,
@@ -160,7 +211,6 @@ fn built_in_text(side: Side) -> &'static str {
     }
 }
 
-#[expect(clippy::expect_used, reason = "the built-in texts are valid, a test sees to it")]
 fn built_in_reply(side: Side) -> ReplyTemplate {
     ReplyTemplate::new(450, built_in_text(side), None).expect("the built-in text is valid")
 }
@@ -180,12 +230,21 @@ fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
         );
     }
     if reason.is_none() {
-        decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
+        decoder.problems.add(
+            node.spot,
+            "an exception states its reason",
+            "add `reason: \"...\"`",
+        );
     }
     Some(Exception {
-        clients: clients.map(|node| values::networks(decoder, node)).unwrap_or_default(),
+        clients: clients
+            .map(|node| values::networks(decoder, node))
+            .unwrap_or_default(),
         sender: sender.and_then(|node| values::domain_pattern(decoder, node)),
         end: end.and_then(|node| values::until_date(decoder, node)),
-        reason: reason.and_then(|node| decoder.text(node, "`reason`")).unwrap_or_default().to_owned(),
+        reason: reason
+            .and_then(|node| decoder.text(node, "`reason`"))
+            .unwrap_or_default()
+            .to_owned(),
     })
 }

@@ -44,13 +44,23 @@ fn moment(
 /// Networks and single addresses; one may stand without a list.
 pub(super) fn networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
     let items = decoder.one_or_more(node);
-    items.iter().filter_map(|item| network(decoder, item)).collect()
+    items
+        .iter()
+        .filter_map(|item| network(decoder, item))
+        .collect()
 }
 
 fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
     let text = decoder.text(node, "a network")?;
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let Some(network) = bare.parse::<IpNet>().ok().or_else(|| bare.parse::<IpAddr>().ok().map(IpNet::from)) else {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    let Some(network) = bare
+        .parse::<IpNet>()
+        .ok()
+        .or_else(|| bare.parse::<IpAddr>().ok().map(IpNet::from))
+    else {
         return decoder.wrong(
             node,
             format!("`{}` is not a network", text.escape_debug()),
@@ -58,11 +68,23 @@ fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
         );
     };
     if network.trunc() != network {
-        let help = format!("write {} for the network, or {} for the one address", network.trunc(), network.addr());
-        return decoder.wrong(node, "this address has bits set beyond the network's length", help);
+        let help = format!(
+            "write {} for the network, or {} for the one address",
+            network.trunc(),
+            network.addr()
+        );
+        return decoder.wrong(
+            node,
+            "this address has bits set beyond the network's length",
+            help,
+        );
     }
     if matches!(network.addr(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()) {
-        return decoder.wrong(node, "this is an IPv4 network in IPv6 form", "write it as an IPv4 network");
+        return decoder.wrong(
+            node,
+            "this is an IPv4 network in IPv6 form",
+            "write it as an IPv4 network",
+        );
     }
     Some(network)
 }
@@ -73,8 +95,15 @@ pub(super) fn pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Patt
     match text.parse() {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("`{}` is not a domain or mailbox: {error}", text.escape_debug());
-            decoder.wrong(node, message, "write example.org, \"*.example.org\" or user@example.org")
+            let message = format!(
+                "`{}` is not a domain or mailbox: {error}",
+                text.escape_debug()
+            );
+            decoder.wrong(
+                node,
+                message,
+                "write example.org, \"*.example.org\" or user@example.org",
+            )
         }
     }
 }
@@ -83,7 +112,11 @@ pub(super) fn pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Patt
 pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Pattern> {
     match pattern(decoder, node)? {
         pattern @ (Pattern::Domain(_) | Pattern::Below(_)) => Some(pattern),
-        _ => decoder.wrong(node, "a sender is named by domain here", "write example.org or \"*.example.org\""),
+        _ => decoder.wrong(
+            node,
+            "a sender is named by domain here",
+            "write example.org or \"*.example.org\"",
+        ),
     }
 }
 
@@ -92,6 +125,10 @@ pub(super) fn mail_address(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option
     let text = decoder.text(node, "a mail address")?;
     match text.parse() {
         Ok(Pattern::Mailbox(..)) => Some(text.to_owned()),
-        _ => decoder.wrong(node, format!("`{}` is not a mail address", text.escape_debug()), ""),
+        _ => decoder.wrong(
+            node,
+            format!("`{}` is not a mail address", text.escape_debug()),
+            "",
+        ),
     }
 }

@@ -52,7 +52,12 @@ impl Reloader {
             path.display()
         );
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None })
+        Ok(Self {
+            path: path.to_path_buf(),
+            policy,
+            sources,
+            broken: None,
+        })
     }
 
     /// The policy in force, as it changes.
@@ -96,14 +101,18 @@ impl Reloader {
             (policy, sources)
         });
         let Ok((policy, sources)) = loaded.await else {
-            tracing::error!("policy not reloaded: reading it failed inside; the one in force stays");
+            tracing::error!(
+                "policy not reloaded: reading it failed inside; the one in force stays"
+            );
             return;
         };
         self.sources = sources;
         match policy {
             Ok(policy) => self.put_in_force(policy),
             Err(problems) => {
-                let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
+                let since = self
+                    .broken
+                    .map_or_else(jiff::Timestamp::now, |(since, _)| since);
                 self.broken = Some((since, Instant::now()));
                 tracing::error!(
                     errors = problems.count(),
@@ -131,7 +140,9 @@ impl Reloader {
             && said.elapsed() >= REMIND
         {
             *said = Instant::now();
-            tracing::warn!("the policy's files have had errors since {since}; the policy before them is in force");
+            tracing::warn!(
+                "the policy's files have had errors since {since}; the policy before them is in force"
+            );
         }
     }
 }

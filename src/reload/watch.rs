@@ -46,7 +46,12 @@ impl Watch {
             let _ = send.send(event);
         });
         let watcher = watcher.inspect_err(no_events).ok();
-        Self { watcher, events, watched: BTreeSet::new(), open: BTreeMap::new() }
+        Self {
+            watcher,
+            events,
+            watched: BTreeSet::new(),
+            open: BTreeMap::new(),
+        }
     }
 
     /// Watches all directories in which something can happen to these files.
@@ -59,12 +64,16 @@ impl Watch {
             along(path, 0, &mut wanted);
         }
         wanted.extend(sources.directories().map(existing));
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         for old in &self.watched {
             // It may be gone, and its watch with it.
             let _ = watcher.unwatch(old);
         }
-        let failed = wanted.iter().find_map(|directory| watcher.watch(directory, RecursiveMode::NonRecursive).err());
+        let failed = wanted
+            .iter()
+            .find_map(|directory| watcher.watch(directory, RecursiveMode::NonRecursive).err());
         self.watched = wanted;
         if let Some(error) = failed {
             no_events(&error);
@@ -74,7 +83,11 @@ impl Watch {
 
     /// Waits until the disk may have changed.
     pub async fn changed(&mut self) {
-        let look = if self.watcher.is_some() { LOOK } else { LOOK_WITHOUT_EVENTS };
+        let look = if self.watcher.is_some() {
+            LOOK
+        } else {
+            LOOK_WITHOUT_EVENTS
+        };
         // Without an event in that time the disk is looked at all the same.
         if let Ok(Some(event)) = tokio::time::timeout(look, self.events.recv()).await {
             self.note(event);
@@ -90,7 +103,11 @@ impl Watch {
     }
 
     fn wait(&self) -> Duration {
-        let longest = self.open.values().map(|written| OPEN.saturating_sub(written.elapsed())).max();
+        let longest = self
+            .open
+            .values()
+            .map(|written| OPEN.saturating_sub(written.elapsed()))
+            .max();
         longest.unwrap_or_default().max(SETTLE)
     }
 
@@ -98,10 +115,14 @@ impl Watch {
         let Ok(event) = event else { return };
         for path in event.paths {
             match event.kind {
-                EventKind::Modify(ModifyKind::Data(_)) => drop(self.open.insert(path, Instant::now())),
+                EventKind::Modify(ModifyKind::Data(_)) => {
+                    self.open.insert(path, Instant::now());
+                }
                 EventKind::Access(AccessKind::Close(AccessMode::Write))
                 | EventKind::Remove(_)
-                | EventKind::Modify(ModifyKind::Name(_)) => drop(self.open.remove(&path)),
+                | EventKind::Modify(ModifyKind::Name(_)) => {
+                    self.open.remove(&path);
+                }
                 _ => {}
             }
         }
@@ -120,7 +141,9 @@ fn along(path: &Path, links: usize, directories: &mut BTreeSet<PathBuf>) {
     }
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     for part in path.ancestors() {
-        let Some(parent) = part.parent() else { continue };
+        let Some(parent) = part.parent() else {
+            continue;
+        };
         if part == path {
             directories.insert(existing(parent));
         }

@@ -27,7 +27,12 @@ impl<'p> Decoder<'p> {
     }
 
     /// Takes note of a problem at a node.
-    pub fn wrong<T>(&mut self, node: &Node<'_>, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
+    pub fn wrong<T>(
+        &mut self,
+        node: &Node<'_>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
         self.problems.add(node.spot, message, help);
         None
     }
@@ -35,7 +40,14 @@ impl<'p> Decoder<'p> {
     /// A mapping.
     pub fn fields<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<Fields<'n, 'a>> {
         let Value::Map(map) = &node.value else {
-            return self.wrong(node, format!("{what} must be a mapping (`key: value`), not {}", kind(node)), "");
+            return self.wrong(
+                node,
+                format!(
+                    "{what} must be a mapping (`key: value`), not {}",
+                    kind(node)
+                ),
+                "",
+            );
         };
         let fields = map
             .iter()
@@ -44,7 +56,11 @@ impl<'p> Decoder<'p> {
                 _ => None,
             })
             .collect();
-        Some(Fields { spot: node.spot, fields, known: Vec::new() })
+        Some(Fields {
+            spot: node.spot,
+            fields,
+            known: Vec::new(),
+        })
     }
 
     /// A list; one single value counts as a list of one.
@@ -72,7 +88,11 @@ impl<'p> Decoder<'p> {
     pub fn text<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<&'n str> {
         match &node.value {
             Value::Scalar(text) => Some(text),
-            _ => self.wrong(node, format!("{what} must be a single value, not {}", kind(node)), ""),
+            _ => self.wrong(
+                node,
+                format!("{what} must be a single value, not {}", kind(node)),
+                "",
+            ),
         }
     }
 
@@ -87,12 +107,27 @@ impl<'p> Decoder<'p> {
 
     /// A number from 0 up to `most`.
     pub fn number(&mut self, node: &Node<'_>, what: &str, most: u32) -> Option<u32> {
-        let number = self.text(node, what)?.parse().ok().filter(|number| *number <= most);
-        number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
+        let number = self
+            .text(node, what)?
+            .parse()
+            .ok()
+            .filter(|number| *number <= most);
+        number.or_else(|| {
+            self.wrong(
+                node,
+                format!("{what} must be a number from 0 to {most}"),
+                "",
+            )
+        })
     }
 
     /// One of some words.
-    pub fn choice<T: Copy>(&mut self, node: &Node<'_>, what: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Copy>(
+        &mut self,
+        node: &Node<'_>,
+        what: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
         let text = self.text(node, what)?;
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -122,7 +157,11 @@ impl<'p> Decoder<'p> {
             if help.is_empty() {
                 help = format!("there are: {}", fields.known.join(", "));
             }
-            self.problems.add(*spot, format!("there is no key `{}` here", name.escape_debug()), help);
+            self.problems.add(
+                *spot,
+                format!("there is no key `{}` here", name.escape_debug()),
+                help,
+            );
         }
     }
 }

@@ -34,7 +34,12 @@ pub enum Value<'a> {
 /// Where the YAML itself is broken, what stands before that place is returned, so that errors in
 /// it can be told in the same go.
 pub fn parse<'a>(text: &'a str, problems: &mut Problems) -> Option<Node<'a>> {
-    Builder { parser: Parser::new_from_str(text), problems, text }.document()
+    Builder {
+        parser: Parser::new_from_str(text),
+        problems,
+        text,
+    }
+    .document()
 }
 
 struct Builder<'a, 'p> {
@@ -47,15 +52,24 @@ impl<'a> Builder<'a, '_> {
     fn document(&mut self) -> Option<Node<'a>> {
         let mut root = None;
         loop {
-            let Some((event, span)) = self.next() else { return root };
+            let Some((event, span)) = self.next() else {
+                return root;
+            };
             match event {
                 Event::StreamEnd => return root,
                 Event::DocumentStart(_) if root.is_some() => {
                     let spot = spot(&span);
-                    self.problems.add(spot, "a second document starts here", "remove the line `---`");
+                    self.problems.add(
+                        spot,
+                        "a second document starts here",
+                        "remove the line `---`",
+                    );
                     return None;
                 }
-                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
                 event => root = Some(self.node(event, &span, 0)?),
             }
         }
@@ -80,7 +94,10 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn line(&self, spot: Spot) -> &'a str {
-        self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or("")
+        self.text
+            .lines()
+            .nth(spot.line.saturating_sub(1))
+            .unwrap_or("")
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Option<Node<'a>> {
@@ -92,7 +109,9 @@ impl<'a> Builder<'a, '_> {
         }
         let (anchor, tag) = match &event {
             Event::Scalar(_, _, anchor, tag) => (*anchor, tag.is_some()),
-            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag.is_some()),
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                (*anchor, tag.is_some())
+            }
             _ => (0, false),
         };
         if anchor != 0 || tag {
@@ -105,12 +124,17 @@ impl<'a> Builder<'a, '_> {
         let value = match event {
             Event::Scalar(text, style, _, _) => {
                 let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                if null && style == ScalarStyle::Plain { Value::Null } else { Value::Scalar(text) }
+                if null && style == ScalarStyle::Plain {
+                    Value::Null
+                } else {
+                    Value::Scalar(text)
+                }
             }
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.map(depth)?,
             _ => {
-                self.problems.add(spot, "an alias (`*name`) is not supported", QUOTE_STAR);
+                self.problems
+                    .add(spot, "an alias (`*name`) is not supported", QUOTE_STAR);
                 Value::Null
             }
         };
@@ -136,7 +160,9 @@ impl<'a> Builder<'a, '_> {
                 Some((event, span)) => self.node(event, &span, depth + 1),
                 None => None,
             };
-            let value = self.next().and_then(|(event, span)| self.node(event, &span, depth + 1));
+            let value = self
+                .next()
+                .and_then(|(event, span)| self.node(event, &span, depth + 1));
             let (Some(key), Some(value)) = (key, value) else {
                 // Half of an entry would only lead to errors that are none.
                 return (depth == 0).then_some(Value::Map(fields));
@@ -146,8 +172,15 @@ impl<'a> Builder<'a, '_> {
                 continue;
             };
             if let Some(line) = seen.insert(name.clone(), key.spot.line) {
-                let message = format!("the key `{}` stands here a second time", name.escape_debug());
-                self.problems.add(key.spot, message, format!("it stands in line {line} already; keep one"));
+                let message = format!(
+                    "the key `{}` stands here a second time",
+                    name.escape_debug()
+                );
+                self.problems.add(
+                    key.spot,
+                    message,
+                    format!("it stands in line {line} already; keep one"),
+                );
                 continue;
             }
             fields.push((key, value));
@@ -160,7 +193,11 @@ const QUOTE_STAR: &str = "a value that begins with `*` must be in quotes: \"*.ex
 /// The parser's words, and what to do about the mistakes that people make.
 fn explain(info: &str, line: &str) -> (String, String) {
     let value = line.trim_start_matches([' ', '-']);
-    let help = if value.starts_with('*') || value.contains(": *") || value.contains("[*") || value.contains(", *") {
+    let help = if value.starts_with('*')
+        || value.contains(": *")
+        || value.contains("[*")
+        || value.contains(", *")
+    {
         QUOTE_STAR
     } else if line.trim_start_matches(' ').starts_with('\t') {
         "YAML is indented with blanks, not with tabs"
@@ -174,6 +211,10 @@ fn explain(info: &str, line: &str) -> (String, String) {
 
 fn spot(span: &Span) -> Spot {
     let same_line = span.start.line() == span.end.line();
-    let length = if same_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+    let length = if same_line {
+        span.end.col().saturating_sub(span.start.col())
+    } else {
+        1
+    };
     Spot::new(span.start.line(), span.start.col() + 1, length.max(1))
 }

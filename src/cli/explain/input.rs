@@ -85,7 +85,10 @@ impl Input {
             TlsState::from_macros(version.as_deref(), cipher.as_deref(), bits.as_deref())
         };
         let address = match self.client {
-            Some(text) => Some(text.parse().map_err(|_| format!("`{text}` is not an IP address"))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| format!("`{text}` is not an IP address"))?,
+            ),
             None => None,
         };
         let sender_text = self.sender.unwrap_or_default();
@@ -102,10 +105,17 @@ impl Input {
         };
         Ok(Facts {
             tls,
-            client: Client { address, authenticated: self.authenticated, local_submission: false },
+            client: Client {
+                address,
+                authenticated: self.authenticated,
+                local_submission: false,
+            },
             sender: Sender::new(sender_text.as_bytes(), None),
             recipient: Recipient::new(self.rcpt.as_bytes(), None, None),
-            now: self.at.as_deref().map_or_else(|| Ok(Timestamp::now()), time)?,
+            now: self
+                .at
+                .as_deref()
+                .map_or_else(|| Ok(Timestamp::now()), time)?,
             rcpt: self.rcpt,
             sender_text,
             require,
@@ -115,8 +125,9 @@ impl Input {
 
 /// A time, as the policy writes dates.
 fn time(text: &str) -> Result<Timestamp, String> {
-    policy_file::moment(text)
-        .ok_or_else(|| format!("`{text}` is not a time; write 2027-01-01 or 2027-01-01T08:00:00+01:00"))
+    policy_file::moment(text).ok_or_else(|| {
+        format!("`{text}` is not a time; write 2027-01-01 or 2027-01-01T08:00:00+01:00")
+    })
 }
 
 impl Facts {

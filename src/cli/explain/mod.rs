@@ -97,7 +97,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::CONFIG.into();
         }
     };
-    let done = if args.batch { batch(&policy) } else { single(&policy, args) };
+    let done = if args.batch {
+        batch(&policy)
+    } else {
+        single(&policy, args)
+    };
     match done {
         Ok(code) => code,
         // The reader of the output has seen enough.

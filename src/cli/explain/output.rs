@@ -2,8 +2,8 @@
 
 use super::input::Facts;
 use crate::policy::{
-    Case, Decision, Finding, Mailbox, Place, Policy, Reason, Seen, Subject, TlsState, Verdict, cipher,
-    tls_version,
+    Case, Decision, Finding, Mailbox, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
+    cipher, tls_version,
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -23,13 +23,19 @@ struct Answer {
 }
 
 /// Writes the verdict as a JSON object on a line.
-pub(super) fn object(out: &mut impl Write, case: &Case<'_>, verdict: &Verdict<'_>) -> io::Result<()> {
+pub(super) fn object(
+    out: &mut impl Write,
+    case: &Case<'_>,
+    verdict: &Verdict<'_>,
+) -> io::Result<()> {
     let finding = verdict.finding.as_ref();
     let deciding = finding.and_then(|finding| finding.subject.domain());
     let answer = Answer {
         verdict: verdict.decision().code(),
         reason: verdict.reason().code(),
-        domain: deciding.or_else(|| case.recipient.domain()).map(ToString::to_string),
+        domain: deciding
+            .or_else(|| case.recipient.domain())
+            .map(ToString::to_string),
         reply: verdict.reply(case).map(|reply| reply.to_string()),
         detail: verdict.reason().to_string(),
         entry: finding.and_then(|finding| Some(finding.matched.as_ref()?.pattern.to_string())),
@@ -53,10 +59,21 @@ pub(super) fn steps(
 ) -> io::Result<()> {
     let case = facts.case();
     writeln!(out, "RCPT TO     {}", facts.rcpt.escape_default())?;
-    let sender = if facts.sender_text.is_empty() { "<>".into() } else { facts.sender_text.escape_default().to_string() };
+    let sender = if facts.sender_text.is_empty() {
+        "<>".into()
+    } else {
+        facts.sender_text.escape_default().to_string()
+    };
     writeln!(out, "MAIL FROM   {sender}")?;
-    let client = case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string());
-    let authenticated = if case.client.authenticated { ", authenticated" } else { "" };
+    let client = case
+        .client
+        .address
+        .map_or_else(|| "unknown".into(), |ip| ip.to_string());
+    let authenticated = if case.client.authenticated {
+        ", authenticated"
+    } else {
+        ""
+    };
     writeln!(out, "client      {client}{authenticated}")?;
     writeln!(out, "TLS         {}", tls_in_words(case.tls))?;
     writeln!(out, "at          {}", case.now)?;
@@ -70,7 +87,13 @@ pub(super) fn steps(
         writeln!(out)?;
         entry(out, policy, &case, finding)?;
     }
-    writeln!(out, "\nverdict     {} ({}): {}", verdict.decision().code(), verdict.reason().code(), verdict.reason())?;
+    writeln!(
+        out,
+        "\nverdict     {} ({}): {}",
+        verdict.decision().code(),
+        verdict.reason().code(),
+        verdict.reason()
+    )?;
     if let Some(reply) = verdict.reply(&case) {
         for line in reply.to_string().lines() {
             writeln!(out, "reply       {line}")?;
@@ -84,7 +107,10 @@ fn tls_in_words(tls: &TlsState) -> String {
         TlsState::Plaintext => "none: the session is not encrypted".into(),
         TlsState::Unknown => "unknown: the MTA does not tell".into(),
         TlsState::Encrypted(encryption) => {
-            let bits = encryption.bits().map(|bits| format!(", {bits} bits")).unwrap_or_default();
+            let bits = encryption
+                .bits()
+                .map(|bits| format!(", {bits} bits"))
+                .unwrap_or_default();
             format!("{} {}{bits}", encryption.version(), encryption.cipher())
         }
     }
@@ -92,15 +118,27 @@ fn tls_in_words(tls: &TlsState) -> String {
 
 fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<()> {
     let mut line = |what: &str, how: &str| writeln!(out, "  {what} ({how})");
-    for seen in case.recipient.seen().iter().filter(|seen| worth_showing(seen)) {
+    for seen in case
+        .recipient
+        .seen()
+        .iter()
+        .filter(|seen| worth_showing(seen))
+    {
         line(seen.domain.as_str(), "recipient")?;
     }
     if case.recipient.is_local() {
-        let how = if policy.local.is_some() { "judged by `local`" } else { "the policy has no `local`: not judged" };
+        let how = if policy.local.is_some() {
+            "judged by `local`"
+        } else {
+            "the policy has no `local`: not judged"
+        };
         line("a recipient without a domain or at an address literal", how)?;
     }
     if case.recipient.is_unreadable() {
-        line("a recipient that cannot be understood", "judged by the strictest entries in force")?;
+        line(
+            "a recipient that cannot be understood",
+            "judged by the strictest entries in force",
+        )?;
     }
     for seen in case.sender.seen().iter().filter(|seen| worth_showing(seen)) {
         line(seen.domain.as_str(), "sender")?;
@@ -113,7 +151,12 @@ fn worth_showing(seen: &Seen) -> bool {
     !matches!(seen.mailbox, Mailbox::Perhaps(_))
 }
 
-fn entry(out: &mut impl Write, policy: &Policy, case: &Case<'_>, finding: &Finding<'_>) -> io::Result<()> {
+fn entry(
+    out: &mut impl Write,
+    policy: &Policy,
+    case: &Case<'_>,
+    finding: &Finding<'_>,
+) -> io::Result<()> {
     let subject = match &finding.subject {
         Subject::Recipient(domain, _) => format!("For {domain}"),
         Subject::Sender(domain) => format!("From {domain}"),
@@ -122,9 +165,18 @@ fn entry(out: &mut impl Write, policy: &Policy, case: &Case<'_>, finding: &Findi
     };
     writeln!(out, "{subject}:")?;
     if let Some(matched) = &finding.matched {
-        writeln!(out, "  entry       {} ({})", matched.pattern, place(policy, matched.place))?;
+        writeln!(
+            out,
+            "  entry       {} ({})",
+            matched.pattern,
+            place(policy, matched.place)
+        )?;
     }
-    writeln!(out, "  mode        {} (now: {})", finding.entry.schedule, finding.mode)?;
+    writeln!(
+        out,
+        "  mode        {} (now: {})",
+        finding.entry.schedule, finding.mode
+    )?;
     if let Some(contact) = &finding.entry.contact {
         writeln!(out, "  contact     {contact}")?;
     }
@@ -134,7 +186,11 @@ fn entry(out: &mut impl Write, policy: &Policy, case: &Case<'_>, finding: &Findi
         Reason::Exception(_) => "not satisfied, but an exception holds",
         _ => "not asked",
     };
-    writeln!(out, "  require     {}: {judged}", requirement_name(case, finding))?;
+    writeln!(
+        out,
+        "  require     {}: {judged}",
+        requirement_name(case, finding)
+    )?;
     let count = finding.entry.exceptions.len();
     let exception = match &finding.reason {
         Reason::Exception(exception) => format!("\"{}\" holds", exception.reason.escape_default()),
@@ -152,6 +208,9 @@ fn entry(out: &mut impl Write, policy: &Policy, case: &Case<'_>, finding: &Findi
 }
 
 fn place(policy: &Policy, place: Place) -> String {
-    let file = policy.files.get(usize::from(place.file)).map(|path| path.display().to_string());
+    let file = policy
+        .files
+        .get(usize::from(place.file))
+        .map(|path| path.display().to_string());
     format!("{}:{}", file.unwrap_or_default(), place.line)
 }
