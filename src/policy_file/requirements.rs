@@ -62,6 +62,8 @@ pub(super) fn read(
             ),
             "`extends` names a built-in requirement or another one of this file, not in a circle",
         );
+        // For its other errors.
+        let _ = one_requirement(decoder, &one, &done);
     }
     done
 }

@@ -1,0 +1,337 @@
+//! The policy file: what is valid, and what is said of what is not.
+
+mod common;
+
+use common::write;
+use mandatory_tls::policy::{DomainName, Mode};
+use mandatory_tls::policy_file;
+use mandatory_tls::settings::Settings;
+use std::path::Path;
+
+/// What is said of a policy that is not valid; the directory is left out.
+fn errors(files: &[(&str, &str)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), files);
+    let problems = policy_file::load(&directory.path().join("policy.yaml"))
+        .policy
+        .unwrap_err();
+    let prefix = format!("{}/", directory.path().display());
+    problems.to_string().replace(&prefix, "")
+}
+
+/// The messages alone, each with its place: `policy.yaml:3:5 message`.
+fn messages(policy: &str) -> Vec<String> {
+    let text = errors(&[("policy.yaml", policy)]);
+    let mut found = Vec::new();
+    let mut message = "";
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("error: ") {
+            message = title;
+        } else if let Some((_, place)) = line.split_once("--> ") {
+            found.push(format!(
+                "{} {message}",
+                place.strip_prefix("policy.yaml:").unwrap_or(place)
+            ));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_shipped_files_are_valid() {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
+    let settings =
+        Settings::load(&conf.join("milter.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let loaded = policy_file::load(&settings.policy);
+    let policy = loaded
+        .policy
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(!policy.domains.is_empty() && !policy.senders.is_empty());
+    assert!(policy.trusted.authenticated && policy.trusted.clients.len() == 2);
+}
+
+#[test]
+fn an_error_shows_the_line_a_caret_and_a_remedy() {
+    let policy = "domains:\n  - domain: example.org\n    mod: monitor\n";
+    assert_eq!(
+        errors(&[("policy.yaml", policy)]),
+        "\
+error: there is no key `mod` here
+ --> policy.yaml:3:5
+  |
+3 |     mod: monitor
+  |     ^^^
+  |
+  = help: did you mean `mode`?"
+    );
+}
+
+#[test]
+fn all_errors_are_told_in_one_go_in_the_order_of_the_lines() {
+    let policy = r#"defaults: { mode: enforc }
+requirements:
+  own: { min_version: TLSv9.x, extends: nothing }
+trusted: { clients: [10.0.0.1/8, here] }
+domains:
+  - example.com
+  - Example.COM.
+  - a..b
+  - { domain: example.org, enforce_from: 2027-02-30 }
+  - { domain: example.net, exceptions: [{ until: soon }] }
+senders: bank.example
+"#;
+    assert_eq!(
+        messages(policy),
+        [
+            "1:19 mode must be one of: off, monitor, enforce",
+            "3:3 `own` builds on `nothing`, which is not there",
+            "3:23 `TLSv9.x` is no version of TLS (did you mean `TLSv1.1`?); possible are TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3",
+            "4:22 this address has bits set beyond the network's length",
+            "4:34 `here` is not a network",
+            "7:5 example.com is named a second time",
+            "8:5 `a..b` is not a domain or mailbox: a domain name has no empty part between its dots",
+            "9:42 `2027-02-30` is not a date",
+            "10:41 an exception names a client network, a sender domain, or both",
+            "10:41 an exception states its reason",
+            "10:50 `soon` is not a date",
+            "11:10 domain entries must be a list, not the value `bank.example`",
+        ]
+    );
+}
+
+#[test]
+fn errors_before_broken_yaml_are_told_as_well() {
+    let policy = "default: {}\ndomains:\n  - example.com\n  - *.example.com\n  - x\n";
+    assert_eq!(
+        messages(policy),
+        [
+            "1:1 there is no key `default` here",
+            "4:5 this is not valid YAML: while parsing node, found unknown anchor",
+        ]
+    );
+    assert!(errors(&[("policy.yaml", policy)]).contains("must be in quotes: \"*.example.org\""));
+}
+
+#[test]
+fn what_people_mistype_is_refused_with_its_place() {
+    for (policy, expected) in [
+        (
+            "domains: [example.com, example.com]",
+            "1:24 example.com is named a second time",
+        ),
+        (
+            "domains: [bücher.example, xn--bcher-kva.example]",
+            "1:27 xn--bcher-kva.example is named a second time",
+        ),
+        (
+            "domains: [user@a.example, USER@A.example]",
+            "1:27 user@a.example is named a second time",
+        ),
+        (
+            "domains: []\ndomains: []",
+            "2:1 the key `domains` stands here a second time",
+        ),
+        (
+            "domains: [\"*.*.example\"]",
+            "1:11 `*.*.example` is not a domain or mailbox: `*` can only stand alone or as the first part, as in \"*.example.org\"",
+        ),
+        (
+            "domains: [\"exa mple.com\"]",
+            "1:11 `exa mple.com` is not a domain or mailbox: ` ` cannot stand in a domain name",
+        ),
+        ("domains: [{ mode: off }]", "1:11 an entry names its domain"),
+        (
+            "domains: { example.com: enforce }",
+            "1:10 domain entries must be a list, not a mapping",
+        ),
+        (
+            "domains: [[example.com]]",
+            "1:11 a domain must be a single value, not a list",
+        ),
+        (
+            "domains: [{ domain: a.example, mode: off, enforce_from: 2027-01-01 }]",
+            "1:57 `enforce_from` contradicts `mode: off`",
+        ),
+        (
+            "domains: [{ domain: a.example, require: strong }]",
+            "1:41 there is no requirement `strong`",
+        ),
+        (
+            "domains: [{ domain: a.example, contact: nobody }]",
+            "1:41 `nobody` is not a mail address",
+        ),
+        (
+            "domains: &all [a.example]",
+            "1:10 anchors (`&name`) and tags (`!name`) are not supported",
+        ),
+        (
+            "defaults: { reply: { code: 421 } }",
+            "1:28 a refused recipient is answered with a code from 450 to 459 or 550 to 559: 450 keeps the message in the sender's queue, 550 returns it at once",
+        ),
+        (
+            "defaults: { reply: { text: \"Grüezi\" } }",
+            "1:28 `ü` cannot stand in an SMTP reply, which is plain ASCII",
+        ),
+        (
+            "defaults: { reply: { text: \"{dom}\" } }",
+            "1:28 there is no placeholder `{dom}`; there are {domain}, {reason}, {remedy}, {url}, {client}, {tls_version}, {cipher}",
+        ),
+        (
+            "defaults: { reply: { text: \"see {url}\" } }",
+            "1:20 the text has `{url}`, but no `url` is given",
+        ),
+        (
+            "requirements: { baseline: {} }",
+            "1:17 `baseline` is a built-in requirement",
+        ),
+        (
+            "requirements: { a: { extends: b }, b: { extends: a } }",
+            "1:17 `a` builds on `b`, which is not there",
+        ),
+        (
+            "requirements: { a: { min_bits: many } }",
+            "1:32 `min_bits` must be a number from 0 to 256",
+        ),
+        ("requirements: { a: { forbid: [RC44] } }", "1:31 "),
+        (
+            "trusted: { authenticated: yes }",
+            "1:27 `authenticated` must be `true` or `false`",
+        ),
+        (
+            "trusted: { clients: [\"::ffff:192.0.2.0/120\"] }",
+            "1:22 this is an IPv4 network in IPv6 form",
+        ),
+        ("include: [nowhere/*.yaml]", "1:11 there is no directory "),
+        ("include: [missing.yaml]", "1:11 there is no such file"),
+        (
+            "- example.com",
+            "1:1 the policy must be a mapping (`key: value`), not a list",
+        ),
+        (
+            "domains: []\n---\ndomains: []",
+            "2:1 a second document starts here",
+        ),
+        ("domains:\n\t- example.com", "2:2 this is not valid YAML: "),
+        ("domains: [", "2:1 this is not valid YAML: "),
+    ] {
+        let found = messages(policy);
+        assert!(
+            found.iter().any(|message| message.starts_with(expected)),
+            "{policy}\n{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |name: &str| {
+        let path = directory.path().join(name);
+        policy_file::load(&path).policy.unwrap_err().to_string()
+    };
+    assert!(
+        said("missing.yaml").contains("No such file"),
+        "{}",
+        said("missing.yaml")
+    );
+    std::fs::create_dir(directory.path().join("directory.yaml")).unwrap();
+    assert!(said("directory.yaml").contains("not a regular file"));
+    nix::unistd::mkfifo(
+        &directory.path().join("fifo.yaml"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    assert!(said("fifo.yaml").contains("not a regular file"));
+    std::os::unix::fs::symlink("loop.yaml", directory.path().join("loop.yaml")).unwrap();
+    assert!(said("loop.yaml").contains("cannot be read"));
+    std::fs::write(
+        directory.path().join("latin1.yaml"),
+        b"domains:\n  - b\xfccher.example\n",
+    )
+    .unwrap();
+    assert!(said("latin1.yaml").contains("line 2 has octets that are not UTF-8"));
+    std::fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
+    assert!(said("empty.yaml").contains("the policy is empty"));
+    for depth in [30, 100_000] {
+        std::fs::write(directory.path().join("deep.yaml"), "- ".repeat(depth)).unwrap();
+        assert!(
+            said("deep.yaml").contains("nested too deeply"),
+            "{}",
+            said("deep.yaml")
+        );
+    }
+}
+
+#[test]
+fn included_files_hold_entries_and_say_their_own_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[
+            (
+                "policy.yaml",
+                "include: [domains.d/*.yaml, more.yaml]\ndefaults: { mode: monitor }\ndomains: [a.example]\n",
+            ),
+            (
+                "domains.d/b.yaml",
+                "- b.example\n- { domain: c.example, mode: enforce }\n",
+            ),
+            ("domains.d/empty.yaml", "# none yet\n"),
+            ("domains.d/.hidden.yaml", "- hidden.example\n"),
+            ("domains.d/backup.yaml~", "- backup.example\n"),
+            ("more.yaml", "- d.example\n"),
+        ],
+    );
+    let policy = policy_file::load(&directory.path().join("policy.yaml"))
+        .policy
+        .unwrap();
+    let mode = |name: &str| {
+        let found = policy
+            .domains
+            .find_domain(&DomainName::parse(name).unwrap())?;
+        Some(found.entry.schedule.mode_at(jiff::Timestamp::UNIX_EPOCH))
+    };
+    assert_eq!(mode("a.example"), Some(Mode::Monitor));
+    assert_eq!(mode("b.example"), Some(Mode::Monitor));
+    assert_eq!(mode("c.example"), Some(Mode::Enforce));
+    assert_eq!(mode("d.example"), Some(Mode::Monitor));
+    assert_eq!(
+        (mode("hidden.example"), mode("backup.example")),
+        (None, None)
+    );
+
+    let said = errors(&[
+        (
+            "policy.yaml",
+            "include: domains.d/*.yaml\ndomains: [a.example]\n",
+        ),
+        ("domains.d/b.yaml", "# the first line\n- a.example\n"),
+        ("domains.d/c.yaml", "domains: [c.example]\n"),
+    ]);
+    assert!(said.contains("--> domains.d/b.yaml:2:3"), "{said}");
+    assert!(
+        said.contains("it stands in line 2 of policy.yaml already"),
+        "{said}"
+    );
+    assert!(said.contains("--> domains.d/c.yaml:1:1"), "{said}");
+}
+
+#[test]
+fn what_lies_about_the_settings_is_told_in_one_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("milter.yaml");
+    let settings = "lisen: inet:127.0.0.1:8893\nlisten: [inet:8893@localhost, unix:relative]\nlog: { level: trace }\nlimits: { connections: 0 }\non_unknown_tls: accept\n";
+    std::fs::write(&path, settings).unwrap();
+    let said = Settings::load(&path).unwrap_err().to_string();
+    for part in [
+        "there is no key `lisen` here",
+        "this is Sendmail's way to write it",
+        "a Unix socket needs its full path",
+        "the settings do not say `policy`",
+        "`level` must be one of: error, warn, info, debug",
+        "`connections` must be at least 1",
+        "`on_unknown_tls` must be one of: defer, pass",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+}
