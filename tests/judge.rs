@@ -1,11 +1,10 @@
 //! The judgement, as tables: one policy, then a line a case.
 
-mod common;
-
-use common::policy;
 use mandatory_tls::policy::{
     Case, Client, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge,
 };
+use mandatory_tls::policy_file;
+use std::fs;
 
 const POLICY: &str = r#"
 defaults: { mode: enforce }
@@ -45,6 +44,16 @@ const RC4: (&str, &str) = ("TLSv1.2", "ECDHE-RSA-RC4-SHA");
 const NULL: (&str, &str) = ("TLSv1.2", "NULL-SHA256");
 const EXPORT: (&str, &str) = ("TLSv1", "EXP-DES-CBC-SHA");
 const ANON: (&str, &str) = ("TLSv1.2", "ADH-AES256-GCM-SHA384");
+
+/// Reads a policy that is given as text.
+fn policy_from(text: &str) -> Policy {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    fs::write(&path, text).unwrap();
+    policy_file::load(&path)
+        .policy
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
 
 /// Decision and reason for a case with the usual client and time.
 fn verdict(policy: &Policy, rcpt: &str, sender: &str, tls: (&str, &str)) -> String {
@@ -97,7 +106,7 @@ fn with(
 
 #[test]
 fn only_opted_in_recipients_are_refused_and_only_over_inadequate_sessions() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (rcpt, tls, expected) in [
         ("<u@example.com>", PLAIN, "refuse plaintext"),
         ("<u@EXAMPLE.com.>", PLAIN, "refuse plaintext"),
@@ -125,7 +134,7 @@ fn only_opted_in_recipients_are_refused_and_only_over_inadequate_sessions() {
 
 #[test]
 fn the_most_specific_entry_decides() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (rcpt, expected) in [
         ("<u@a.example.com>", "refuse plaintext"),
         ("<u@b.a.example.com>", "refuse plaintext"),
@@ -152,7 +161,7 @@ fn the_most_specific_entry_decides() {
 #[test]
 fn an_extension_does_not_lead_out_of_an_enforced_domain() {
     // Where the MTA knows no extensions, postmaster+x is a mailbox like any other.
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     assert_eq!(
         verdict(&policy, "<postmaster+x@example.com>", "<>", PLAIN),
         "refuse plaintext"
@@ -161,7 +170,7 @@ fn an_extension_does_not_lead_out_of_an_enforced_domain() {
 
 #[test]
 fn a_requirement_of_its_own_can_only_ask_for_more() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (tls, expected) in [
         (TLS13, "accept adequate"),
         (
@@ -195,7 +204,7 @@ fn a_requirement_of_its_own_can_only_ask_for_more() {
 
 #[test]
 fn enforcing_begins_with_the_first_moment_of_its_day_in_utc() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (now, expected) in [
         ("2026-12-31T23:59:59.999Z", "would-refuse plaintext"),
         ("2027-01-01T00:00:00Z", "refuse plaintext"),
@@ -219,7 +228,7 @@ fn enforcing_begins_with_the_first_moment_of_its_day_in_utc() {
 
 #[test]
 fn an_exception_holds_for_its_client_and_sender_until_the_end_of_its_last_day() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     let in_time = "2026-12-31T23:59:59Z";
     let after = "2027-01-01T00:00:00Z";
     for (sender, client, now, expected) in [
@@ -267,7 +276,7 @@ fn an_exception_holds_for_its_client_and_sender_until_the_end_of_its_last_day() 
 
 #[test]
 fn who_is_trusted_is_not_judged() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (client, expected) in [
         ("192.0.2.1", "accept trusted-client"),
         ("::ffff:192.0.2.1", "accept trusted-client"),
@@ -298,7 +307,7 @@ fn who_is_trusted_is_not_judged() {
         )
     };
     assert_eq!(judged(&policy), "accept trusted-authenticated");
-    let nobody = common::policy("domains: [example.com]");
+    let nobody = policy_from("domains: [example.com]");
     assert_eq!(judged(&nobody), "refuse plaintext");
     assert_eq!(
         full(&nobody, "<u@example.com>", "<>", PLAIN, "127.0.0.1", NOW),
@@ -308,7 +317,7 @@ fn who_is_trusted_is_not_judged() {
 
 #[test]
 fn a_partners_mail_must_come_over_tls_whoever_receives_it() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (rcpt, sender, tls, expected) in [
         (
             "<u@other.example>",
@@ -382,7 +391,7 @@ fn a_partners_mail_must_come_over_tls_whoever_receives_it() {
 
 #[test]
 fn the_strictest_domain_in_sight_decides() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for rcpt in [
         "<u%example.com@other.example>",
         "<example.com!u>",
@@ -408,7 +417,7 @@ fn the_strictest_domain_in_sight_decides() {
 
 #[test]
 fn a_recipient_that_cannot_be_understood_is_held_to_the_strictest_terms() {
-    let strict = policy(POLICY);
+    let strict = policy_from(POLICY);
     for rcpt in ["<>", "<u@a..b>", "<u@\u{7}x>"] {
         assert_eq!(
             verdict(&strict, rcpt, "<a@b.test>", PLAIN),
@@ -427,12 +436,12 @@ fn a_recipient_that_cannot_be_understood_is_held_to_the_strictest_terms() {
         );
     }
     // Where nothing is enforced, it is not refused either; another domain's exception is not its.
-    let watched = policy("defaults: { mode: monitor }\ndomains: [example.com]");
+    let watched = policy_from("defaults: { mode: monitor }\ndomains: [example.com]");
     assert_eq!(
         verdict(&watched, "<u@a..b>", "<a@b.test>", PLAIN),
         "would-refuse plaintext"
     );
-    let empty = policy("domains: []");
+    let empty = policy_from("domains: []");
     assert_eq!(
         verdict(&empty, "<u@a..b>", "<a@b.test>", PLAIN),
         "accept not-opted-in"
@@ -441,8 +450,8 @@ fn a_recipient_that_cannot_be_understood_is_held_to_the_strictest_terms() {
 
 #[test]
 fn the_mtas_own_recipients_are_judged_where_the_policy_names_them() {
-    let named = policy(POLICY);
-    let silent = policy("domains: [example.com]");
+    let named = policy_from(POLICY);
+    let silent = policy_from("domains: [example.com]");
     for rcpt in ["<postmaster>", "<u@[192.0.2.1]>", "<u@[IPv6:2001:db8::1]>"] {
         assert_eq!(
             verdict(&named, rcpt, "<a@b.test>", PLAIN),
@@ -459,7 +468,7 @@ fn the_mtas_own_recipients_are_judged_where_the_policy_names_them() {
 
 #[test]
 fn unknown_is_not_plaintext() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     for (rcpt, on_unknown, expected) in [
         ("<u@example.com>", OnUnknownTls::Defer, "refuse unknown-tls"),
         (
@@ -493,7 +502,7 @@ fn unknown_is_not_plaintext() {
 
 #[test]
 fn mail_from_local_programs_is_not_judged() {
-    let policy = policy(POLICY);
+    let policy = policy_from(POLICY);
     let local = Client {
         local_submission: true,
         ..Client::default()
@@ -512,7 +521,7 @@ fn mail_from_local_programs_is_not_judged() {
 
 #[test]
 fn the_reply_says_which_domain_what_was_wrong_and_what_to_do() {
-    let policy = policy(
+    let policy = policy_from(
         r#"
 defaults: { reply: { url: "https://help.example/tls" } }
 domains:

@@ -1,12 +1,18 @@
 //! The policy file: what is valid, and what is said of what is not.
 
-mod common;
-
-use common::write;
 use mandatory_tls::policy::{DomainName, Mode};
 use mandatory_tls::policy_file;
 use mandatory_tls::settings::Settings;
-use std::path::Path;
+use std::{fs, path::Path};
+
+/// Writes files into a directory.
+fn write(directory: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = directory.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
 
 /// What is said of a policy that is not valid; the directory is left out.
 fn errors(files: &[(&str, &str)]) -> String {
@@ -234,7 +240,7 @@ fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
         "{}",
         said("missing.yaml")
     );
-    std::fs::create_dir(directory.path().join("directory.yaml")).unwrap();
+    fs::create_dir(directory.path().join("directory.yaml")).unwrap();
     assert!(said("directory.yaml").contains("not a regular file"));
     nix::unistd::mkfifo(
         &directory.path().join("fifo.yaml"),
@@ -244,16 +250,16 @@ fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
     assert!(said("fifo.yaml").contains("not a regular file"));
     std::os::unix::fs::symlink("loop.yaml", directory.path().join("loop.yaml")).unwrap();
     assert!(said("loop.yaml").contains("cannot be read"));
-    std::fs::write(
+    fs::write(
         directory.path().join("latin1.yaml"),
         b"domains:\n  - b\xfccher.example\n",
     )
     .unwrap();
     assert!(said("latin1.yaml").contains("line 2 has octets that are not UTF-8"));
-    std::fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
+    fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
     assert!(said("empty.yaml").contains("the policy is empty"));
     for depth in [30, 100_000] {
-        std::fs::write(directory.path().join("deep.yaml"), "- ".repeat(depth)).unwrap();
+        fs::write(directory.path().join("deep.yaml"), "- ".repeat(depth)).unwrap();
         assert!(
             said("deep.yaml").contains("nested too deeply"),
             "{}",
@@ -321,7 +327,7 @@ fn what_lies_about_the_settings_is_told_in_one_go() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("milter.yaml");
     let settings = "lisen: inet:127.0.0.1:8893\nlisten: [inet:8893@localhost, unix:relative]\nlog: { level: trace }\nlimits: { connections: 0 }\non_unknown_tls: accept\n";
-    std::fs::write(&path, settings).unwrap();
+    fs::write(&path, settings).unwrap();
     let said = Settings::load(&path).unwrap_err().to_string();
     for part in [
         "there is no key `lisen` here",

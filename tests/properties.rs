@@ -1,7 +1,5 @@
 //! What holds for every policy and every session, tried on generated ones.
 
-mod common;
-
 use mandatory_tls::policy::tls::cipher::suites;
 use mandatory_tls::policy::{
     Case, Client, Decision, Directory, DomainName, Entry, OnUnknownTls, Pattern, Place, Policy,

@@ -38,6 +38,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
         eprintln!("error: the log cannot be set up: {error}");
         return status::UNAVAILABLE.into();
     }
+    // A fault inside ends one connection; it belongs into the log like everything else.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("internal error: {}", panic.to_string().escape_debug());
+    }));
     let reloader = match Reloader::start(&settings.policy) {
         Ok(reloader) => reloader,
         Err(problems) => {
@@ -62,6 +66,12 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
+    let (reload, requests) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(false);
+    if let Err(error) = follow_signals(reload, stop) {
+        tracing::error!(%error, "cannot take signals");
+        return status::UNAVAILABLE.into();
+    }
     let mut listeners = Vec::new();
     for listen in &settings.listen {
         match Listener::bind(listen).await {
@@ -82,12 +92,6 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
             local_parts: settings.log.local_parts,
         },
     });
-    let (reload, requests) = mpsc::channel(1);
-    let (stop, stopped) = watch::channel(false);
-    if let Err(error) = follow_signals(reload, stop) {
-        tracing::error!(%error, "cannot take signals");
-        return status::UNAVAILABLE.into();
-    }
     tokio::spawn(reloader.run(requests));
     let cut_off = serve(listeners, context, settings.limits, stopped).await;
     if cut_off > 0 {

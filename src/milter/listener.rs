@@ -238,7 +238,13 @@ async fn free_place(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 
 fn start(socket: impl Socket, context: Arc<Context>, place: Option<OwnedSemaphorePermit>) {
     tokio::spawn(async move {
-        if let Err(error) = converse(socket, context).await {
+        let result = converse(socket, context).await;
+        if let Err(error) = result
+            && !matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            )
+        {
             tracing::warn!(%error, "a milter connection broke off; the MTA applies its default action");
         }
         drop(place);

@@ -11,7 +11,7 @@ use super::domain::{DomainError, DomainName};
 
 /// In a convoluted address, more words than this are not gone through: the address then counts
 /// as unreadable, and the strictest terms in force apply.
-const MAX_WORDS: usize = 32;
+const MAX_WORDS: usize = 16;
 
 /// Where an address or a domain was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

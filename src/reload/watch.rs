@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 const SETTLE: Duration = Duration::from_millis(100);
 /// A file that was opened for writing and written to is waited for so long, from the last write.
 const OPEN: Duration = Duration::from_secs(10);
+/// Changes that do not come to rest are not waited for any longer.
+const LONGEST: Duration = Duration::from_secs(30);
 /// How often the disk is looked at besides: for network file systems, which send no events.
 const LOOK: Duration = Duration::from_secs(30);
 /// The same where no events can be had at all.
@@ -32,6 +34,8 @@ pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
     events: mpsc::UnboundedReceiver<notify::Result<Event>>,
     watched: BTreeSet<PathBuf>,
+    /// The policy's files, and the directories in which any file may be one.
+    relevant: BTreeSet<PathBuf>,
     /// Files that are being written, and when they were last written to.
     open: BTreeMap<PathBuf, Instant>,
 }
@@ -45,11 +49,11 @@ impl Watch {
             // Nobody listens any more only when the milter ends.
             let _ = send.send(event);
         });
-        let watcher = watcher.inspect_err(no_events).ok();
         Self {
-            watcher,
+            watcher: watcher.inspect_err(no_events).ok(),
             events,
             watched: BTreeSet::new(),
+            relevant: BTreeSet::new(),
             open: BTreeMap::new(),
         }
     }
@@ -64,6 +68,12 @@ impl Watch {
             along(path, 0, &mut wanted);
         }
         wanted.extend(sources.directories().map(existing));
+        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        self.relevant = sources
+            .files()
+            .chain(sources.directories())
+            .map(real)
+            .collect();
         let Some(watcher) = &mut self.watcher else {
             return;
         };
@@ -92,28 +102,48 @@ impl Watch {
         if let Ok(Some(event)) = tokio::time::timeout(look, self.events.recv()).await {
             self.note(event);
         }
+        while let Ok(event) = self.events.try_recv() {
+            self.note(event);
+        }
     }
 
-    /// Waits until nothing happens any more.
+    /// Waits until nothing happens to the policy's files any more, and none of them is being
+    /// written.
     pub async fn settled(&mut self) {
-        while let Ok(Some(event)) = tokio::time::timeout(self.wait(), self.events.recv()).await {
-            self.note(event);
+        let begun = Instant::now();
+        let mut last = begun;
+        loop {
+            let open = self.open.values().map(|written| *written + OPEN).max();
+            let rest = (last + SETTLE)
+                .max(open.unwrap_or(last))
+                .min(begun + LONGEST);
+            match tokio::time::timeout_at(rest.into(), self.events.recv()).await {
+                Ok(Some(event)) => {
+                    if self.note(event) {
+                        last = Instant::now();
+                    }
+                }
+                _ => break,
+            }
         }
         self.open.clear();
     }
 
-    fn wait(&self) -> Duration {
-        let longest = self
-            .open
-            .values()
-            .map(|written| OPEN.saturating_sub(written.elapsed()))
-            .max();
-        longest.unwrap_or_default().max(SETTLE)
-    }
-
-    fn note(&mut self, event: notify::Result<Event>) {
-        let Ok(event) = event else { return };
+    /// Takes note of an event; says whether it is about the policy's files.
+    fn note(&mut self, event: notify::Result<Event>) -> bool {
+        let Ok(event) = event else { return false };
+        let mut relevant = false;
         for path in event.paths {
+            let inside = path
+                .parent()
+                .is_some_and(|parent| self.relevant.contains(parent));
+            if !inside && !self.relevant.contains(&path) {
+                continue;
+            }
+            relevant |= !matches!(
+                event.kind,
+                EventKind::Access(AccessKind::Open(_) | AccessKind::Read)
+            );
             match event.kind {
                 EventKind::Modify(ModifyKind::Data(_)) => {
                     self.open.insert(path, Instant::now());
@@ -126,6 +156,7 @@ impl Watch {
                 _ => {}
             }
         }
+        relevant
     }
 }
 
