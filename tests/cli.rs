@@ -1,0 +1,376 @@
+//! The commands, as an administrator types them.
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new(policy: &str) -> Self {
+        let files = Self(tempfile::tempdir().unwrap());
+        fs::write(files.path("policy.yaml"), policy).unwrap();
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        process.wait_with_output().unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+const POLICY: &str = "\
+trusted: { authenticated: true }
+domains:
+  - example.com
+  - { domain: watched.example, mode: monitor }
+  - { domain: later.example, enforce_from: 2027-01-01 }
+  - domain: excepted.example
+    exceptions: [{ client: 192.0.2.0/24, until: 2026-12-31, reason: \"scanner\" }]
+senders: [bank.example]
+";
+
+#[test]
+fn check_tells_what_a_valid_policy_holds() {
+    let files = Files::new(POLICY);
+    let output = files.run(&["check", "--policy", "policy.yaml"], "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "policy.yaml: valid; 4 domains, 1 sender, 1 file\n"
+    );
+    fs::write(
+        files.path("milter.yaml"),
+        "listen: [inet:127.0.0.1:0, unix:/run/m.sock]\npolicy: policy.yaml\n",
+    )
+    .unwrap();
+    let output = files.run(&["check", "--config", "milter.yaml"], "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with(
+        "milter.yaml: valid; listens on inet:127.0.0.1:0, unix:/run/m.sock\npolicy.yaml: valid;"
+    ));
+}
+
+#[test]
+fn check_ends_with_status_78_and_shows_every_error() {
+    let files = Files::new("domain: []\ndomains: [a..b]\n");
+    let output = files.run(&["check", "--policy", "policy.yaml"], "");
+    assert_eq!(output.status.code(), Some(78));
+    let said = stderr(&output);
+    assert!(
+        said.contains("policy.yaml:1:1")
+            && said.contains("policy.yaml:2:11")
+            && said.ends_with("2 errors\n"),
+        "{said}"
+    );
+    assert_eq!(files.run(&["check"], "").status.code(), Some(64));
+}
+
+#[test]
+fn the_milter_does_not_start_with_a_policy_that_has_errors() {
+    let files = Files::new("domains: [a..b]\n");
+    fs::write(
+        files.path("milter.yaml"),
+        "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n",
+    )
+    .unwrap();
+    let output = files.run(&["milter", "--config", "milter.yaml"], "");
+    assert_eq!(output.status.code(), Some(78));
+    assert!(
+        stderr(&output).contains("policy.yaml:1:11"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn the_milter_says_why_it_cannot_listen() {
+    let files = Files::new(POLICY);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for (listen, expected) in [
+        (
+            format!("inet:127.0.0.1:{port}"),
+            "another process listens there",
+        ),
+        (
+            "unix:/no/such/directory/m.sock".to_owned(),
+            "create the directory",
+        ),
+        (
+            "{ socket: \"unix:/tmp/m.sock\", group: no-such-group }".to_owned(),
+            "there is no group `no-such-group`",
+        ),
+    ] {
+        fs::write(
+            files.path("milter.yaml"),
+            format!("listen: {listen}\npolicy: policy.yaml\n"),
+        )
+        .unwrap();
+        let output = files.run(&["milter", "--config", "milter.yaml"], "");
+        assert_eq!(output.status.code(), Some(69), "{listen}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn explain_shows_each_step_to_the_verdict() {
+    let files = Files::new(POLICY);
+    let output = files.run(
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "user@Example.COM",
+            "--sender",
+            "a@b.test",
+            "--client",
+            "192.0.2.1",
+            "--tls-version",
+            "TLSv1.2",
+            "--cipher",
+            "ECDHE-RSA-RC4-SHA",
+            "--bits",
+            "128",
+            "--at",
+            "2026-11-23",
+        ],
+        "",
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "\
+RCPT TO     user@Example.COM
+MAIL FROM   a@b.test
+client      192.0.2.1
+TLS         TLSv1.2 ECDHE-RSA-RC4-SHA, 128 bits
+at          2026-11-23T00:00:00Z
+
+In sight:
+  example.com (recipient)
+  b.test (sender)
+
+For example.com:
+  entry       example.com (policy.yaml:3)
+  mode        enforce (now: enforce)
+  require     baseline: not satisfied
+  exceptions  none
+  so          refuse: cipher ECDHE-RSA-RC4-SHA is not accepted (RC4)
+
+verdict     refuse (cipher): cipher ECDHE-RSA-RC4-SHA is not accepted (RC4)
+reply       450 4.7.1 Mail for example.com is accepted only over an adequately encrypted connection: \
+cipher ECDHE-RSA-RC4-SHA is not accepted (RC4). Update TLS versions and ciphers for outgoing mail on the sending \
+server.
+"
+    );
+}
+
+#[test]
+fn explain_says_which_exception_holds_and_which_does_not() {
+    let files = Files::new(POLICY);
+    let explain = |client: &str, at: &str| {
+        let arguments = [
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@excepted.example",
+            "--client",
+            client,
+            "--at",
+            at,
+        ];
+        stdout(&files.run(&arguments, ""))
+    };
+    let held = explain("192.0.2.9", "2026-12-31T23:00:00Z");
+    assert!(
+        held.contains("exceptions  \"scanner\" holds")
+            && held.contains("verdict     accept (exception)"),
+        "{held}"
+    );
+    let over = explain("192.0.2.9", "2027-01-01");
+    assert!(
+        over.contains("none of 1 holds") && over.contains("verdict     refuse (plaintext)"),
+        "{over}"
+    );
+}
+
+#[test]
+fn explain_in_a_batch_answers_each_line_with_a_line() {
+    let files = Files::new(POLICY);
+    let input = r#"{"rcpt": "u@example.com"}
+{"rcpt": "<u@example.com>", "tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "cipher_bits": 256}
+{"rcpt": "u@watched.example", "tls_version": "SSLv3", "cipher": "AES128-SHA", "cipher_bits": "128"}
+{"rcpt": "u@later.example", "at": "2026-12-31"}
+{"rcpt": "u@later.example", "at": "2027-01-01T00:00:00Z"}
+{"rcpt": "u@excepted.example", "client": "192.0.2.1", "at": "2026-12-31"}
+{"rcpt": "u@example.com", "authenticated": true}
+{"rcpt": "u@other.example", "sender": "a@bank.example"}
+{"rcpt": "u@example.com", "tls_version": "TLSv1.2", "cipher": "AES256-SHA", "require": "rfc9325-strict"}
+{"rcpt": "u@example.com", "unknown_tls": true}
+{"rcpt": "u@other.example"}
+"#;
+    let output = files.run(&["explain", "--policy", "policy.yaml", "--batch"], input);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let answers: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let short: Vec<String> = answers
+        .iter()
+        .map(|answer| {
+            format!(
+                "{} {} {}",
+                answer["verdict"], answer["reason"], answer["domain"]
+            )
+            .replace('"', "")
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [
+            "refuse plaintext example.com",
+            "accept adequate example.com",
+            "would-refuse protocol-version watched.example",
+            "would-refuse plaintext later.example",
+            "refuse plaintext later.example",
+            "accept exception excepted.example",
+            "accept trusted-authenticated example.com",
+            "refuse plaintext bank.example",
+            "refuse cipher example.com",
+            "refuse unknown-tls example.com",
+            "accept not-opted-in other.example",
+        ]
+    );
+    assert!(
+        answers[0]["reply"]
+            .as_str()
+            .unwrap()
+            .starts_with("450 4.7.1 Mail for example.com")
+    );
+    assert_eq!(answers[1]["reply"], Value::Null);
+}
+
+#[test]
+fn explain_in_a_batch_goes_on_after_a_line_that_is_no_case() {
+    let files = Files::new(POLICY);
+    let input = "nonsense\n{\"rcpt\": \"u@example.com\", \"colour\": 1}\n{\"rcpt\": \"u@example.com\", \"at\": \"soon\"}\n{\"rcpt\": \"u@example.com\"}\n";
+    let output = files.run(&["explain", "--policy", "policy.yaml", "--batch"], input);
+    assert_eq!(output.status.code(), Some(65));
+    let lines: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines[..3].iter().all(|line| line["error"].is_string()),
+        "{lines:?}"
+    );
+    assert_eq!(lines[3]["verdict"], "refuse");
+}
+
+#[test]
+fn explain_as_json_is_one_object() {
+    let files = Files::new(POLICY);
+    let output = files.run(
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@example.com",
+            "--format",
+            "json",
+        ],
+        "",
+    );
+    let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(answer["verdict"], "refuse");
+    assert_eq!(answer["entry"], "example.com");
+    assert_eq!(answer["requirement"], "baseline");
+}
+
+#[test]
+fn what_is_typed_wrong_ends_with_status_64() {
+    let files = Files::new(POLICY);
+    for arguments in [
+        &["explain", "--policy", "policy.yaml"][..],
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@example.com",
+            "--client",
+            "here",
+        ],
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@example.com",
+            "--at",
+            "soon",
+        ],
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@example.com",
+            "--require",
+            "strong",
+        ],
+        &[
+            "explain",
+            "--policy",
+            "policy.yaml",
+            "--rcpt",
+            "u@example.com",
+            "--unknown-tls",
+            "--cipher",
+            "x",
+        ],
+        &["mliter"],
+    ] {
+        let output = files.run(arguments, "");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(!stderr(&output).is_empty());
+    }
+    let help = files.run(&["--help"], "");
+    assert_eq!(help.status.code(), Some(0));
+    for command in ["milter", "check", "explain", "Exit status"] {
+        assert!(stdout(&help).contains(command), "{command}");
+    }
+}
