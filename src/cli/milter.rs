@@ -96,7 +96,7 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     let cut_off = serve(listeners, context, settings.limits, stopped).await;
     if cut_off > 0 {
         tracing::warn!(
-            "stopped; {cut_off} connections were cut off, the MTA applies its default action to them"
+            "stopped; connections cut off: {cut_off}; the MTA applies its default action to them"
         );
     } else {
         tracing::info!("stopped");

@@ -1,0 +1,448 @@
+//! The running milter, spoken to in the milter protocol: what no MTA at hand would send, too.
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+/// Longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const ALL_OPTIONS: u32 = 0x1f_ffff;
+
+/// The milter as a process, logging JSON.
+struct Milter {
+    process: Child,
+    lines: Receiver<String>,
+    address: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Milter {
+    fn start(policy: &str, settings: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("policy.yaml"), policy).unwrap();
+        let path = directory.path().join("milter.yaml");
+        let common = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n";
+        fs::write(&path, format!("{common}{settings}\n")).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(["milter", "--config"])
+            .arg(&path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut milter = Self {
+            process,
+            lines,
+            address: String::new(),
+            _directory: directory,
+        };
+        let line = milter.wait_for_line("listening on inet:");
+        let (_, rest) = line.split_once("listening on inet:").unwrap();
+        milter.address = rest
+            .chars()
+            .take_while(|c| *c != '"' && !c.is_whitespace())
+            .collect();
+        milter
+    }
+
+    fn wait_for_line(&self, part: &str) -> String {
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("no line with {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    fn connect(&self) -> Mta {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Mta { socket }
+    }
+
+    /// An MTA that has negotiated with all that Postfix offers, and announced its client.
+    fn session(&self) -> Mta {
+        let mut mta = self.connect();
+        mta.negotiate(6, 0x1ff, ALL_OPTIONS);
+        mta.send(b'D', b"Cj\0mx.test\0{daemon_port}\x0025\0");
+        mta.send(b'C', b"client\x004\x30\x39203.0.113.9\0");
+        mta
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.process.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Milter {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The MTA's side of a connection.
+struct Mta {
+    socket: TcpStream,
+}
+
+impl Mta {
+    fn send(&mut self, letter: u8, payload: &[u8]) {
+        let length = u32::try_from(payload.len() + 1).unwrap();
+        let mut frame = length.to_be_bytes().to_vec();
+        frame.push(letter);
+        frame.extend_from_slice(payload);
+        self.socket.write_all(&frame).unwrap();
+    }
+
+    /// The next packet; none if the milter has closed the connection.
+    fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut length = [0; 4];
+        match self.socket.read_exact(&mut length) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer"),
+            Err(_) => return None,
+        }
+        let mut frame = vec![0; u32::from_be_bytes(length).try_into().unwrap()];
+        self.socket.read_exact(&mut frame).unwrap();
+        Some((frame[0], frame[1..].to_vec()))
+    }
+
+    fn negotiate(&mut self, version: u32, actions: u32, options: u32) -> Vec<u8> {
+        self.send(
+            b'O',
+            &[version, actions, options].map(u32::to_be_bytes).concat(),
+        );
+        let (letter, payload) = self.receive().unwrap();
+        assert_eq!(letter, b'O');
+        payload
+    }
+
+    fn macros(&mut self, stage: u8, pairs: &[(&str, &str)]) {
+        let mut payload = vec![stage];
+        for (name, value) in pairs {
+            payload.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
+        }
+        self.send(b'D', &payload);
+    }
+
+    fn mail(&mut self) {
+        self.macros(b'M', &[("j", "mx.test"), ("{mail_addr}", "a@b.test")]);
+        self.send(b'M', b"<a@b.test>\0");
+    }
+
+    /// Sends a RCPT with TLS macros of its own; the answer's letter and text.
+    fn rcpt(&mut self, argument: &str, tls: &[(&str, &str)]) -> (u8, String) {
+        let mut pairs = vec![("j", "mx.test")];
+        pairs.extend_from_slice(tls);
+        self.macros(b'R', &pairs);
+        self.bare_rcpt(argument)
+    }
+
+    fn bare_rcpt(&mut self, argument: &str) -> (u8, String) {
+        self.send(b'R', format!("{argument}\0").as_bytes());
+        let (letter, payload) = self.receive().unwrap();
+        (letter, String::from_utf8(payload).unwrap())
+    }
+}
+
+const TLS: [(&str, &str); 3] = [
+    ("{tls_version}", "TLSv1.3"),
+    ("{cipher}", "TLS_AES_256_GCM_SHA384"),
+    ("{cipher_bits}", "256"),
+];
+const POLICY: &str = "domains: [example.com]\n";
+
+#[test]
+fn one_round_trip_is_all_that_a_recipient_costs() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    for _ in 0..3 {
+        mta.mail();
+        // Nothing was answered so far: the first answer is that of RCPT.
+        assert_eq!(mta.rcpt("<u@example.com>", &TLS), (b'c', String::new()));
+        let (letter, text) = mta.rcpt("<u@example.com>", &[]);
+        assert_eq!(letter, b'y');
+        assert!(
+            text.starts_with("450 4.7.1 ") && text.ends_with('\0'),
+            "{text}"
+        );
+        mta.send(b'A', b"");
+    }
+    mta.send(b'Q', b"");
+    assert_eq!(mta.receive(), None);
+}
+
+#[test]
+fn an_old_mta_gets_an_answer_to_all_that_it_sends() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.connect();
+    let answer = mta.negotiate(2, 0x3f, 0);
+    assert_eq!(answer, [2u32, 0, 0].map(u32::to_be_bytes).concat());
+    for (letter, payload) in [
+        (b'C', &b"client\x004\x30\x39203.0.113.9\0"[..]),
+        (b'H', b"client.test\0"),
+        (b'M', b"<a@b.test>\0"),
+        (b'R', b"<u@other.test>\0"),
+        (b'L', b"Subject\0x\0"),
+        (b'N', b""),
+        (b'B', b"text"),
+        (b'E', b""),
+    ] {
+        mta.send(letter, payload);
+        assert_eq!(
+            mta.receive(),
+            Some((b'c', Vec::new())),
+            "{}",
+            char::from(letter)
+        );
+    }
+}
+
+#[test]
+fn evidence_of_tls_never_outlives_what_it_was_sent_for() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    let unknown = |(letter, text): (u8, String)| letter == b'y' && text.contains("cannot tell");
+    let plaintext =
+        |(letter, text): (u8, String)| letter == b'y' && text.contains("is not encrypted");
+    mta.mail();
+    assert_eq!(mta.rcpt("<u@example.com>", &TLS).0, b'c');
+    // A second recipient without macros of its own, as no MTA sends it, proves nothing.
+    assert!(unknown(mta.bare_rcpt("<u@example.com>")));
+    assert_eq!(mta.rcpt("<u@example.com>", &TLS).0, b'c');
+    // An empty batch replaces the one before.
+    mta.macros(b'R', &[]);
+    assert!(unknown(mta.bare_rcpt("<u@example.com>")));
+    assert!(plaintext(mta.rcpt("<u@example.com>", &[])));
+    mta.macros(b'R', &[("j", "mx.test"), TLS[0], TLS[1]]);
+    mta.send(b'A', b"");
+    mta.mail();
+    assert!(unknown(mta.bare_rcpt("<u@example.com>")));
+    // Another connection over the same socket is another session.
+    mta.macros(b'H', &TLS);
+    assert_eq!(mta.bare_rcpt("<u@example.com>").0, b'c');
+    mta.send(b'K', b"");
+    mta.send(b'C', b"client\x004\x30\x39203.0.113.9\0");
+    mta.mail();
+    assert!(unknown(mta.bare_rcpt("<u@example.com>")));
+}
+
+#[test]
+fn an_mta_that_tells_of_tls_at_helo_only_is_understood() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.connect();
+    mta.negotiate(6, 0, ALL_OPTIONS);
+    mta.macros(b'H', &[TLS[0], TLS[1]]);
+    mta.mail();
+    assert_eq!(mta.bare_rcpt("<u@example.com>").0, b'c');
+    mta.macros(b'H', &[("{tls_version}", ""), ("{cipher}", "")]);
+    mta.mail();
+    assert!(
+        mta.bare_rcpt("<u@example.com>")
+            .1
+            .contains("is not encrypted")
+    );
+}
+
+#[test]
+fn where_the_mta_does_not_tell_of_tls_the_settings_decide_and_the_log_is_loud() {
+    let milter = Milter::start(POLICY, "on_unknown_tls: pass\nlog: { format: json }");
+    let mut mta = milter.session();
+    mta.mail();
+    assert_eq!(mta.bare_rcpt("<u@example.com>").0, b'c');
+    let line: Value = serde_json::from_str(&milter.wait_for_line("unknown-tls-passed")).unwrap();
+    assert_eq!(
+        (&line["level"], &line["verdict"]),
+        (&"WARN".into(), &"accept".into()),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_ipv6_client_is_read_as_sendmail_writes_it() {
+    let milter = Milter::start(
+        "domains: [example.com]\ntrusted: { clients: [\"2001:db8::/32\"] }\n",
+        "",
+    );
+    let mut mta = milter.connect();
+    mta.negotiate(6, 0x1ff, ALL_OPTIONS);
+    mta.send(b'C', b"client\x006\x30\x39IPv6:2001:db8:0:0:0:0:0:1\0");
+    mta.mail();
+    assert_eq!(mta.rcpt("<u@example.com>", &[]).0, b'c');
+}
+
+#[test]
+fn a_log_line_is_one_json_object_that_no_client_can_forge() {
+    let milter = Milter::start(
+        POLICY,
+        "log: { format: json, level: debug, local_parts: true }",
+    );
+    let mut mta = milter.session();
+    let hostile = "<\"\r\n{\\\"verdict\\\":\\\"accept\\\"}\u{1b}[2J\"@example.com>";
+    mta.macros(
+        b'M',
+        &[
+            ("j", "mx.test"),
+            ("i", "4Yx\nforged=1"),
+            ("{mail_addr}", "\"a\nb\"@b.test"),
+        ],
+    );
+    mta.send(b'M', b"<\"a\nb\"@b.test>\0");
+    assert_eq!(
+        mta.rcpt(hostile, &[("{cipher}", "X\r\nverdict=accept"), TLS[0]])
+            .0,
+        b'y'
+    );
+    let line = milter.wait_for_line("refuse");
+    let object: Value = serde_json::from_str(&line).unwrap();
+    for (key, value) in object.as_object().unwrap() {
+        let text = value.as_str().unwrap();
+        assert!(
+            text.chars().all(|c| c.is_ascii_graphic() || c == ' '),
+            "{key}: {text:?}"
+        );
+    }
+    assert_eq!(object["verdict"], "refuse");
+    assert_eq!(object["domain"], "example.com");
+    assert_eq!(object["queue_id"], "4Yx\\x0aforged\\x3d1");
+    assert!(
+        object["rcpt"].as_str().unwrap().contains("\\x0d\\x0a"),
+        "{object}"
+    );
+}
+
+#[test]
+fn local_parts_stay_out_of_the_log_unless_they_are_asked_for() {
+    let milter = Milter::start(
+        "domains: [secret.person@example.com]\n",
+        "log: { level: debug }",
+    );
+    let mut mta = milter.session();
+    mta.mail();
+    assert_eq!(
+        mta.rcpt(
+            "<secret.person@example.com>",
+            &[("{rcpt_addr}", "secret.person@example.com")]
+        )
+        .0,
+        b'y'
+    );
+    let line = milter.wait_for_line("verdict=refuse");
+    assert!(
+        !line.contains("secret") && line.contains("entry=...@example.com"),
+        "{line}"
+    );
+    assert!(
+        line.contains("sender=b.test") && line.contains("client=203.0.113.9"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_broken_packet_ends_its_own_connection_and_no_other() {
+    let milter = Milter::start(POLICY, "");
+    let mut good = milter.session();
+    good.mail();
+    for garbage in [
+        &b"\0\0\0\0"[..],
+        b"\xff\xff\xff\xff",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0\0\0\x01R",
+        b"\0\0\0\x05O\0\0\0\x06",
+    ] {
+        let mut bad = milter.connect();
+        bad.socket.write_all(garbage).unwrap();
+        assert_eq!(bad.receive(), None, "{garbage:?}");
+    }
+    for payload in [&b"R"[..], b"Rno end", b"C", b"Chost\x00X", b"M", b"O", b"?"] {
+        let mut bad = milter.session();
+        bad.send(payload[0], &payload[1..]);
+        assert_eq!(bad.receive(), None, "{payload:?}");
+    }
+    let gone = milter.session();
+    gone.socket.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(good.rcpt("<u@example.com>", &TLS).0, b'c');
+    assert_eq!(good.rcpt("<u@example.com>", &[]).0, b'y');
+}
+
+#[test]
+fn packets_may_come_in_any_pieces() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    mta.mail();
+    let mut frames = Vec::new();
+    for payload in [&b"DRj\0mx.test\0"[..], b"R<u@example.com>\0"] {
+        frames.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
+        frames.extend_from_slice(payload);
+    }
+    mta.socket.set_nodelay(true).unwrap();
+    for octet in frames {
+        mta.socket.write_all(&[octet]).unwrap();
+    }
+    assert_eq!(mta.receive().unwrap().0, b'y');
+}
+
+#[test]
+fn beyond_the_limit_connections_wait_and_the_log_says_so() {
+    let milter = Milter::start(POLICY, "limits: { connections: 2 }");
+    let mut first = milter.session();
+    let second = milter.session();
+    // The third is connected by the kernel, and not yet served.
+    let mut third = milter.connect();
+    milter.wait_for_line("all connections that `limits` allows are in use");
+    third.send(
+        b'O',
+        &[6, 0x1ff, ALL_OPTIONS].map(u32::to_be_bytes).concat(),
+    );
+    first.mail();
+    assert_eq!(first.rcpt("<u@example.com>", &TLS).0, b'c');
+    drop(second);
+    assert_eq!(third.receive().unwrap().0, b'O');
+}
+
+#[test]
+fn told_to_stop_it_lets_sessions_end_and_takes_no_more() {
+    let mut milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    mta.mail();
+    milter.signal(nix::sys::signal::Signal::SIGTERM);
+    milter.wait_for_line("stopping");
+    // The socket closes right after that line; what got in before is not served.
+    while TcpStream::connect(&milter.address).is_ok() {
+        std::thread::yield_now();
+    }
+    assert_eq!(mta.rcpt("<u@example.com>", &TLS).0, b'c');
+    assert_eq!(mta.rcpt("<u@example.com>", &[]).0, b'y');
+    mta.send(b'Q', b"");
+    assert_eq!(milter.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn told_twice_to_stop_it_stops_at_once() {
+    let mut milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    milter.signal(nix::sys::signal::Signal::SIGTERM);
+    milter.wait_for_line("stopping");
+    milter.signal(nix::sys::signal::Signal::SIGTERM);
+    milter.wait_for_line("connections cut off: 1");
+    assert_eq!(milter.process.wait().unwrap().code(), Some(0));
+    assert_eq!(mta.receive(), None);
+}
