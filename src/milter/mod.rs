@@ -1,7 +1,7 @@
 //! The milter: what the MTA talks to.
 //!
-//! [`packet`] reads and writes the packets, [`Conversation`] answers them without any I/O,
-//! [`connection`] feeds it from a socket, [`listener`] accepts connections and sees to limit and
+//! `packet` reads and writes the packets, [`Conversation`] answers them without any I/O,
+//! `connection` feeds it from a socket, `listener` accepts connections and sees to limit and
 //! drain.
 //!
 //! From indymilter come the protocol's constants, the negotiation packet and the replies; its

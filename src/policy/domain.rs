@@ -11,7 +11,7 @@ pub const MAX_DOMAIN: usize = 253;
 /// The longest label, in octets (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
 
-/// A domain name: lower case, A-labels, no trailing dot, at most [`MAX_DOMAIN`] octets.
+/// A domain name: lower case, A-labels, no trailing dot, at most 253 octets.
 ///
 /// Labels consist of letters, digits, `-` and `_`. Underscores are not host names by RFC 5321,
 /// but MTAs route to them.

@@ -13,7 +13,7 @@ use crate::policy::suggest::{DidYouMean, nearest};
 
 /// A version of the protocol, in the order of age.
 ///
-/// Never holds "unknown": what an MTA said is a [`SeenVersion`](super::tls::SeenVersion).
+/// Never holds "unknown": what an MTA said is a [`SeenVersion`](super::SeenVersion).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// SSL 2.0 (RFC 6176 forbids it).
