@@ -321,6 +321,81 @@ fn explain_as_json_is_one_object() {
 }
 
 #[test]
+fn requirements_are_listed_with_those_of_the_policy() {
+    let files = Files::new("requirements: { own: { min_version: TLSv1.3 } }\ndomains: []\n");
+    let listed = stdout(&files.run(&["requirements", "--policy", "policy.yaml"], ""));
+    for name in ["baseline", "rfc9325-strict", "bsi-tr-02102-2", "own"] {
+        assert!(
+            listed
+                .lines()
+                .any(|line| line.starts_with(&format!("{name} "))),
+            "{listed}"
+        );
+    }
+    let json: Value = serde_json::from_str(&stdout(
+        &files.run(&["requirements", "--format", "json"], ""),
+    ))
+    .unwrap();
+    assert_eq!(json[0]["name"], "baseline");
+}
+
+#[test]
+fn a_requirement_says_what_it_takes_and_refuses_and_why() {
+    let files = Files::new(POLICY);
+    let shown = stdout(&files.run(&["requirements", "rfc9325-strict"], ""));
+    let (head, rest) = shown.split_once("\nTakes:\n").unwrap();
+    let (taken, refused) = rest.split_once("\nRefuses:\n").unwrap();
+    assert!(
+        head.contains("Source: ") && head.contains("forward secrecy"),
+        "{head}"
+    );
+    assert!(
+        taken.contains("  ECDHE-RSA-AES128-GCM-SHA256 ")
+            && taken.contains("  TLS_AES_128_GCM_SHA256 "),
+        "{taken}"
+    );
+    let line = refused
+        .lines()
+        .find(|line| line.starts_with("  AES256-SHA "))
+        .unwrap();
+    assert!(line.contains("AES256-SHA is not accepted"), "{line}");
+    assert_eq!(
+        files.run(&["requirements", "rfc"], "").status.code(),
+        Some(64)
+    );
+}
+
+#[test]
+fn every_requirement_says_what_it_thinks_of_one_suite_in_any_spelling() {
+    let files = Files::new(POLICY);
+    for name in [
+        "ECDHE-RSA-AES256-SHA384",
+        "tls_ecdhe_rsa_with_aes_256_cbc_sha384",
+    ] {
+        let shown = stdout(&files.run(&["requirements", "--suite", name], ""));
+        assert!(
+            shown
+                .lines()
+                .any(|line| line.starts_with("baseline ") && line.ends_with("  taken")),
+            "{shown}"
+        );
+        assert!(
+            shown.lines().any(
+                |line| line.starts_with("mozilla-modern ") && line.contains("TLSv1.3 or newer")
+            ),
+            "{shown}"
+        );
+    }
+    let wrong = files.run(&["requirements", "--suite", "ECDHE-RSA-AES256-SHA38"], "");
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(
+        stderr(&wrong).contains("did you mean `ECDHE-RSA-AES256-SHA384`"),
+        "{}",
+        stderr(&wrong)
+    );
+}
+
+#[test]
 fn what_is_typed_wrong_ends_with_status_64() {
     let files = Files::new(POLICY);
     for arguments in [
@@ -370,7 +445,7 @@ fn what_is_typed_wrong_ends_with_status_64() {
     }
     let help = files.run(&["--help"], "");
     assert_eq!(help.status.code(), Some(0));
-    for command in ["milter", "check", "explain", "Exit status"] {
+    for command in ["milter", "check", "explain", "requirements", "Exit status"] {
         assert!(stdout(&help).contains(command), "{command}");
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod milter;
+mod requirements;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Check(check::Args),
     /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
     Explain(Box<explain::Args>),
+    /// List the requirements, show one, or show what all of them say of a cipher suite
+    Requirements(requirements::Args),
 }
 
 /// Runs the program.
@@ -58,5 +61,6 @@ pub fn main() -> ExitCode {
         Command::Milter(args) => milter::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Requirements(args) => requirements::run(&args),
     }
 }
