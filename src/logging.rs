@@ -28,10 +28,7 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
     let level = tracing_subscriber::filter::LevelFilter::from_level(settings.level);
     let registry = tracing_subscriber::registry().with(level);
     let text = || {
-        tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_target(false)
-            .with_ansi(false)
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false)
     };
     let result = match (settings.to, settings.format) {
         (LogTarget::Journald, _) => {
@@ -44,11 +41,8 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
             tracing::subscriber::set_global_default(registry.with(text()))
         }
         (LogTarget::Stderr, LogFormat::Json) => {
-            let json = text()
-                .json()
-                .flatten_event(true)
-                .with_span_list(false)
-                .with_current_span(false);
+            let json =
+                text().json().flatten_event(true).with_span_list(false).with_current_span(false);
             tracing::subscriber::set_global_default(registry.with(json))
         }
     };
@@ -70,11 +64,7 @@ impl fmt::Display for Safe<'_> {
                 octet => write!(f, "\\x{octet:02x}")?,
             }
         }
-        if self.0.len() > MOST {
-            f.write_str("...")
-        } else {
-            Ok(())
-        }
+        if self.0.len() > MOST { f.write_str("...") } else { Ok(()) }
     }
 }
 
@@ -154,10 +144,7 @@ impl Log {
             verdict: verdict.decision().code(),
             reason: reason.code(),
             domain: domain(judgement),
-            client: case
-                .client
-                .address
-                .map_or_else(|| "-".into(), |ip: IpAddr| ip.to_string()),
+            client: case.client.address.map_or_else(|| "-".into(), |ip: IpAddr| ip.to_string()),
             sender: sender.unwrap_or_else(|| if case.sender.is_null() { "<>" } else { "-" }.into()),
             tls_version: tls_version(case.tls),
             cipher: cipher(case.tls),
@@ -168,10 +155,7 @@ impl Log {
             seen: subject.map(Subject::seen_in),
             detail: detail(&reason),
             rcpt: self.local_parts.then(|| address(judgement.argument)),
-            from: judgement
-                .mail_addr
-                .filter(|_| self.local_parts)
-                .map(address),
+            from: judgement.mail_addr.filter(|_| self.local_parts).map(address),
         }
     }
 
@@ -194,11 +178,7 @@ fn message(decision: Decision) -> &'static str {
 
 /// The domain that decided, or the recipient's.
 fn domain(judgement: &Judgement<'_>) -> String {
-    let deciding = judgement
-        .verdict
-        .finding
-        .as_ref()
-        .and_then(|finding| finding.subject.domain());
+    let deciding = judgement.verdict.finding.as_ref().and_then(|finding| finding.subject.domain());
     let domain = deciding.or_else(|| judgement.case.recipient.domain());
     domain.map_or_else(|| "-".into(), DomainName::to_string)
 }
@@ -244,10 +224,7 @@ mod tests {
         }
         for octet in 0..=u8::MAX {
             let shown = Safe(&[octet]).to_string();
-            assert!(
-                shown.bytes().all(|shown| shown.is_ascii_graphic()),
-                "{octet}"
-            );
+            assert!(shown.bytes().all(|shown| shown.is_ascii_graphic()), "{octet}");
         }
     }
 }

@@ -9,6 +9,7 @@
 //! honoured, and an absent `{tls_version}` means plaintext. Where it did not, an MTA may still
 //! have told of TLS at an earlier stage on its own; where it has not, TLS is unknown.
 
+use crate::policy::tls::certificate::Certificate;
 use crate::policy::{
     Case, Client, OnUnknownTls, Policy, Recipient, Reply, Sender, TlsState, Verdict, judge,
 };
@@ -65,9 +66,7 @@ impl Macros {
 
 /// A name without braces: one-letter names come with and without them.
 fn bare(name: &[u8]) -> &[u8] {
-    name.strip_prefix(b"{")
-        .and_then(|rest| rest.strip_suffix(b"}"))
-        .unwrap_or(name)
+    name.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or(name)
 }
 
 /// The client, as the MTA gives it when a connection begins.
@@ -123,10 +122,7 @@ impl Session {
     /// A session of which nothing is known yet.
     #[must_use]
     pub fn new(on_unknown_tls: OnUnknownTls) -> Self {
-        Self {
-            on_unknown_tls,
-            ..Self::default()
-        }
+        Self { on_unknown_tls, ..Self::default() }
     }
 
     /// Takes in the macros of a stage; they replace what was known of it.
@@ -191,10 +187,7 @@ impl Session {
         let verdict = judge(&message.policy, &case);
         let reply = verdict.reply(&case);
         Judgement {
-            queue_id: self
-                .rcpt
-                .get_filled("i")
-                .or_else(|| self.mail.get_filled("i")),
+            queue_id: self.rcpt.get_filled("i").or_else(|| self.mail.get_filled("i")),
             mail_addr: self.mail.get_filled("{mail_addr}"),
             case,
             verdict,
@@ -229,8 +222,13 @@ impl Session {
             )
         };
         if self.is_list_honoured() {
-            return state(&self.rcpt);
+            return state(&self.rcpt).with_certificate(Certificate::from_macros(
+                self.rcpt.get("{cert_subject}"),
+                self.rcpt.get("{cert_issuer}"),
+                self.rcpt.get("{verify}"),
+            ));
         }
+        // Without the list, Sendmail names certificates and does not say whether it trusts them.
         [&self.rcpt, &self.mail, &self.helo, &self.connect]
             .into_iter()
             .find(|macros| {

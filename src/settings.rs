@@ -112,10 +112,7 @@ pub enum LogTarget {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 10_000,
-            drain: Duration::from_secs(30),
-        }
+        Self { connections: 10_000, drain: Duration::from_secs(30) }
     }
 }
 
@@ -147,18 +144,13 @@ impl FromStr for SocketSpec {
         if rest.contains('@') {
             return Err(SocketError::PortAtHost);
         }
-        let (host, port) = rest
-            .rsplit_once(':')
-            .ok_or(if rest.parse::<u16>().is_ok() {
-                SocketError::Host
-            } else {
-                SocketError::Port
-            })?;
+        let (host, port) = rest.rsplit_once(':').ok_or(if rest.parse::<u16>().is_ok() {
+            SocketError::Host
+        } else {
+            SocketError::Port
+        })?;
         let port = port.parse().map_err(|_| SocketError::Port)?;
-        let host = host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(host);
+        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         if host.is_empty() {
             return Err(SocketError::Host);
         }
@@ -184,9 +176,7 @@ impl Settings {
     /// All that is wrong with the file, with places.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::new();
-        let settings = read_file(path, &mut problems, |decoder, root| {
-            read(decoder, root, path)
-        });
+        let settings = read_file(path, &mut problems, |decoder, root| read(decoder, root, path));
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems),
@@ -196,29 +186,24 @@ impl Settings {
 
 fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Option<Settings> {
     let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
-        decoder.problems.add_file(
-            "the settings are empty",
-            "they name at least `listen` and `policy`",
-        );
+        decoder
+            .problems
+            .add_file("the settings are empty", "they name at least `listen` and `policy`");
         return None;
     };
     let mut fields = decoder.fields(root, "the settings")?;
     let listen: Vec<Listen> = match fields.take("listen") {
         Some(node) => {
             let items = decoder.one_or_more(node);
-            items
-                .iter()
-                .filter_map(|item| read_listen(decoder, item))
-                .collect()
+            items.iter().filter_map(|item| read_listen(decoder, item)).collect()
         }
         None => missing(decoder, &fields, "listen", "listen: inet:127.0.0.1:8893"),
     };
     let base = path.parent().unwrap_or(Path::new("."));
     let policy = match fields.take("policy") {
-        Some(node) => decoder
-            .text(node, "`policy`")
-            .map(|text| base.join(text))
-            .unwrap_or_default(),
+        Some(node) => {
+            decoder.text(node, "`policy`").map(|text| base.join(text)).unwrap_or_default()
+        }
         None => missing(decoder, &fields, "policy", "policy: policy.yaml"),
     };
     let on_unknown_tls = fields
@@ -228,22 +213,11 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
             decoder.choice(node, "`on_unknown_tls`", &choices)
         })
         .unwrap_or_default();
-    let limits = fields
-        .take("limits")
-        .and_then(|node| read_limits(decoder, node))
-        .unwrap_or_default();
-    let log = fields
-        .take("log")
-        .and_then(|node| read_log(decoder, node))
-        .unwrap_or_default();
+    let limits =
+        fields.take("limits").and_then(|node| read_limits(decoder, node)).unwrap_or_default();
+    let log = fields.take("log").and_then(|node| read_log(decoder, node)).unwrap_or_default();
     decoder.finish(fields);
-    Some(Settings {
-        listen,
-        policy,
-        on_unknown_tls,
-        limits,
-        log,
-    })
+    Some(Settings { listen, policy, on_unknown_tls, limits, log })
 }
 
 fn missing<T: Default>(
@@ -254,9 +228,7 @@ fn missing<T: Default>(
 ) -> T {
     if !decoder.problems.is_broken() {
         let message = format!("the settings do not say `{name}`");
-        decoder
-            .problems
-            .add(fields.spot(), message, format!("add `{example}`"));
+        decoder.problems.add(fields.spot(), message, format!("add `{example}`"));
     }
     T::default()
 }
@@ -264,11 +236,7 @@ fn missing<T: Default>(
 fn read_listen(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Listen> {
     if !matches!(node.value, Value::Map(_)) {
         let socket = decoder.parsed(node, "a socket", str::parse)?;
-        return Some(Listen {
-            socket,
-            mode: None,
-            group: None,
-        });
+        return Some(Listen { socket, mode: None, group: None });
     }
     let mut fields = decoder.fields(node, "a socket")?;
     let Some(socket_node) = fields.take("socket") else {
@@ -285,26 +253,16 @@ fn read_listen(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Listen> {
             .ok()
             .filter(|mode| *mode <= 0o777);
         mode.or_else(|| {
-            decoder.wrong(
-                node,
-                "`mode` is written in octal",
-                "for owner and group: mode: \"0660\"",
-            )
+            decoder.wrong(node, "`mode` is written in octal", "for owner and group: mode: \"0660\"")
         })
     });
-    let group = fields
-        .take("group")
-        .and_then(|node| decoder.text(node, "`group`"))
-        .map(str::to_owned);
+    let group =
+        fields.take("group").and_then(|node| decoder.text(node, "`group`")).map(str::to_owned);
     decoder.finish(fields);
     if matches!(socket, Some(SocketSpec::Inet(..))) && (mode.is_some() || group.is_some()) {
         return decoder.wrong(node, "`mode` and `group` are for Unix sockets", "");
     }
-    Some(Listen {
-        socket: socket?,
-        mode,
-        group,
-    })
+    Some(Listen { socket: socket?, mode, group })
 }
 
 fn read_limits(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Limits> {
@@ -315,9 +273,7 @@ fn read_limits(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Limits> {
     {
         limits.connections = number;
         if number == 0 {
-            decoder
-                .problems
-                .add(node.spot, "`connections` must be at least 1", "");
+            decoder.problems.add(node.spot, "`connections` must be at least 1", "");
         }
     }
     if let Some(node) = fields.take("drain_seconds")
@@ -334,15 +290,10 @@ fn read_log(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<LogSettings> {
     let mut log = LogSettings::default();
     if let Some(node) = fields.take("format") {
         let choices = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        log.format = decoder
-            .choice(node, "`format`", &choices)
-            .unwrap_or(log.format);
+        log.format = decoder.choice(node, "`format`", &choices).unwrap_or(log.format);
     }
     if let Some(node) = fields.take("to") {
-        let choices = [
-            ("stderr", LogTarget::Stderr),
-            ("journald", LogTarget::Journald),
-        ];
+        let choices = [("stderr", LogTarget::Stderr), ("journald", LogTarget::Journald)];
         log.to = decoder.choice(node, "`to`", &choices).unwrap_or(log.to);
     }
     if let Some(node) = fields.take("level") {
@@ -352,9 +303,7 @@ fn read_log(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<LogSettings> {
             ("info", tracing::Level::INFO),
             ("debug", tracing::Level::DEBUG),
         ];
-        log.level = decoder
-            .choice(node, "`level`", &choices)
-            .unwrap_or(log.level);
+        log.level = decoder.choice(node, "`level`", &choices).unwrap_or(log.level);
     }
     if let Some(node) = fields.take("local_parts") {
         log.local_parts = decoder.truth(node, "`local_parts`").unwrap_or(false);

@@ -6,17 +6,9 @@ use std::{
 };
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                sources(&path)
-            } else {
-                vec![path]
-            }
-        })
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .collect()
 }
@@ -24,11 +16,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 /// The files of a part whose code, without comments, has one of the words.
 fn mentions(part: &str, words: &[&str]) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(part);
-    let files = if path.is_dir() {
-        sources(&path)
-    } else {
-        vec![path]
-    };
+    let files = if path.is_dir() { sources(&path) } else { vec![path] };
     assert!(!files.is_empty());
     let mut found = Vec::new();
     for file in files {
@@ -82,11 +70,7 @@ fn only_the_milter_knows_the_milter_protocol() {
         "settings.rs",
         "yaml",
     ] {
-        assert_eq!(
-            mentions(part, &["indymilter"]),
-            Vec::<String>::new(),
-            "{part}"
-        );
+        assert_eq!(mentions(part, &["indymilter"]), Vec::<String>::new(), "{part}");
     }
 }
 
@@ -95,37 +79,15 @@ fn imports_run_downwards() {
     for (part, above) in [
         (
             "yaml",
-            &[
-                "crate::policy",
-                "crate::settings",
-                "crate::session",
-                "crate::milter",
-                "crate::cli",
-            ][..],
+            &["crate::policy", "crate::settings", "crate::session", "crate::milter", "crate::cli"]
+                [..],
         ),
         (
             "policy_file",
-            &[
-                "crate::session",
-                "crate::milter",
-                "crate::reload",
-                "crate::cli",
-                "crate::settings",
-            ],
+            &["crate::session", "crate::milter", "crate::reload", "crate::cli", "crate::settings"],
         ),
-        (
-            "session.rs",
-            &[
-                "crate::milter",
-                "crate::reload",
-                "crate::cli",
-                "crate::policy_file",
-            ],
-        ),
-        (
-            "milter",
-            &["crate::cli", "crate::reload", "crate::policy_file"],
-        ),
+        ("session.rs", &["crate::milter", "crate::reload", "crate::cli", "crate::policy_file"]),
+        ("milter", &["crate::cli", "crate::reload", "crate::policy_file"]),
         ("reload", &["crate::cli", "crate::milter", "crate::session"]),
     ] {
         assert_eq!(mentions(part, above), Vec::<String>::new(), "{part}");

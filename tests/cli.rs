@@ -30,12 +30,7 @@ impl Files {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        process
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         process.wait_with_output().unwrap()
     }
 }
@@ -64,10 +59,7 @@ fn check_tells_what_a_valid_policy_holds() {
     let files = Files::new(POLICY);
     let output = files.run(&["check", "--policy", "policy.yaml"], "");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(
-        stdout(&output),
-        "policy.yaml: valid; 4 domains, 1 sender, 1 file\n"
-    );
+    assert_eq!(stdout(&output), "policy.yaml: valid; 4 domains, 1 sender, 1 file\n");
     fs::write(
         files.path("milter.yaml"),
         "listen: [inet:127.0.0.1:0, unix:/run/m.sock]\npolicy: policy.yaml\n",
@@ -98,18 +90,11 @@ fn check_ends_with_status_78_and_shows_every_error() {
 #[test]
 fn the_milter_does_not_start_with_a_policy_that_has_errors() {
     let files = Files::new("domains: [a..b]\n");
-    fs::write(
-        files.path("milter.yaml"),
-        "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n",
-    )
-    .unwrap();
+    fs::write(files.path("milter.yaml"), "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n")
+        .unwrap();
     let output = files.run(&["milter", "--config", "milter.yaml"], "");
     assert_eq!(output.status.code(), Some(78));
-    assert!(
-        stderr(&output).contains("policy.yaml:1:11"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("policy.yaml:1:11"), "{}", stderr(&output));
 }
 
 #[test]
@@ -118,24 +103,15 @@ fn the_milter_says_why_it_cannot_listen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     for (listen, expected) in [
-        (
-            format!("inet:127.0.0.1:{port}"),
-            "another process listens there",
-        ),
-        (
-            "unix:/no/such/directory/m.sock".to_owned(),
-            "create the directory",
-        ),
+        (format!("inet:127.0.0.1:{port}"), "another process listens there"),
+        ("unix:/no/such/directory/m.sock".to_owned(), "create the directory"),
         (
             "{ socket: \"unix:/tmp/m.sock\", group: no-such-group }".to_owned(),
             "there is no group `no-such-group`",
         ),
     ] {
-        fs::write(
-            files.path("milter.yaml"),
-            format!("listen: {listen}\npolicy: policy.yaml\n"),
-        )
-        .unwrap();
+        fs::write(files.path("milter.yaml"), format!("listen: {listen}\npolicy: policy.yaml\n"))
+            .unwrap();
         let output = files.run(&["milter", "--config", "milter.yaml"], "");
         assert_eq!(output.status.code(), Some(69), "{listen}");
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
@@ -243,18 +219,13 @@ fn explain_in_a_batch_answers_each_line_with_a_line() {
 "#;
     let output = files.run(&["explain", "--policy", "policy.yaml", "--batch"], input);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let answers: Vec<Value> = stdout(&output)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let answers: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let short: Vec<String> = answers
         .iter()
         .map(|answer| {
-            format!(
-                "{} {} {}",
-                answer["verdict"], answer["reason"], answer["domain"]
-            )
-            .replace('"', "")
+            format!("{} {} {}", answer["verdict"], answer["reason"], answer["domain"])
+                .replace('"', "")
         })
         .collect();
     assert_eq!(
@@ -273,12 +244,7 @@ fn explain_in_a_batch_answers_each_line_with_a_line() {
             "accept not-opted-in other.example",
         ]
     );
-    assert!(
-        answers[0]["reply"]
-            .as_str()
-            .unwrap()
-            .starts_with("450 4.7.1 Mail for example.com")
-    );
+    assert!(answers[0]["reply"].as_str().unwrap().starts_with("450 4.7.1 Mail for example.com"));
     assert_eq!(answers[1]["reply"], Value::Null);
 }
 
@@ -288,14 +254,9 @@ fn explain_in_a_batch_goes_on_after_a_line_that_is_no_case() {
     let input = "nonsense\n{\"rcpt\": \"u@example.com\", \"colour\": 1}\n{\"rcpt\": \"u@example.com\", \"at\": \"soon\"}\n{\"rcpt\": \"u@example.com\"}\n";
     let output = files.run(&["explain", "--policy", "policy.yaml", "--batch"], input);
     assert_eq!(output.status.code(), Some(65));
-    let lines: Vec<Value> = stdout(&output)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert!(
-        lines[..3].iter().all(|line| line["error"].is_string()),
-        "{lines:?}"
-    );
+    let lines: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[..3].iter().all(|line| line["error"].is_string()), "{lines:?}");
     assert_eq!(lines[3]["verdict"], "refuse");
 }
 
@@ -303,15 +264,7 @@ fn explain_in_a_batch_goes_on_after_a_line_that_is_no_case() {
 fn explain_as_json_is_one_object() {
     let files = Files::new(POLICY);
     let output = files.run(
-        &[
-            "explain",
-            "--policy",
-            "policy.yaml",
-            "--rcpt",
-            "u@example.com",
-            "--format",
-            "json",
-        ],
+        &["explain", "--policy", "policy.yaml", "--rcpt", "u@example.com", "--format", "json"],
         "",
     );
     let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
@@ -325,17 +278,11 @@ fn requirements_are_listed_with_those_of_the_policy() {
     let files = Files::new("requirements: { own: { min_version: TLSv1.3 } }\ndomains: []\n");
     let listed = stdout(&files.run(&["requirements", "--policy", "policy.yaml"], ""));
     for name in ["baseline", "rfc9325-strict", "bsi-tr-02102-2", "own"] {
-        assert!(
-            listed
-                .lines()
-                .any(|line| line.starts_with(&format!("{name} "))),
-            "{listed}"
-        );
+        assert!(listed.lines().any(|line| line.starts_with(&format!("{name} "))), "{listed}");
     }
-    let json: Value = serde_json::from_str(&stdout(
-        &files.run(&["requirements", "--format", "json"], ""),
-    ))
-    .unwrap();
+    let json: Value =
+        serde_json::from_str(&stdout(&files.run(&["requirements", "--format", "json"], "")))
+            .unwrap();
     assert_eq!(json[0]["name"], "baseline");
 }
 
@@ -345,38 +292,24 @@ fn a_requirement_says_what_it_takes_and_refuses_and_why() {
     let shown = stdout(&files.run(&["requirements", "rfc9325-strict"], ""));
     let (head, rest) = shown.split_once("\nTakes:\n").unwrap();
     let (taken, refused) = rest.split_once("\nRefuses:\n").unwrap();
-    assert!(
-        head.contains("Source: ") && head.contains("forward secrecy"),
-        "{head}"
-    );
+    assert!(head.contains("Source: ") && head.contains("forward secrecy"), "{head}");
     assert!(
         taken.contains("  ECDHE-RSA-AES128-GCM-SHA256 ")
             && taken.contains("  TLS_AES_128_GCM_SHA256 "),
         "{taken}"
     );
-    let line = refused
-        .lines()
-        .find(|line| line.starts_with("  AES256-SHA "))
-        .unwrap();
+    let line = refused.lines().find(|line| line.starts_with("  AES256-SHA ")).unwrap();
     assert!(line.contains("AES256-SHA is not accepted"), "{line}");
-    assert_eq!(
-        files.run(&["requirements", "rfc"], "").status.code(),
-        Some(64)
-    );
+    assert_eq!(files.run(&["requirements", "rfc"], "").status.code(), Some(64));
 }
 
 #[test]
 fn every_requirement_says_what_it_thinks_of_one_suite_in_any_spelling() {
     let files = Files::new(POLICY);
-    for name in [
-        "ECDHE-RSA-AES256-SHA384",
-        "tls_ecdhe_rsa_with_aes_256_cbc_sha384",
-    ] {
+    for name in ["ECDHE-RSA-AES256-SHA384", "tls_ecdhe_rsa_with_aes_256_cbc_sha384"] {
         let shown = stdout(&files.run(&["requirements", "--suite", name], ""));
         assert!(
-            shown
-                .lines()
-                .any(|line| line.starts_with("baseline ") && line.ends_with("  taken")),
+            shown.lines().any(|line| line.starts_with("baseline ") && line.ends_with("  taken")),
             "{shown}"
         );
         assert!(
@@ -400,33 +333,9 @@ fn what_is_typed_wrong_ends_with_status_64() {
     let files = Files::new(POLICY);
     for arguments in [
         &["explain", "--policy", "policy.yaml"][..],
-        &[
-            "explain",
-            "--policy",
-            "policy.yaml",
-            "--rcpt",
-            "u@example.com",
-            "--client",
-            "here",
-        ],
-        &[
-            "explain",
-            "--policy",
-            "policy.yaml",
-            "--rcpt",
-            "u@example.com",
-            "--at",
-            "soon",
-        ],
-        &[
-            "explain",
-            "--policy",
-            "policy.yaml",
-            "--rcpt",
-            "u@example.com",
-            "--require",
-            "strong",
-        ],
+        &["explain", "--policy", "policy.yaml", "--rcpt", "u@example.com", "--client", "here"],
+        &["explain", "--policy", "policy.yaml", "--rcpt", "u@example.com", "--at", "soon"],
+        &["explain", "--policy", "policy.yaml", "--rcpt", "u@example.com", "--require", "strong"],
         &[
             "explain",
             "--policy",

@@ -1,5 +1,6 @@
 //! The judgement, as tables: one policy, then a line a case.
 
+use mandatory_tls::policy::tls::certificate::Certificate;
 use mandatory_tls::policy::{
     Case, Client, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge,
 };
@@ -50,9 +51,7 @@ fn policy_from(text: &str) -> Policy {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("policy.yaml");
     fs::write(&path, text).unwrap();
-    policy_file::load(&path)
-        .policy
-        .unwrap_or_else(|problems| panic!("{problems}"))
+    policy_file::load(&path).policy.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Decision and reason for a case with the usual client and time.
@@ -69,10 +68,7 @@ fn full(
     now: &str,
 ) -> String {
     let tls = TlsState::from_macros(Some(tls.0.as_bytes()), Some(tls.1.as_bytes()), None);
-    let client = Client {
-        address: client.parse().ok(),
-        ..Client::default()
-    };
+    let client = Client { address: client.parse().ok(), ..Client::default() };
     with(policy, rcpt, sender, &tls, client, now, OnUnknownTls::Defer)
 }
 
@@ -97,10 +93,7 @@ fn with(
         require: None,
     };
     let verdict = judge(policy, &case);
-    assert_eq!(
-        verdict.reply(&case).is_some(),
-        verdict.decision().code() == "refuse"
-    );
+    assert_eq!(verdict.reply(&case).is_some(), verdict.decision().code() == "refuse");
     format!("{} {}", verdict.decision().code(), verdict.reason().code())
 }
 
@@ -124,11 +117,7 @@ fn only_opted_in_recipients_are_refused_and_only_over_inadequate_sessions() {
         ("<u@notexample.com>", PLAIN, "accept not-opted-in"),
         ("<u@com>", PLAIN, "accept not-opted-in"),
     ] {
-        assert_eq!(
-            verdict(&policy, rcpt, "<a@b.test>", tls),
-            expected,
-            "{rcpt} {tls:?}"
-        );
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", tls), expected, "{rcpt} {tls:?}");
     }
 }
 
@@ -150,11 +139,7 @@ fn the_most_specific_entry_decides() {
         ("<\"boss\"@quiet.example>", "refuse plaintext"),
         ("<clerk@quiet.example>", "accept not-opted-in"),
     ] {
-        assert_eq!(
-            verdict(&policy, rcpt, "<a@b.test>", PLAIN),
-            expected,
-            "{rcpt}"
-        );
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", PLAIN), expected, "{rcpt}");
     }
 }
 
@@ -162,10 +147,7 @@ fn the_most_specific_entry_decides() {
 fn an_extension_does_not_lead_out_of_an_enforced_domain() {
     // Where the MTA knows no extensions, postmaster+x is a mailbox like any other.
     let policy = policy_from(POLICY);
-    assert_eq!(
-        verdict(&policy, "<postmaster+x@example.com>", "<>", PLAIN),
-        "refuse plaintext"
-    );
+    assert_eq!(verdict(&policy, "<postmaster+x@example.com>", "<>", PLAIN), "refuse plaintext");
 }
 
 #[test]
@@ -173,32 +155,18 @@ fn a_requirement_of_its_own_can_only_ask_for_more() {
     let policy = policy_from(POLICY);
     for (tls, expected) in [
         (TLS13, "accept adequate"),
-        (
-            ("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"),
-            "accept adequate",
-        ),
+        (("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"), "accept adequate"),
         (("TLSv1.2", "ECDHE-RSA-AES128-SHA256"), "refuse aead"),
         (("TLSv1.2", "AES256-GCM-SHA384"), "refuse forward-secrecy"),
-        (
-            ("TLSv1.1", "ECDHE-RSA-AES256-SHA"),
-            "refuse protocol-version",
-        ),
+        (("TLSv1.1", "ECDHE-RSA-AES256-SHA"), "refuse protocol-version"),
         (SSL3, "refuse protocol-version"),
         (RC4, "refuse cipher"),
         (NULL, "refuse null-cipher"),
         (PLAIN, "refuse plaintext"),
     ] {
-        assert_eq!(
-            verdict(&policy, "<u@strict.example>", "<a@b.test>", tls),
-            expected,
-            "{tls:?}"
-        );
+        assert_eq!(verdict(&policy, "<u@strict.example>", "<a@b.test>", tls), expected, "{tls:?}");
         let watched = verdict(&policy, "<u@watched.example>", "<a@b.test>", tls);
-        assert_eq!(
-            watched,
-            expected.replace("refuse", "would-refuse"),
-            "{tls:?}"
-        );
+        assert_eq!(watched, expected.replace("refuse", "would-refuse"), "{tls:?}");
     }
 }
 
@@ -212,14 +180,7 @@ fn enforcing_begins_with_the_first_moment_of_its_day_in_utc() {
         ("2030-06-01T00:00:00Z", "refuse plaintext"),
     ] {
         assert_eq!(
-            full(
-                &policy,
-                "<u@soon.example>",
-                "<a@b.test>",
-                PLAIN,
-                "203.0.113.9",
-                now
-            ),
+            full(&policy, "<u@soon.example>", "<a@b.test>", PLAIN, "203.0.113.9", now),
             expected,
             "{now}"
         );
@@ -240,20 +201,10 @@ fn an_exception_holds_for_its_client_and_sender_until_the_end_of_its_last_day() 
         ("<a@b.test>", "no address", NOW, "refuse plaintext"),
         ("<a@lax.example>", "203.0.113.9", after, "accept exception"),
         ("<a@LAX.example.>", "203.0.113.9", after, "accept exception"),
-        (
-            "<a@sub.lax.example>",
-            "203.0.113.9",
-            NOW,
-            "refuse plaintext",
-        ),
+        ("<a@sub.lax.example>", "203.0.113.9", NOW, "refuse plaintext"),
         // A sender that is not one plain address gets no exception.
         ("<a%b@lax.example>", "203.0.113.9", NOW, "refuse plaintext"),
-        (
-            "<@lax.example:a@b.test>",
-            "203.0.113.9",
-            NOW,
-            "refuse plaintext",
-        ),
+        ("<@lax.example:a@b.test>", "203.0.113.9", NOW, "refuse plaintext"),
         ("<>", "203.0.113.9", NOW, "refuse plaintext"),
         ("<a@x.wide.example>", "203.0.113.5", NOW, "accept exception"),
         ("<a@x.wide.example>", "203.0.113.6", NOW, "refuse plaintext"),
@@ -263,14 +214,7 @@ fn an_exception_holds_for_its_client_and_sender_until_the_end_of_its_last_day() 
         assert_eq!(found, expected, "{sender} {client} {now}");
     }
     // Whose session is good needs no exception, and the log does not claim one.
-    let good = full(
-        &policy,
-        "<u@excepted.example>",
-        "<a@lax.example>",
-        TLS13,
-        "198.51.100.7",
-        NOW,
-    );
+    let good = full(&policy, "<u@excepted.example>", "<a@lax.example>", TLS13, "198.51.100.7", NOW);
     assert_eq!(good, "accept adequate");
 }
 
@@ -291,10 +235,7 @@ fn who_is_trusted_is_not_judged() {
             "{client}"
         );
     }
-    let authenticated = Client {
-        authenticated: true,
-        ..Client::default()
-    };
+    let authenticated = Client { authenticated: true, ..Client::default() };
     let judged = |policy: &Policy| {
         with(
             policy,
@@ -309,84 +250,78 @@ fn who_is_trusted_is_not_judged() {
     assert_eq!(judged(&policy), "accept trusted-authenticated");
     let nobody = policy_from("domains: [example.com]");
     assert_eq!(judged(&nobody), "refuse plaintext");
-    assert_eq!(
-        full(&nobody, "<u@example.com>", "<>", PLAIN, "127.0.0.1", NOW),
-        "refuse plaintext"
-    );
+    assert_eq!(full(&nobody, "<u@example.com>", "<>", PLAIN, "127.0.0.1", NOW), "refuse plaintext");
 }
 
 #[test]
 fn a_partners_mail_must_come_over_tls_whoever_receives_it() {
     let policy = policy_from(POLICY);
     for (rcpt, sender, tls, expected) in [
-        (
-            "<u@other.example>",
-            "<a@bank.example>",
-            PLAIN,
-            "refuse plaintext",
-        ),
-        (
-            "<u@other.example>",
-            "<a@BANK.example.>",
-            PLAIN,
-            "refuse plaintext",
-        ),
-        (
-            "<u@other.example>",
-            "<a@bank.example>",
-            TLS12_CBC,
-            "refuse forward-secrecy",
-        ),
-        (
-            "<u@other.example>",
-            "<a@bank.example>",
-            TLS13,
-            "accept adequate",
-        ),
-        (
-            "<u@other.example>",
-            "<a%x.test@bank.example>",
-            PLAIN,
-            "refuse plaintext",
-        ),
-        (
-            "<u@other.example>",
-            "<a@sub.bank.example>",
-            PLAIN,
-            "accept not-opted-in",
-        ),
-        (
-            "<u@other.example>",
-            "<a@x.watchedbank.example>",
-            PLAIN,
-            "would-refuse plaintext",
-        ),
+        ("<u@other.example>", "<a@bank.example>", PLAIN, "refuse plaintext"),
+        ("<u@other.example>", "<a@BANK.example.>", PLAIN, "refuse plaintext"),
+        ("<u@other.example>", "<a@bank.example>", TLS12_CBC, "refuse forward-secrecy"),
+        ("<u@other.example>", "<a@bank.example>", TLS13, "accept adequate"),
+        ("<u@other.example>", "<a%x.test@bank.example>", PLAIN, "refuse plaintext"),
+        ("<u@other.example>", "<a@sub.bank.example>", PLAIN, "accept not-opted-in"),
+        ("<u@other.example>", "<a@x.watchedbank.example>", PLAIN, "would-refuse plaintext"),
         // The strictest of recipient and partner decides.
-        (
-            "<u@example.com>",
-            "<a@x.watchedbank.example>",
-            PLAIN,
-            "refuse plaintext",
-        ),
-        (
-            "<u@free.example.com>",
-            "<a@bank.example>",
-            PLAIN,
-            "refuse plaintext",
-        ),
-        (
-            "<u@example.com>",
-            "<a@bank.example>",
-            TLS12_CBC,
-            "refuse forward-secrecy",
-        ),
+        ("<u@example.com>", "<a@x.watchedbank.example>", PLAIN, "refuse plaintext"),
+        ("<u@free.example.com>", "<a@bank.example>", PLAIN, "refuse plaintext"),
+        ("<u@example.com>", "<a@bank.example>", TLS12_CBC, "refuse forward-secrecy"),
     ] {
-        assert_eq!(
-            verdict(&policy, rcpt, sender, tls),
-            expected,
-            "{rcpt} {sender} {tls:?}"
-        );
+        assert_eq!(verdict(&policy, rcpt, sender, tls), expected, "{rcpt} {sender} {tls:?}");
     }
+}
+
+#[test]
+fn a_partner_can_be_held_to_tls_and_its_certificate() {
+    let policy = policy_from(
+        r#"
+requirements:
+  bank: { min_version: TLSv1.2, client_certificate: { subject: mx.bank.example, issuer: "Bank CA" } }
+domains:
+  - domain: example.com
+    require: rfc9325
+    exceptions: [{ client_certificate: { subject: old.example }, reason: "old server" }]
+senders:
+  - { domain: bank.example, require: bank }
+"#,
+    );
+    let cert = |subject: &str, issuer: &str, verify: Option<&str>| {
+        Certificate::from_macros(
+            Some(subject.as_bytes()),
+            Some(issuer.as_bytes()),
+            verify.map(str::as_bytes),
+        )
+    };
+    let judged = |rcpt: &str, tls: (&str, &str), certificate: Option<Certificate>| {
+        let tls = TlsState::from_macros(Some(tls.0.as_bytes()), Some(tls.1.as_bytes()), None);
+        let tls = tls.with_certificate(certificate);
+        with(&policy, rcpt, "<a@bank.example>", &tls, Client::default(), NOW, OnUnknownTls::Defer)
+    };
+    let (other, example) = ("<u@other.example>", "<u@example.com>");
+    let dn = "/O=Bank/CN=mx.bank.example";
+    for (rcpt, tls, certificate, expected) in [
+        (other, TLS13, cert("mx.bank.example", "Bank CA", None), "accept adequate"),
+        (other, TLS13, cert(dn, "/CN=Bank+20CA", Some("OK")), "accept adequate"),
+        (other, TLS13, cert(dn, "/CN=Bank+20CA", Some("FAIL")), "refuse client-certificate"),
+        (other, TLS13, cert("mx.bank.example", "Other CA", None), "refuse client-certificate"),
+        (other, TLS13, cert("mx.evil.example", "Bank CA", None), "refuse client-certificate"),
+        (other, TLS13, None, "refuse client-certificate"),
+        (other, SSL3, cert("mx.bank.example", "Bank CA", None), "refuse protocol-version"),
+        (other, PLAIN, cert("mx.bank.example", "Bank CA", None), "refuse plaintext"),
+    ] {
+        assert_eq!(judged(rcpt, tls, certificate.clone()), expected, "{tls:?} {certificate:?}");
+    }
+    let old = |rcpt: &str, tls: (&str, &str), certificate: Option<Certificate>| {
+        let tls = TlsState::from_macros(Some(tls.0.as_bytes()), Some(tls.1.as_bytes()), None);
+        let tls = tls.with_certificate(certificate);
+        with(&policy, rcpt, "<a@b.test>", &tls, Client::default(), NOW, OnUnknownTls::Defer)
+    };
+    let tls10 = ("TLSv1", "AES256-SHA");
+    assert_eq!(old(example, tls10, cert("old.example", "CA", None)), "accept exception");
+    assert_eq!(old(example, tls10, cert("new.example", "CA", None)), "refuse protocol-version");
+    assert_eq!(old(example, PLAIN, cert("old.example", "CA", None)), "refuse plaintext");
 }
 
 #[test]
@@ -402,16 +337,8 @@ fn the_strictest_domain_in_sight_decides() {
         "<u@example.com>,<v@other.example>",
         "u<v@example.com>@other.example",
     ] {
-        assert_eq!(
-            verdict(&policy, rcpt, "<a@b.test>", PLAIN),
-            "refuse plaintext",
-            "{rcpt}"
-        );
-        assert_eq!(
-            verdict(&policy, rcpt, "<a@b.test>", TLS13),
-            "accept adequate",
-            "{rcpt}"
-        );
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", PLAIN), "refuse plaintext", "{rcpt}");
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", TLS13), "accept adequate", "{rcpt}");
     }
 }
 
@@ -419,33 +346,19 @@ fn the_strictest_domain_in_sight_decides() {
 fn a_recipient_that_cannot_be_understood_is_held_to_the_strictest_terms() {
     let strict = policy_from(POLICY);
     for rcpt in ["<>", "<u@a..b>", "<u@\u{7}x>"] {
-        assert_eq!(
-            verdict(&strict, rcpt, "<a@b.test>", PLAIN),
-            "refuse plaintext",
-            "{rcpt:?}"
-        );
+        assert_eq!(verdict(&strict, rcpt, "<a@b.test>", PLAIN), "refuse plaintext", "{rcpt:?}");
         assert_eq!(
             verdict(&strict, rcpt, "<a@b.test>", TLS12_CBC),
             "refuse forward-secrecy",
             "{rcpt:?}"
         );
-        assert_eq!(
-            verdict(&strict, rcpt, "<a@b.test>", TLS13),
-            "accept adequate",
-            "{rcpt:?}"
-        );
+        assert_eq!(verdict(&strict, rcpt, "<a@b.test>", TLS13), "accept adequate", "{rcpt:?}");
     }
     // Where nothing is enforced, it is not refused either; another domain's exception is not its.
     let watched = policy_from("defaults: { mode: monitor }\ndomains: [example.com]");
-    assert_eq!(
-        verdict(&watched, "<u@a..b>", "<a@b.test>", PLAIN),
-        "would-refuse plaintext"
-    );
+    assert_eq!(verdict(&watched, "<u@a..b>", "<a@b.test>", PLAIN), "would-refuse plaintext");
     let empty = policy_from("domains: []");
-    assert_eq!(
-        verdict(&empty, "<u@a..b>", "<a@b.test>", PLAIN),
-        "accept not-opted-in"
-    );
+    assert_eq!(verdict(&empty, "<u@a..b>", "<a@b.test>", PLAIN), "accept not-opted-in");
 }
 
 #[test]
@@ -453,16 +366,8 @@ fn the_mtas_own_recipients_are_judged_where_the_policy_names_them() {
     let named = policy_from(POLICY);
     let silent = policy_from("domains: [example.com]");
     for rcpt in ["<postmaster>", "<u@[192.0.2.1]>", "<u@[IPv6:2001:db8::1]>"] {
-        assert_eq!(
-            verdict(&named, rcpt, "<a@b.test>", PLAIN),
-            "refuse plaintext",
-            "{rcpt}"
-        );
-        assert_eq!(
-            verdict(&silent, rcpt, "<a@b.test>", PLAIN),
-            "accept not-opted-in",
-            "{rcpt}"
-        );
+        assert_eq!(verdict(&named, rcpt, "<a@b.test>", PLAIN), "refuse plaintext", "{rcpt}");
+        assert_eq!(verdict(&silent, rcpt, "<a@b.test>", PLAIN), "accept not-opted-in", "{rcpt}");
     }
 }
 
@@ -471,21 +376,9 @@ fn unknown_is_not_plaintext() {
     let policy = policy_from(POLICY);
     for (rcpt, on_unknown, expected) in [
         ("<u@example.com>", OnUnknownTls::Defer, "refuse unknown-tls"),
-        (
-            "<u@example.com>",
-            OnUnknownTls::Pass,
-            "accept unknown-tls-passed",
-        ),
-        (
-            "<u@watched.example>",
-            OnUnknownTls::Defer,
-            "would-refuse unknown-tls",
-        ),
-        (
-            "<u@other.example>",
-            OnUnknownTls::Defer,
-            "accept not-opted-in",
-        ),
+        ("<u@example.com>", OnUnknownTls::Pass, "accept unknown-tls-passed"),
+        ("<u@watched.example>", OnUnknownTls::Defer, "would-refuse unknown-tls"),
+        ("<u@other.example>", OnUnknownTls::Defer, "accept not-opted-in"),
     ] {
         let found = with(
             &policy,
@@ -503,10 +396,7 @@ fn unknown_is_not_plaintext() {
 #[test]
 fn mail_from_local_programs_is_not_judged() {
     let policy = policy_from(POLICY);
-    let local = Client {
-        local_submission: true,
-        ..Client::default()
-    };
+    let local = Client { local_submission: true, ..Client::default() };
     let found = with(
         &policy,
         "<u@example.com>",
@@ -552,10 +442,7 @@ senders: [bank.example]
          https://help.example/tls"
     );
     let weak = reply("<u@example.com>", "<>", SSL3);
-    assert!(
-        weak.contains("SSLv3") && weak.contains("Update TLS"),
-        "{weak}"
-    );
+    assert!(weak.contains("SSLv3") && weak.contains("Update TLS"), "{weak}");
     assert!(
         reply("<u@x.example>", "<a@bank.example>", PLAIN).contains("Mail from bank.example is")
     );

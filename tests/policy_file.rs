@@ -18,9 +18,7 @@ fn write(directory: &Path, files: &[(&str, &str)]) {
 fn errors(files: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), files);
-    let problems = policy_file::load(&directory.path().join("policy.yaml"))
-        .policy
-        .unwrap_err();
+    let problems = policy_file::load(&directory.path().join("policy.yaml")).policy.unwrap_err();
     let prefix = format!("{}/", directory.path().display());
     problems.to_string().replace(&prefix, "")
 }
@@ -34,10 +32,8 @@ fn messages(policy: &str) -> Vec<String> {
         if let Some(title) = line.strip_prefix("error: ") {
             message = title;
         } else if let Some((_, place)) = line.split_once("--> ") {
-            found.push(format!(
-                "{} {message}",
-                place.strip_prefix("policy.yaml:").unwrap_or(place)
-            ));
+            found
+                .push(format!("{} {message}", place.strip_prefix("policy.yaml:").unwrap_or(place)));
         }
     }
     found
@@ -49,9 +45,7 @@ fn the_shipped_files_are_valid() {
     let settings =
         Settings::load(&conf.join("milter.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
     let loaded = policy_file::load(&settings.policy);
-    let policy = loaded
-        .policy
-        .unwrap_or_else(|problems| panic!("{problems}"));
+    let policy = loaded.policy.unwrap_or_else(|problems| panic!("{problems}"));
     assert!(!policy.domains.is_empty() && !policy.senders.is_empty());
     assert!(policy.trusted.authenticated && policy.trusted.clients.len() == 2);
 }
@@ -97,7 +91,7 @@ senders: bank.example
             "7:5 example.com is named a second time",
             "8:5 `a..b` is not a domain or mailbox: a domain name has no empty part between its dots",
             "9:42 `2027-02-30` is not a date",
-            "10:41 an exception names a client network, a sender domain, or both",
+            "10:41 an exception names a client network, a sender domain, a client certificate, or several of these",
             "10:41 an exception states its reason",
             "10:50 `soon` is not a date",
             "11:10 domain entries must be a list, not the value `bank.example`",
@@ -121,22 +115,13 @@ fn errors_before_broken_yaml_are_told_as_well() {
 #[test]
 fn what_people_mistype_is_refused_with_its_place() {
     for (policy, expected) in [
-        (
-            "domains: [example.com, example.com]",
-            "1:24 example.com is named a second time",
-        ),
+        ("domains: [example.com, example.com]", "1:24 example.com is named a second time"),
         (
             "domains: [bücher.example, xn--bcher-kva.example]",
             "1:27 xn--bcher-kva.example is named a second time",
         ),
-        (
-            "domains: [user@a.example, USER@A.example]",
-            "1:27 user@a.example is named a second time",
-        ),
-        (
-            "domains: []\ndomains: []",
-            "2:1 the key `domains` stands here a second time",
-        ),
+        ("domains: [user@a.example, USER@A.example]", "1:27 user@a.example is named a second time"),
+        ("domains: []\ndomains: []", "2:1 the key `domains` stands here a second time"),
         (
             "domains: [\"*.*.example\"]",
             "1:11 `*.*.example` is not a domain or mailbox: `*` can only stand alone or as the first part, as in \"*.example.org\"",
@@ -146,14 +131,8 @@ fn what_people_mistype_is_refused_with_its_place() {
             "1:11 `exa mple.com` is not a domain or mailbox: ` ` cannot stand in a domain name",
         ),
         ("domains: [{ mode: off }]", "1:11 an entry names its domain"),
-        (
-            "domains: { example.com: enforce }",
-            "1:10 domain entries must be a list, not a mapping",
-        ),
-        (
-            "domains: [[example.com]]",
-            "1:11 a domain must be a single value, not a list",
-        ),
+        ("domains: { example.com: enforce }", "1:10 domain entries must be a list, not a mapping"),
+        ("domains: [[example.com]]", "1:11 a domain must be a single value, not a list"),
         (
             "domains: [{ domain: a.example, mode: off, enforce_from: 2027-01-01 }]",
             "1:57 `enforce_from` contradicts `mode: off`",
@@ -186,10 +165,7 @@ fn what_people_mistype_is_refused_with_its_place() {
             "defaults: { reply: { text: \"see {url}\" } }",
             "1:20 the text has `{url}`, but no `url` is given",
         ),
-        (
-            "requirements: { baseline: {} }",
-            "1:17 `baseline` is a built-in requirement",
-        ),
+        ("requirements: { baseline: {} }", "1:17 `baseline` is a built-in requirement"),
         (
             "requirements: { a: { extends: b }, b: { extends: a } }",
             "1:17 `a` builds on `b`, which is not there",
@@ -200,31 +176,23 @@ fn what_people_mistype_is_refused_with_its_place() {
         ),
         ("requirements: { a: { forbid: [RC44] } }", "1:31 "),
         (
-            "trusted: { authenticated: yes }",
-            "1:27 `authenticated` must be `true` or `false`",
+            "requirements: { a: { client_certificate: {} } }",
+            "1:42 a client certificate is named by its subject, its issuer, or both",
         ),
+        ("trusted: { authenticated: yes }", "1:27 `authenticated` must be `true` or `false`"),
         (
             "trusted: { clients: [\"::ffff:192.0.2.0/120\"] }",
             "1:22 this is an IPv4 network in IPv6 form",
         ),
         ("include: [nowhere/*.yaml]", "1:11 there is no directory "),
         ("include: [missing.yaml]", "1:11 there is no such file"),
-        (
-            "- example.com",
-            "1:1 the policy must be a mapping (`key: value`), not a list",
-        ),
-        (
-            "domains: []\n---\ndomains: []",
-            "2:1 a second document starts here",
-        ),
+        ("- example.com", "1:1 the policy must be a mapping (`key: value`), not a list"),
+        ("domains: []\n---\ndomains: []", "2:1 a second document starts here"),
         ("domains:\n\t- example.com", "2:2 this is not valid YAML: "),
         ("domains: [", "2:1 this is not valid YAML: "),
     ] {
         let found = messages(policy);
-        assert!(
-            found.iter().any(|message| message.starts_with(expected)),
-            "{policy}\n{found:#?}"
-        );
+        assert!(found.iter().any(|message| message.starts_with(expected)), "{policy}\n{found:#?}");
     }
 }
 
@@ -235,36 +203,21 @@ fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
         let path = directory.path().join(name);
         policy_file::load(&path).policy.unwrap_err().to_string()
     };
-    assert!(
-        said("missing.yaml").contains("No such file"),
-        "{}",
-        said("missing.yaml")
-    );
+    assert!(said("missing.yaml").contains("No such file"), "{}", said("missing.yaml"));
     fs::create_dir(directory.path().join("directory.yaml")).unwrap();
     assert!(said("directory.yaml").contains("not a regular file"));
-    nix::unistd::mkfifo(
-        &directory.path().join("fifo.yaml"),
-        nix::sys::stat::Mode::S_IRWXU,
-    )
-    .unwrap();
+    nix::unistd::mkfifo(&directory.path().join("fifo.yaml"), nix::sys::stat::Mode::S_IRWXU)
+        .unwrap();
     assert!(said("fifo.yaml").contains("not a regular file"));
     std::os::unix::fs::symlink("loop.yaml", directory.path().join("loop.yaml")).unwrap();
     assert!(said("loop.yaml").contains("cannot be read"));
-    fs::write(
-        directory.path().join("latin1.yaml"),
-        b"domains:\n  - b\xfccher.example\n",
-    )
-    .unwrap();
+    fs::write(directory.path().join("latin1.yaml"), b"domains:\n  - b\xfccher.example\n").unwrap();
     assert!(said("latin1.yaml").contains("line 2 has octets that are not UTF-8"));
     fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
     assert!(said("empty.yaml").contains("the policy is empty"));
     for depth in [30, 100_000] {
         fs::write(directory.path().join("deep.yaml"), "- ".repeat(depth)).unwrap();
-        assert!(
-            said("deep.yaml").contains("nested too deeply"),
-            "{}",
-            said("deep.yaml")
-        );
+        assert!(said("deep.yaml").contains("nested too deeply"), "{}", said("deep.yaml"));
     }
 }
 
@@ -278,47 +231,31 @@ fn included_files_hold_entries_and_say_their_own_errors() {
                 "policy.yaml",
                 "include: [domains.d/*.yaml, more.yaml]\ndefaults: { mode: monitor }\ndomains: [a.example]\n",
             ),
-            (
-                "domains.d/b.yaml",
-                "- b.example\n- { domain: c.example, mode: enforce }\n",
-            ),
+            ("domains.d/b.yaml", "- b.example\n- { domain: c.example, mode: enforce }\n"),
             ("domains.d/empty.yaml", "# none yet\n"),
             ("domains.d/.hidden.yaml", "- hidden.example\n"),
             ("domains.d/backup.yaml~", "- backup.example\n"),
             ("more.yaml", "- d.example\n"),
         ],
     );
-    let policy = policy_file::load(&directory.path().join("policy.yaml"))
-        .policy
-        .unwrap();
+    let policy = policy_file::load(&directory.path().join("policy.yaml")).policy.unwrap();
     let mode = |name: &str| {
-        let found = policy
-            .domains
-            .find_domain(&DomainName::parse(name).unwrap())?;
+        let found = policy.domains.find_domain(&DomainName::parse(name).unwrap())?;
         Some(found.entry.schedule.mode_at(jiff::Timestamp::UNIX_EPOCH))
     };
     assert_eq!(mode("a.example"), Some(Mode::Monitor));
     assert_eq!(mode("b.example"), Some(Mode::Monitor));
     assert_eq!(mode("c.example"), Some(Mode::Enforce));
     assert_eq!(mode("d.example"), Some(Mode::Monitor));
-    assert_eq!(
-        (mode("hidden.example"), mode("backup.example")),
-        (None, None)
-    );
+    assert_eq!((mode("hidden.example"), mode("backup.example")), (None, None));
 
     let said = errors(&[
-        (
-            "policy.yaml",
-            "include: domains.d/*.yaml\ndomains: [a.example]\n",
-        ),
+        ("policy.yaml", "include: domains.d/*.yaml\ndomains: [a.example]\n"),
         ("domains.d/b.yaml", "# the first line\n- a.example\n"),
         ("domains.d/c.yaml", "domains: [c.example]\n"),
     ]);
     assert!(said.contains("--> domains.d/b.yaml:2:3"), "{said}");
-    assert!(
-        said.contains("it stands in line 2 of policy.yaml already"),
-        "{said}"
-    );
+    assert!(said.contains("it stands in line 2 of policy.yaml already"), "{said}");
     assert!(said.contains("--> domains.d/c.yaml:1:1"), "{said}");
 }
 

@@ -46,19 +46,15 @@ fn entry(mode: Mode, requirement: &Requirement) -> Entry {
 /// Macro values as MTAs send them, and nonsense.
 fn macros() -> impl Strategy<Value = (Option<Vec<u8>>, Option<Vec<u8>>)> {
     let names: Vec<String> = suites().map(|suite| suite.name.to_owned()).collect();
-    let versions = [
-        "", "SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "TLSv1.4", "UNKNOWN", "?",
-    ];
+    let versions =
+        ["", "SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "TLSv1.4", "UNKNOWN", "?"];
     let version = prop::sample::select(versions.to_vec()).prop_map(|text| text.as_bytes().to_vec());
     let cipher = prop_oneof![
         8 => prop::sample::select(names).prop_map(String::into_bytes),
         1 => Just(Vec::new()),
         1 => prop::collection::vec(any::<u8>(), 0..20),
     ];
-    (
-        prop::option::weighted(0.9, version),
-        prop::option::weighted(0.9, cipher),
-    )
+    (prop::option::weighted(0.9, version), prop::option::weighted(0.9, cipher))
 }
 
 fn state((version, cipher): &(Option<Vec<u8>>, Option<Vec<u8>>)) -> TlsState {
@@ -83,10 +79,7 @@ fn decide(policy: &Policy, tls: &TlsState, rcpt: &str) -> Decision {
 fn policy_of(pattern: &str, entry: Entry) -> Policy {
     let mut policy = Policy::default();
     let number = policy.domains.add_entry(entry);
-    policy
-        .domains
-        .insert(pattern.parse().unwrap(), number, Place::default())
-        .unwrap();
+    policy.domains.insert(pattern.parse().unwrap(), number, Place::default()).unwrap();
     policy
 }
 
@@ -96,9 +89,7 @@ fn naive<'p>(patterns: &'p [String], local: &str, domain: &str) -> Option<&'p St
     let longest_wildcard = patterns
         .iter()
         .filter(|pattern| {
-            pattern
-                .strip_prefix('*')
-                .is_some_and(|rest| !rest.is_empty() && domain.ends_with(rest))
+            pattern.strip_prefix('*').is_some_and(|rest| !rest.is_empty() && domain.ends_with(rest))
         })
         .max_by_key(|pattern| pattern.len());
     patterns

@@ -43,27 +43,17 @@ impl Milter {
                 let _ = send.send(line);
             }
         });
-        let mut milter = Self {
-            process,
-            lines,
-            address: String::new(),
-            _directory: directory,
-        };
+        let mut milter = Self { process, lines, address: String::new(), _directory: directory };
         let line = milter.wait_for_line("listening on inet:");
         let (_, rest) = line.split_once("listening on inet:").unwrap();
-        milter.address = rest
-            .chars()
-            .take_while(|c| *c != '"' && !c.is_whitespace())
-            .collect();
+        milter.address = rest.chars().take_while(|c| *c != '"' && !c.is_whitespace()).collect();
         milter
     }
 
     fn wait_for_line(&self, part: &str) -> String {
         loop {
-            let line = self
-                .lines
-                .recv_timeout(PATIENCE)
-                .unwrap_or_else(|_| panic!("no line with {part}"));
+            let line =
+                self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part}"));
             if line.contains(part) {
                 return line;
             }
@@ -126,10 +116,7 @@ impl Mta {
     }
 
     fn negotiate(&mut self, version: u32, actions: u32, options: u32) -> Vec<u8> {
-        self.send(
-            b'O',
-            &[version, actions, options].map(u32::to_be_bytes).concat(),
-        );
+        self.send(b'O', &[version, actions, options].map(u32::to_be_bytes).concat());
         let (letter, payload) = self.receive().unwrap();
         assert_eq!(letter, b'O');
         payload
@@ -180,10 +167,7 @@ fn one_round_trip_is_all_that_a_recipient_costs() {
         assert_eq!(mta.rcpt("<u@example.com>", &TLS), (b'c', String::new()));
         let (letter, text) = mta.rcpt("<u@example.com>", &[]);
         assert_eq!(letter, b'y');
-        assert!(
-            text.starts_with("450 4.7.1 ") && text.ends_with('\0'),
-            "{text}"
-        );
+        assert!(text.starts_with("450 4.7.1 ") && text.ends_with('\0'), "{text}");
         mta.send(b'A', b"");
     }
     mta.send(b'Q', b"");
@@ -207,12 +191,7 @@ fn an_old_mta_gets_an_answer_to_all_that_it_sends() {
         (b'E', b""),
     ] {
         mta.send(letter, payload);
-        assert_eq!(
-            mta.receive(),
-            Some((b'c', Vec::new())),
-            "{}",
-            char::from(letter)
-        );
+        assert_eq!(mta.receive(), Some((b'c', Vec::new())), "{}", char::from(letter));
     }
 }
 
@@ -255,11 +234,7 @@ fn an_mta_that_tells_of_tls_at_helo_only_is_understood() {
     assert_eq!(mta.bare_rcpt("<u@example.com>").0, b'c');
     mta.macros(b'H', &[("{tls_version}", ""), ("{cipher}", "")]);
     mta.mail();
-    assert!(
-        mta.bare_rcpt("<u@example.com>")
-            .1
-            .contains("is not encrypted")
-    );
+    assert!(mta.bare_rcpt("<u@example.com>").1.contains("is not encrypted"));
 }
 
 #[test]
@@ -269,19 +244,13 @@ fn where_the_mta_does_not_tell_of_tls_the_settings_decide_and_the_log_is_loud() 
     mta.mail();
     assert_eq!(mta.bare_rcpt("<u@example.com>").0, b'c');
     let line: Value = serde_json::from_str(&milter.wait_for_line("unknown-tls-passed")).unwrap();
-    assert_eq!(
-        (&line["level"], &line["verdict"]),
-        (&"WARN".into(), &"accept".into()),
-        "{line}"
-    );
+    assert_eq!((&line["level"], &line["verdict"]), (&"WARN".into(), &"accept".into()), "{line}");
 }
 
 #[test]
 fn an_ipv6_client_is_read_as_sendmail_writes_it() {
-    let milter = Milter::start(
-        "domains: [example.com]\ntrusted: { clients: [\"2001:db8::/32\"] }\n",
-        "",
-    );
+    let milter =
+        Milter::start("domains: [example.com]\ntrusted: { clients: [\"2001:db8::/32\"] }\n", "");
     let mut mta = milter.connect();
     mta.negotiate(6, 0x1ff, ALL_OPTIONS);
     mta.send(b'C', b"client\x006\x30\x39IPv6:2001:db8:0:0:0:0:0:1\0");
@@ -291,69 +260,39 @@ fn an_ipv6_client_is_read_as_sendmail_writes_it() {
 
 #[test]
 fn a_log_line_is_one_json_object_that_no_client_can_forge() {
-    let milter = Milter::start(
-        POLICY,
-        "log: { format: json, level: debug, local_parts: true }",
-    );
+    let milter = Milter::start(POLICY, "log: { format: json, level: debug, local_parts: true }");
     let mut mta = milter.session();
     let hostile = "<\"\r\n{\\\"verdict\\\":\\\"accept\\\"}\u{1b}[2J\"@example.com>";
     mta.macros(
         b'M',
-        &[
-            ("j", "mx.test"),
-            ("i", "4Yx\nforged=1"),
-            ("{mail_addr}", "\"a\nb\"@b.test"),
-        ],
+        &[("j", "mx.test"), ("i", "4Yx\nforged=1"), ("{mail_addr}", "\"a\nb\"@b.test")],
     );
     mta.send(b'M', b"<\"a\nb\"@b.test>\0");
-    assert_eq!(
-        mta.rcpt(hostile, &[("{cipher}", "X\r\nverdict=accept"), TLS[0]])
-            .0,
-        b'y'
-    );
+    assert_eq!(mta.rcpt(hostile, &[("{cipher}", "X\r\nverdict=accept"), TLS[0]]).0, b'y');
     let line = milter.wait_for_line("refuse");
     let object: Value = serde_json::from_str(&line).unwrap();
     for (key, value) in object.as_object().unwrap() {
         let text = value.as_str().unwrap();
-        assert!(
-            text.chars().all(|c| c.is_ascii_graphic() || c == ' '),
-            "{key}: {text:?}"
-        );
+        assert!(text.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{key}: {text:?}");
     }
     assert_eq!(object["verdict"], "refuse");
     assert_eq!(object["domain"], "example.com");
     assert_eq!(object["queue_id"], "4Yx\\x0aforged\\x3d1");
-    assert!(
-        object["rcpt"].as_str().unwrap().contains("\\x0d\\x0a"),
-        "{object}"
-    );
+    assert!(object["rcpt"].as_str().unwrap().contains("\\x0d\\x0a"), "{object}");
 }
 
 #[test]
 fn local_parts_stay_out_of_the_log_unless_they_are_asked_for() {
-    let milter = Milter::start(
-        "domains: [secret.person@example.com]\n",
-        "log: { level: debug }",
-    );
+    let milter = Milter::start("domains: [secret.person@example.com]\n", "log: { level: debug }");
     let mut mta = milter.session();
     mta.mail();
     assert_eq!(
-        mta.rcpt(
-            "<secret.person@example.com>",
-            &[("{rcpt_addr}", "secret.person@example.com")]
-        )
-        .0,
+        mta.rcpt("<secret.person@example.com>", &[("{rcpt_addr}", "secret.person@example.com")]).0,
         b'y'
     );
     let line = milter.wait_for_line("verdict=refuse");
-    assert!(
-        !line.contains("secret") && line.contains("entry=...@example.com"),
-        "{line}"
-    );
-    assert!(
-        line.contains("sender=b.test") && line.contains("client=203.0.113.9"),
-        "{line}"
-    );
+    assert!(!line.contains("secret") && line.contains("entry=...@example.com"), "{line}");
+    assert!(line.contains("sender=b.test") && line.contains("client=203.0.113.9"), "{line}");
 }
 
 #[test]
@@ -408,10 +347,7 @@ fn beyond_the_limit_connections_wait_and_the_log_says_so() {
     // The third is connected by the kernel, and not yet served.
     let mut third = milter.connect();
     milter.wait_for_line("all connections that `limits` allows are in use");
-    third.send(
-        b'O',
-        &[6, 0x1ff, ALL_OPTIONS].map(u32::to_be_bytes).concat(),
-    );
+    third.send(b'O', &[6, 0x1ff, ALL_OPTIONS].map(u32::to_be_bytes).concat());
     first.mail();
     assert_eq!(first.rcpt("<u@example.com>", &TLS).0, b'c');
     drop(second);

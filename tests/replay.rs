@@ -53,19 +53,14 @@ fn context() -> Arc<Context> {
     let path = directory.path().join("policy.yaml");
     fs::write(&path, POLICY).unwrap();
     Arc::new(Context {
-        policy: Arc::new(ArcSwap::from_pointee(
-            policy_file::load(&path).policy.unwrap(),
-        )),
+        policy: Arc::new(ArcSwap::from_pointee(policy_file::load(&path).policy.unwrap())),
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true },
     })
 }
 
 fn octets(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 /// "TLS established: TLSv1.3 NAME (256 bits)", "TLS started with cipher TLSv1.3:NAME:256",
@@ -79,16 +74,12 @@ fn handshake(text: &str) -> Option<Truth> {
     } else if let Some((_, rest)) = text.split_once(" version=") {
         rest.replace("verify=NO, cipher=", "").replace(',', "")
     } else {
-        let (_, rest) = text
-            .split_once("]: ")
-            .filter(|_| text.contains("TLS connection established"))?;
+        let (_, rest) =
+            text.split_once("]: ").filter(|_| text.contains("TLS connection established"))?;
         rest.replace("with cipher ", "")
     };
     let mut words = rest.split_whitespace();
-    Some(Truth::Tls(
-        words.next()?.to_owned(),
-        words.next()?.to_owned(),
-    ))
+    Some(Truth::Tls(words.next()?.to_owned(), words.next()?.to_owned()))
 }
 
 /// The client's RCPT commands, each with the truth at its time.
@@ -133,10 +124,7 @@ fn answer(out: &[u8]) -> Option<String> {
 }
 
 fn has_macro(batch: &[u8], name: &str) -> bool {
-    batch
-        .split(|octet| *octet == 0)
-        .step_by(2)
-        .any(|key| key == name.as_bytes())
+    batch.split(|octet| *octet == 0).step_by(2).any(|key| key == name.as_bytes())
 }
 
 /// Replays one recording; returns how many RCPT were judged.
@@ -171,9 +159,7 @@ fn replay(path: &Path) -> usize {
                     String::from_utf8_lossy(argument.split(|octet| *octet == 0).next().unwrap())
                         .into_owned();
                 // The MTA does not show each RCPT, but shows them in order.
-                let found = truths[next..]
-                    .iter()
-                    .position(|(line, _)| line.contains(&argument));
+                let found = truths[next..].iter().position(|(line, _)| line.contains(&argument));
                 let position = found.map_or(next.saturating_sub(1), |skipped| next + skipped);
                 next = found.map_or(next, |_| position + 1);
                 let truth = &truths[position].1;
@@ -202,30 +188,20 @@ fn expect(
         assert_eq!(answer.is_none(), header.negotiation == "symlist", "{about}");
     } else if honoured || told {
         assert_eq!(answer.is_none(), truth.is_adequate(), "{about}");
-        let plaintext = answer
-            .as_deref()
-            .is_some_and(|text| text.contains("is not encrypted"));
+        let plaintext = answer.as_deref().is_some_and(|text| text.contains("is not encrypted"));
         assert_eq!(plaintext, *truth == Truth::Plaintext, "{about}");
     } else {
         // The MTA was not asked in a way that proves anything: neither fine nor plaintext.
-        assert!(
-            answer.is_some_and(|text| text.contains("cannot tell")),
-            "{about}"
-        );
+        assert!(answer.is_some_and(|text| text.contains("cannot tell")), "{about}");
     }
 }
 
 #[test]
 fn every_recorded_recipient_gets_the_verdict_that_its_session_deserves() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/traces");
-    let mut paths: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "jsonl")
-    });
+    let mut paths: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     paths.sort();
     let judged: usize = paths.iter().map(|path| replay(path)).sum();
     assert_eq!(judged, 552);

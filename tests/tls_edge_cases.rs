@@ -12,14 +12,12 @@ use mandatory_tls::policy::tls::{SeenVersion, TlsState};
 
 /// The fields of a line of CSV; quotes as in RFC 4180, without quotes within quotes.
 fn fields(line: &str) -> Vec<String> {
-    line.split('"')
-        .enumerate()
-        .fold(vec![String::new()], |mut fields, (part, text)| {
-            let mut pieces = text.split(if part % 2 == 0 { ',' } else { '\0' });
-            fields.last_mut().unwrap().push_str(pieces.next().unwrap());
-            fields.extend(pieces.map(str::to_owned));
-            fields
-        })
+    line.split('"').enumerate().fold(vec![String::new()], |mut fields, (part, text)| {
+        let mut pieces = text.split(if part % 2 == 0 { ',' } else { '\0' });
+        fields.last_mut().unwrap().push_str(pieces.next().unwrap());
+        fields.extend(pieces.map(str::to_owned));
+        fields
+    })
 }
 
 /// What the fixture calls the reason of a refusal, as our codes and clauses say it.
@@ -44,10 +42,7 @@ fn compare(id: &str, requirement: &str, state: &TlsState, expected: &str) {
     let verdict = match state {
         TlsState::Encrypted(session) => requirement.check(session),
         TlsState::Plaintext => {
-            assert!(
-                expected.starts_with("reject") || expected.starts_with("(no verdict"),
-                "{id}"
-            );
+            assert!(expected.starts_with("reject") || expected.starts_with("(no verdict"), "{id}");
             return;
         }
         TlsState::Unknown => panic!("{id}: macros never mean this"),
@@ -57,15 +52,8 @@ fn compare(id: &str, requirement: &str, state: &TlsState, expected: &str) {
     } else {
         let shortfall = verdict.expect_err(id);
         let reason = expected.split_once(':').map_or("", |(_, reason)| reason);
-        let reason = if expected.starts_with("reject:") {
-            reason
-        } else {
-            ""
-        };
-        assert!(
-            says(reason, shortfall.code(), &shortfall.to_string()),
-            "{id}: {shortfall}"
-        );
+        let reason = if expected.starts_with("reject:") { reason } else { "" };
+        assert!(says(reason, shortfall.code(), &shortfall.to_string()), "{id}: {shortfall}");
     }
 }
 
@@ -81,11 +69,8 @@ fn every_odd_macro_value_means_what_it_should() {
             let place = head.iter().position(|column| column == name).unwrap();
             row[place].as_str()
         };
-        let value = |name: &str| {
-            Some(column(name))
-                .filter(|text| *text != "<absent>")
-                .map(str::as_bytes)
-        };
+        let value =
+            |name: &str| Some(column(name)).filter(|text| *text != "<absent>").map(str::as_bytes);
         let id = column("id");
         let state =
             TlsState::from_macros(value("tls_version"), value("cipher"), value("cipher_bits"));
@@ -94,21 +79,14 @@ fn every_odd_macro_value_means_what_it_should() {
             ("no" | "not yet", TlsState::Plaintext) => assert_eq!(cipher, "", "{id}"),
             // A session that does not encrypt: no requirement takes it.
             ("no", TlsState::Encrypted(session)) => {
-                assert!(
-                    session.cipher().suites().all(|suite| suite.is_null()),
-                    "{id}"
-                );
+                assert!(session.cipher().suites().all(|suite| suite.is_null()), "{id}");
                 assert_eq!(session.cipher().to_string(), cipher, "{id}");
                 assert_eq!(session.version().to_string(), version, "{id}");
             }
             ("yes", TlsState::Encrypted(session)) => {
                 assert_eq!(session.cipher().to_string(), cipher, "{id}");
                 let shown = session.version().to_string();
-                assert_eq!(
-                    if shown == "unknown" { "?" } else { &shown },
-                    version,
-                    "{id}"
-                );
+                assert_eq!(if shown == "unknown" { "?" } else { &shown }, version, "{id}");
             }
             ("unknown", TlsState::Encrypted(session)) => {
                 let unknown = session.version() == SeenVersion::Unknown
@@ -117,20 +95,11 @@ fn every_odd_macro_value_means_what_it_should() {
             }
             (expected, state) => panic!("{id}: {expected}, but {state:?}"),
         }
-        compare(
-            id,
-            "rfc9325-strict",
-            &state,
-            column("verdict_rfc9325_should"),
-        );
+        compare(id, "rfc9325-strict", &state, column("verdict_rfc9325_should"));
         // The rule of 2017 let ciphers through that encrypt badly or not at all; the baseline
         // does not. In all else they agree.
         let verdict = column("verdict_service_2017");
-        let hardened = if verdict.starts_with("accept by the letter") {
-            "reject"
-        } else {
-            verdict
-        };
+        let hardened = if verdict.starts_with("accept by the letter") { "reject" } else { verdict };
         compare(id, "baseline", &state, hardened);
         rows += 1;
     }

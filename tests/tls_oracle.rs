@@ -74,10 +74,7 @@ fn pairs() -> Vec<(Row, &'static str, Vec<String>)> {
     let mut names: HashMap<String, Vec<String>> = HashMap::new();
     for row in table(include_str!("fixtures/tls/names.csv")) {
         for value in row["iana_values"].split(';') {
-            names
-                .entry(value.to_owned())
-                .or_default()
-                .push(row["name"].clone());
+            names.entry(value.to_owned()).or_default().push(row["name"].clone());
         }
     }
     let mut pairs = Vec::new();
@@ -114,11 +111,7 @@ fn profiles() -> HashMap<String, Profile> {
         } else if line.starts_with("  ") && !line.starts_with("   ") {
             let (word, value) = line.split_once(':').unwrap();
             key = word.trim().to_owned();
-            profiles
-                .get_mut(&name)
-                .unwrap()
-                .scalars
-                .insert(key.clone(), plain(value));
+            profiles.get_mut(&name).unwrap().scalars.insert(key.clone(), plain(value));
         }
     }
     profiles
@@ -134,9 +127,7 @@ fn bits(row: &Row) -> u32 {
 
 fn baseline_takes(row: &Row, version: &str) -> bool {
     age(version) >= age("TLSv1")
-        && ["null", "rc4", "export", "des"]
-            .iter()
-            .all(|column| row[*column] == "false")
+        && ["null", "rc4", "export", "des"].iter().all(|column| row[*column] == "false")
         && !row["encryption"].starts_with("RC2")
         && bits(row) >= 112
 }
@@ -176,9 +167,8 @@ fn profile_takes(profile: &Profile, row: &Row, version: &str) -> bool {
 /// Each requirement, with what the oracle takes.
 fn oracles() -> Vec<(&'static Requirement, Oracle)> {
     let mut all = profiles();
-    let profiles: HashMap<_, _> = PROFILES
-        .map(|(ours, theirs)| (ours, all.remove(theirs).unwrap()))
-        .into();
+    let profiles: HashMap<_, _> =
+        PROFILES.map(|(ours, theirs)| (ours, all.remove(theirs).unwrap())).into();
     let mut profiles = profiles;
     builtins()
         .map(|requirement| {
@@ -186,14 +176,9 @@ fn oracles() -> Vec<(&'static Requirement, Oracle)> {
             assert!(profile.is_some() || requirement.name() == "baseline");
             let takes = move |row: &Row, version: &str| {
                 baseline_takes(row, version)
-                    && profile
-                        .as_ref()
-                        .is_none_or(|profile| profile_takes(profile, row, version))
+                    && profile.as_ref().is_none_or(|profile| profile_takes(profile, row, version))
             };
-            (
-                requirement,
-                Box::new(takes) as Box<dyn Fn(&Row, &str) -> bool>,
-            )
+            (requirement, Box::new(takes) as Box<dyn Fn(&Row, &str) -> bool>)
         })
         .collect()
 }
@@ -268,10 +253,7 @@ fn every_requirement_judges_every_legal_pair_in_every_spelling_as_the_oracle_doe
 fn by_name() -> BTreeMap<String, Vec<Row>> {
     let mut by_name: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in ciphers() {
-        by_name
-            .entry(row["openssl_name"].clone())
-            .or_default()
-            .push(row);
+        by_name.entry(row["openssl_name"].clone()).or_default().push(row);
     }
     by_name
 }
@@ -281,8 +263,7 @@ fn a_suite_in_a_version_without_it_passes_nothing() {
     let mut illegal = 0;
     for (name, rows) in by_name() {
         let legal = |version: &str| {
-            rows.iter()
-                .any(|row| row["protocols"].split(';').any(|legal| legal == version))
+            rows.iter().any(|row| row["protocols"].split(';').any(|legal| legal == version))
         };
         for version in VERSIONS.into_iter().filter(|version| !legal(version)) {
             illegal += 1;
@@ -300,20 +281,13 @@ fn without_a_version_a_suite_passes_if_it_does_in_all_its_versions() {
     let mut passed = 0;
     for (name, rows) in by_name() {
         for (requirement, oracle) in &oracles {
-            let expected = rows.iter().all(|row| {
-                row["protocols"]
-                    .split(';')
-                    .all(|version| oracle(row, version))
-            });
+            let expected = rows
+                .iter()
+                .all(|row| row["protocols"].split(';').all(|version| oracle(row, version)));
             passed += usize::from(expected);
             for version in [None, Some(""), Some("UNKNOWN"), Some("unknown")] {
                 let session = session(version, &name, None);
-                assert_eq!(
-                    takes(requirement, &session),
-                    expected,
-                    "{} {name}",
-                    requirement.name()
-                );
+                assert_eq!(takes(requirement, &session), expected, "{} {name}", requirement.name());
             }
         }
     }
@@ -334,11 +308,7 @@ fn suites_that_openssl_never_had_are_judged_by_the_lists_and_by_their_names() {
         let best = Encryption::new(suite.last, suite);
         let weak = ["NULL", "_RC2_", "_DES_", "FORTEZZA", "SSL_CK_"];
         let weak = weak.iter().any(|word| name.contains(word));
-        assert_eq!(
-            takes(Requirement::builtin("baseline").unwrap(), &best),
-            !weak,
-            "{name}"
-        );
+        assert_eq!(takes(Requirement::builtin("baseline").unwrap(), &best), !weak, "{name}");
         for (ours, theirs) in PROFILES {
             let profile = &profiles[theirs];
             if profile.scalars["allow_ciphers"] != "null" {
@@ -361,15 +331,11 @@ fn every_name_of_every_library_leads_to_its_suite() {
     assert_eq!(names.len(), 1490);
     for row in names {
         let cipher = Cipher::from_name(row["name"].as_bytes());
-        let found: BTreeSet<_> = cipher
-            .suites()
-            .map(|suite| (suite.name, suite.iana_name.unwrap_or("")))
-            .collect();
+        let found: BTreeSet<_> =
+            cipher.suites().map(|suite| (suite.name, suite.iana_name.unwrap_or(""))).collect();
         // Numbers of an expired draft that OpenSSL 0.9.8 used for suites which have others now.
-        let known: Vec<&Row> = row["iana_values"]
-            .split(';')
-            .filter_map(|value| by_value.get(value))
-            .collect();
+        let known: Vec<&Row> =
+            row["iana_values"].split(';').filter_map(|value| by_value.get(value)).collect();
         if known.is_empty() {
             assert_eq!(row["namespace"], "openssl-0.9.8-draft-code");
             assert_eq!(found.len(), 1);
@@ -383,10 +349,7 @@ fn every_name_of_every_library_leads_to_its_suite() {
         for name in [&row["iana_name"], &row["gnutls_name"]] {
             if !name.is_empty() {
                 let cipher = Cipher::from_name(name.as_bytes());
-                assert!(
-                    cipher.suites().any(|suite| suite.name == row["iana_name"]),
-                    "{name}"
-                );
+                assert!(cipher.suites().any(|suite| suite.name == row["iana_name"]), "{name}");
             }
         }
     }
@@ -400,10 +363,7 @@ fn every_recorded_handshake_is_understood_and_judged_by_its_suite() {
     let oracles = oracles();
     let ciphers = ciphers();
     for handshake in &rows {
-        let (version, name) = (
-            handshake["tls_version"].as_str(),
-            handshake["cipher"].as_str(),
-        );
+        let (version, name) = (handshake["tls_version"].as_str(), handshake["cipher"].as_str());
         let session = session(Some(version), name, Some(&handshake["cipher_bits"]));
         assert!(matches!(session.version(), SeenVersion::Known(_)));
         assert_eq!(session.version().to_string(), version);
@@ -417,21 +377,10 @@ fn every_recorded_handshake_is_understood_and_judged_by_its_suite() {
             })
             .unwrap_or_else(|| panic!("{version} {name}"));
         assert_eq!(session.cipher().to_string(), row["openssl_name"]);
-        let iana: Vec<_> = session
-            .cipher()
-            .suites()
-            .map(|suite| suite.iana_name)
-            .collect();
-        assert_eq!(
-            iana,
-            [Some(row["iana_name"].as_str()).filter(|name| !name.is_empty())]
-        );
+        let iana: Vec<_> = session.cipher().suites().map(|suite| suite.iana_name).collect();
+        assert_eq!(iana, [Some(row["iana_name"].as_str()).filter(|name| !name.is_empty())]);
         for (requirement, oracle) in &oracles {
-            assert_eq!(
-                takes(requirement, &session),
-                oracle(row, version),
-                "{version} {name}"
-            );
+            assert_eq!(takes(requirement, &session), oracle(row, version), "{version} {name}");
         }
     }
 }

@@ -35,9 +35,7 @@ impl Condition {
 }
 
 fn cipher_names() -> Vec<CipherName> {
-    suites()
-        .map(|suite| suite.name.parse().expect("a name of the catalogue"))
-        .collect()
+    suites().map(|suite| suite.name.parse().expect("a name of the catalogue")).collect()
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -62,11 +60,7 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
 
 fn build(conditions: &[Condition]) -> Option<Requirement> {
     let start = Requirement::builder("generated");
-    conditions
-        .iter()
-        .fold(start, |builder, condition| condition.add_to(builder))
-        .build()
-        .ok()
+    conditions.iter().fold(start, |builder, condition| condition.add_to(builder)).build().ok()
 }
 
 /// Values as MTAs send them, also such as do not belong together, and such as none sends.
@@ -88,10 +82,8 @@ fn macros() -> impl Strategy<Value = [Option<Vec<u8>>; 3]> {
         "QUICv1",
         "",
     ];
-    let ciphers: Vec<&str> = suites()
-        .flat_map(|suite| suite.names())
-        .chain(["(NONE)", "", "FOO"])
-        .collect();
+    let ciphers: Vec<&str> =
+        suites().flat_map(|suite| suite.names()).chain(["(NONE)", "", "FOO"]).collect();
     let bits = ["0", "40", "64", "112", "128", "256", "", "abc", "-1"];
     let text = |values: Vec<&'static str>| {
         prop_oneof![
@@ -112,9 +104,7 @@ fn read(macros: &[Option<Vec<u8>>; 3]) -> TlsState {
 /// Printable ASCII, and nothing that means something in a log line, a reply or a table.
 fn is_safe(text: &str) -> bool {
     !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+()\\".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+()\\".contains(&byte))
 }
 
 proptest! {
@@ -254,27 +244,14 @@ fn whatever_passes_a_standard_passes_the_baseline() {
 #[test]
 fn the_levels_of_one_publisher_hold_each_other() {
     let ladders: [&[&str]; 5] = [
-        &[
-            "ncsc-nl-good",
-            "ncsc-nl-sufficient",
-            "ncsc-nl-phase-out",
-            "rfc9325",
-            "baseline",
-        ],
-        &[
-            "mozilla-modern",
-            "mozilla-intermediate",
-            "mozilla-old",
-            "baseline",
-        ],
+        &["ncsc-nl-good", "ncsc-nl-sufficient", "ncsc-nl-phase-out", "rfc9325", "baseline"],
+        &["mozilla-modern", "mozilla-intermediate", "mozilla-old", "baseline"],
         &["rfc9325-strict", "rfc10015", "rfc9325"],
         &["bsi-tr-02102-2", "bsi-tr-02102-2-nopfs", "rfc9325"],
         &["anssi", "anssi-degraded", "rfc9325"],
     ];
     for pair in ladders.iter().flat_map(|ladder| ladder.windows(2)) {
-        let [upper, lower] = pair else {
-            unreachable!("windows of two")
-        };
+        let [upper, lower] = pair else { unreachable!("windows of two") };
         let [upper, lower] = [upper, lower].map(|name| Requirement::builtin(name).expect(name));
         for suite in suites() {
             for session in Version::ALL.map(|version| Encryption::new(version, suite)) {

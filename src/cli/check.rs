@@ -48,16 +48,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {
     let settings = report(path, Settings::load(path), wrong)?;
-    let sockets: Vec<String> = settings
-        .listen
-        .iter()
-        .map(|listen| listen.socket.to_string())
-        .collect();
-    println!(
-        "{}: valid; listens on {}",
-        path.display(),
-        sockets.join(", ")
-    );
+    let sockets: Vec<String> =
+        settings.listen.iter().map(|listen| listen.socket.to_string()).collect();
+    println!("{}: valid; listens on {}", path.display(), sockets.join(", "));
     Some(settings)
 }
 

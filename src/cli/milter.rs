@@ -88,9 +88,7 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
-        log: Log {
-            local_parts: settings.log.local_parts,
-        },
+        log: Log { local_parts: settings.log.local_parts },
     });
     tokio::spawn(reloader.run(requests));
     let cut_off = serve(listeners, context, settings.limits, stopped).await;

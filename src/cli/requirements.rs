@@ -48,12 +48,7 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let own = match args
-        .policy
-        .as_ref()
-        .map(|path| policy_file::load(path).policy)
-        .transpose()
-    {
+    let own = match args.policy.as_ref().map(|path| policy_file::load(path).policy).transpose() {
         Ok(policy) => policy.map(|policy| policy.requirements).unwrap_or_default(),
         Err(problems) => {
             eprintln!("{problems}");
@@ -123,19 +118,11 @@ fn list(out: &mut impl Write, all: &[&Requirement], format: Format) -> io::Resul
             .collect();
         return writeln!(out, "{}", serde_json::to_string_pretty(&rows)?);
     }
-    let width = all
-        .iter()
-        .map(|requirement| requirement.name().len())
-        .max()
-        .unwrap_or(0);
+    let width = all.iter().map(|requirement| requirement.name().len()).max().unwrap_or(0);
     writeln!(out, "{:width$}  FROM     TITLE", "NAME")?;
     for requirement in all {
         let own = requirement.source().is_empty();
-        let title = if own {
-            "(of the policy)"
-        } else {
-            requirement.title()
-        };
+        let title = if own { "(of the policy)" } else { requirement.title() };
         writeln!(
             out,
             "{:width$}  {:7}  {title}",
@@ -175,10 +162,7 @@ fn opinion<'r>(
 
 /// Newest version first: that is what most sessions have.
 fn versions(suite: &Suite) -> impl Iterator<Item = Version> {
-    Version::ALL
-        .into_iter()
-        .rev()
-        .filter(|version| suite.possible_in(*version))
+    Version::ALL.into_iter().rev().filter(|version| suite.possible_in(*version))
 }
 
 fn one(out: &mut impl Write, requirement: &Requirement, format: Format) -> io::Result<()> {
@@ -193,10 +177,7 @@ fn one(out: &mut impl Write, requirement: &Requirement, format: Format) -> io::R
     writeln!(out, "\nTakes:")?;
     let mut taken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for opinion in opinions.iter().filter(|opinion| opinion.accepted) {
-        taken
-            .entry(opinion.suite)
-            .or_default()
-            .push(&opinion.tls_version);
+        taken.entry(opinion.suite).or_default().push(&opinion.tls_version);
     }
     for (suite, versions) in &taken {
         writeln!(out, "  {suite:32} {}", versions.join(", "))?;
@@ -204,13 +185,8 @@ fn one(out: &mut impl Write, requirement: &Requirement, format: Format) -> io::R
     writeln!(out, "\nRefuses:")?;
     // A suite that is taken in one version only fails in the others for the version's sake.
     let mut refused: BTreeMap<&str, &str> = BTreeMap::new();
-    for opinion in opinions
-        .iter()
-        .filter(|opinion| !taken.contains_key(opinion.suite))
-    {
-        refused
-            .entry(opinion.suite)
-            .or_insert(opinion.reason.as_deref().unwrap_or_default());
+    for opinion in opinions.iter().filter(|opinion| !taken.contains_key(opinion.suite)) {
+        refused.entry(opinion.suite).or_insert(opinion.reason.as_deref().unwrap_or_default());
     }
     for (suite, reason) in refused {
         writeln!(out, "  {suite:32} {reason}")?;
@@ -220,12 +196,7 @@ fn one(out: &mut impl Write, requirement: &Requirement, format: Format) -> io::R
 
 fn describe(out: &mut impl Write, requirement: &Requirement) -> io::Result<()> {
     let title = Some(requirement.title()).filter(|title| !title.is_empty());
-    writeln!(
-        out,
-        "{}: {}",
-        requirement.name(),
-        title.unwrap_or("a requirement of the policy")
-    )?;
+    writeln!(out, "{}: {}", requirement.name(), title.unwrap_or("a requirement of the policy"))?;
     if !requirement.source().is_empty() {
         writeln!(out, "Source: {}", requirement.source())?;
     }
@@ -242,20 +213,26 @@ fn describe(out: &mut impl Write, requirement: &Requirement) -> io::Result<()> {
     if requirement.aead() {
         writeln!(out, "  authenticated encryption (AEAD)")?;
     }
-    let forbidden: Vec<String> = requirement
-        .forbidden_properties()
-        .map(|property| property.to_string())
-        .collect();
+    let forbidden: Vec<String> =
+        requirement.forbidden_properties().map(|property| property.to_string()).collect();
     writeln!(out, "  none of: {}", forbidden.join(", "))?;
-    let by_name: Vec<&str> = requirement
-        .forbidden_suites()
-        .map(|suite| suite.name)
-        .collect();
+    let by_name: Vec<&str> = requirement.forbidden_suites().map(|suite| suite.name).collect();
     if !by_name.is_empty() {
         writeln!(out, "  nor the ciphers: {}", by_name.join(", "))?;
     }
     if requirement.allowed_suites().is_some() {
         writeln!(out, "  one of a list of ciphers (below)")?;
+    }
+    for wanted in requirement.client_certificates() {
+        let name = |name: &Option<String>| {
+            name.as_ref().map_or_else(|| "any".to_owned(), |name| name.escape_default().to_string())
+        };
+        writeln!(
+            out,
+            "  a client certificate that the MTA trusts: subject {}, issuer {}",
+            name(&wanted.subject),
+            name(&wanted.issuer)
+        )?;
     }
     for unseen in requirement.unseen() {
         writeln!(out, "Not visible to a mail filter: {unseen}")?;
@@ -278,42 +255,23 @@ fn of_suite(
         .flat_map(|suite| versions(suite).map(move |version| (suite, version)))
         .collect();
     let opinions = |requirement| {
-        cases
-            .iter()
-            .map(move |(suite, version)| opinion(requirement, suite, *version))
+        cases.iter().map(move |(suite, version)| opinion(requirement, suite, *version))
     };
     if format == Format::Json {
-        let rows: Vec<Opinion<'_>> = all
-            .iter()
-            .flat_map(|requirement| opinions(*requirement))
-            .collect();
+        let rows: Vec<Opinion<'_>> =
+            all.iter().flat_map(|requirement| opinions(*requirement)).collect();
         return writeln!(out, "{}", serde_json::to_string_pretty(&rows)?);
     }
     for suite in cipher.suites() {
         let names: Vec<&str> = suite.names().collect();
-        writeln!(
-            out,
-            "{} ({} bits): {}",
-            suite.name,
-            suite.strength_bits,
-            names.join(", ")
-        )?;
+        writeln!(out, "{} ({} bits): {}", suite.name, suite.strength_bits, names.join(", "))?;
     }
-    let width = all
-        .iter()
-        .map(|requirement| requirement.name().len())
-        .max()
-        .unwrap_or(0);
+    let width = all.iter().map(|requirement| requirement.name().len()).max().unwrap_or(0);
     for requirement in all {
         writeln!(out)?;
         for opinion in opinions(*requirement) {
             let said = opinion.reason.unwrap_or_else(|| "taken".into());
-            writeln!(
-                out,
-                "{:width$}  {:7}  {said}",
-                requirement.name(),
-                opinion.tls_version
-            )?;
+            writeln!(out, "{:width$}  {:7}  {said}", requirement.name(), opinion.tls_version)?;
         }
     }
     Ok(())

@@ -62,11 +62,7 @@ impl Conversation {
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
         let session = Session::new(context.on_unknown_tls);
-        Self {
-            context,
-            agreed: None,
-            session,
-        }
+        Self { context, agreed: None, session }
     }
 
     /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
@@ -162,9 +158,8 @@ impl Conversation {
 
     fn rcpt(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
         let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
-        let judgement = self.session.rcpt(argument, Timestamp::now(), || {
-            self.context.policy.load_full()
-        });
+        let judgement =
+            self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.log.judged(&judgement);
         match judgement.reply {
             Some(reply) => {

@@ -44,11 +44,7 @@ pub struct BindError {
 }
 
 fn help(remedy: &str) -> String {
-    if remedy.is_empty() {
-        String::new()
-    } else {
-        format!(" ({remedy})")
-    }
+    if remedy.is_empty() { String::new() } else { format!(" ({remedy})") }
 }
 
 impl Listener {
@@ -107,10 +103,7 @@ enum Accepted {
 async fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = SocketSpec::Inet(host.to_owned(), listener.local_addr()?.port());
-    Ok(Listener {
-        kind: Kind::Tcp(listener),
-        address,
-    })
+    Ok(Listener { kind: Kind::Tcp(listener), address })
 }
 
 async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
@@ -122,10 +115,7 @@ async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    let bound = Listener {
-        kind: Kind::Unix(listener),
-        address: SocketSpec::Unix(path.into()),
-    };
+    let bound = Listener { kind: Kind::Unix(listener), address: SocketSpec::Unix(path.into()) };
     if let Some(group) = group {
         std::os::unix::fs::chown(path, None, Some(group.gid.as_raw()))?;
     }
@@ -137,10 +127,7 @@ async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
 
 fn find_group(name: &str) -> io::Result<Group> {
     Group::from_name(name)?.ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("there is no group `{name}`"),
-        )
+        io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{name}`"))
     })
 }
 
@@ -240,10 +227,7 @@ fn start(socket: impl Socket, context: Arc<Context>, place: Option<OwnedSemaphor
     tokio::spawn(async move {
         let result = converse(socket, context).await;
         if let Err(error) = result
-            && !matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            )
+            && !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
         {
             tracing::warn!(%error, "a milter connection broke off; the MTA applies its default action");
         }

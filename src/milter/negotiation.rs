@@ -33,7 +33,7 @@ const MACROS: [(MacroStage, &std::ffi::CStr); 3] = [
     (MacroStage::Mail, c"j {mail_addr} i"),
     (
         MacroStage::Rcpt,
-        c"j {tls_version} {cipher} {cipher_bits} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i",
+        c"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i",
     ),
 ];
 
@@ -58,10 +58,7 @@ pub(super) fn negotiate(offer: &[u8]) -> Option<(Bytes, Agreed)> {
         lists: offer.actions.contains(Actions::REQUEST_MACROS),
     };
     let macros = if agreed.lists {
-        MACROS
-            .into_iter()
-            .map(|(stage, names)| (stage, CString::from(names)))
-            .collect()
+        MACROS.into_iter().map(|(stage, names)| (stage, CString::from(names))).collect()
     } else {
         HashMap::new()
     };
@@ -80,10 +77,7 @@ mod tests {
     use super::*;
 
     fn offer(version: u32, actions: u32, options: u32) -> Vec<u8> {
-        [version, actions, options]
-            .into_iter()
-            .flat_map(u32::to_be_bytes)
-            .collect()
+        [version, actions, options].into_iter().flat_map(u32::to_be_bytes).collect()
     }
 
     fn words(payload: &[u8]) -> [u32; 3] {
@@ -96,10 +90,7 @@ mod tests {
         assert_eq!(words(&payload), [6, 0x100, 0x5372]);
         assert!(agreed.lists);
         let lists = String::from_utf8_lossy(&payload[12..]);
-        assert!(
-            lists.contains("j {tls_version} {cipher} {cipher_bits}"),
-            "{lists}"
-        );
+        assert!(lists.contains("j {tls_version} {cipher} {cipher_bits}"), "{lists}");
     }
 
     #[test]

@@ -89,16 +89,10 @@ pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
             let text = str::from_utf8(argument(address)?).ok()?;
             let address: IpAddr = text.strip_prefix("IPv6:").unwrap_or(text).parse().ok()?;
             let port = u16::from_be_bytes([*high, *low]);
-            Some(Peer {
-                address: Some(address.to_canonical()),
-                port,
-            })
+            Some(Peer { address: Some(address.to_canonical()), port })
         }
         // A Unix socket (L), or a family that the MTA does not know (U).
-        [b'L' | b'U', ..] => Some(Peer {
-            address: None,
-            port: u16::MAX,
-        }),
+        [b'L' | b'U', ..] => Some(Peer { address: None, port: u16::MAX }),
         _ => None,
     }
 }
@@ -130,27 +124,15 @@ mod tests {
     #[test]
     fn clients_are_read_as_postfix_and_sendmail_give_them() {
         for (payload, address, port) in [
-            (
-                &b"localhost\x004\xd6R127.0.0.1\0"[..],
-                Some("127.0.0.1"),
-                54866,
-            ),
+            (&b"localhost\x004\xd6R127.0.0.1\0"[..], Some("127.0.0.1"), 54866),
             (b"[::1]\x006\xcdV::1\0", Some("::1"), 52566),
-            (
-                b"localhost\x006\xac\x94IPv6:0:0:0:0:0:0:0:1\0",
-                Some("::1"),
-                44180,
-            ),
+            (b"localhost\x006\xac\x94IPv6:0:0:0:0:0:0:0:1\0", Some("::1"), 44180),
             (b"x\x006\0\x01::ffff:192.0.2.1\0", Some("192.0.2.1"), 1),
             (b"localhost\0L\0\0/run/socket\0", None, u16::MAX),
             (b"localhost\0U", None, u16::MAX),
         ] {
             let peer = peer(payload).unwrap();
-            assert_eq!(
-                peer.address,
-                address.map(|text| text.parse().unwrap()),
-                "{payload:?}"
-            );
+            assert_eq!(peer.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
             assert_eq!(peer.port, port);
         }
         for payload in [

@@ -144,11 +144,7 @@ impl Recipient {
             Ok((first, second)) => {
                 let mailbox = Mailbox::Exact(local.to_lowercase().into());
                 for domain in second.into_iter().chain([first]) {
-                    self.push(Seen {
-                        mailbox: mailbox.clone(),
-                        domain,
-                        origin,
-                    });
+                    self.push(Seen { mailbox: mailbox.clone(), domain, origin });
                 }
             }
             // `user@` and `user@.`: some MTAs take it for their own user.
@@ -163,10 +159,7 @@ impl Recipient {
         if text.contains('[') {
             self.local = true;
         }
-        if text
-            .chars()
-            .any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
-        {
+        if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
             self.unreadable = true;
         }
         let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
@@ -195,18 +188,10 @@ impl Recipient {
             if domain.as_str().contains('.') {
                 for word in &words {
                     let mailbox = Mailbox::Perhaps(word.to_lowercase().into());
-                    self.push(Seen {
-                        mailbox,
-                        domain: domain.clone(),
-                        origin,
-                    });
+                    self.push(Seen { mailbox, domain: domain.clone(), origin });
                 }
             }
-            self.push(Seen {
-                mailbox: Mailbox::None,
-                domain,
-                origin,
-            });
+            self.push(Seen { mailbox: Mailbox::None, domain, origin });
         }
         if !text.contains('@') && !text.contains('!') {
             self.local = true;
@@ -224,22 +209,14 @@ impl Recipient {
         if let Ok((first, second)) = DomainName::readings(name) {
             for domain in second.into_iter().chain([first]) {
                 if !self.seen.iter().any(|seen| seen.domain == domain) {
-                    self.push(Seen {
-                        mailbox: Mailbox::None,
-                        domain,
-                        origin: Origin::Host,
-                    });
+                    self.push(Seen { mailbox: Mailbox::None, domain, origin: Origin::Host });
                 }
             }
         }
     }
 
     fn push(&mut self, new: Seen) {
-        if !self
-            .seen
-            .iter()
-            .any(|old| old.domain == new.domain && old.mailbox == new.mailbox)
-        {
+        if !self.seen.iter().any(|old| old.domain == new.domain && old.mailbox == new.mailbox) {
             self.seen.push(new);
         }
     }
@@ -305,18 +282,12 @@ fn plain(text: &str) -> Option<Plain<'_>> {
     if local.is_empty() || !local.chars().all(is_atom) {
         return None;
     }
-    if let Some(literal) = domain
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-');
         return literal.chars().all(harmless).then_some(Plain::Local);
     }
     let of_domain = |c: char| !c.is_ascii() && c.is_alphanumeric() || c == '.' || in_label(c);
-    domain
-        .chars()
-        .all(of_domain)
-        .then_some(Plain::At(local, domain))
+    domain.chars().all(of_domain).then_some(Plain::At(local, domain))
 }
 
 /// What stands in a dot-atom (RFC 5321, section 4.1.2; RFC 6531 adds non-ASCII), without `!` and
@@ -357,11 +328,7 @@ mod tests {
     use super::*;
 
     fn domains(recipient: &Recipient) -> Vec<&str> {
-        let mut names: Vec<&str> = recipient
-            .seen
-            .iter()
-            .map(|seen| seen.domain.as_str())
-            .collect();
+        let mut names: Vec<&str> = recipient.seen.iter().map(|seen| seen.domain.as_str()).collect();
         names.dedup();
         names
     }
@@ -432,10 +399,7 @@ mod tests {
         );
         assert!(domains(&recipient).contains(&"example.com"));
         assert!(domains(&recipient).contains(&"relay.test"));
-        assert_eq!(
-            recipient.seen.first().map(|seen| seen.origin),
-            Some(Origin::Macro)
-        );
+        assert_eq!(recipient.seen.first().map(|seen| seen.origin), Some(Origin::Macro));
     }
 
     #[test]
@@ -456,18 +420,11 @@ mod tests {
 
     #[test]
     fn recipients_without_a_domain_and_literals_are_the_mtas_own() {
-        for text in [
-            "<postmaster>",
-            "postmaster",
-            "<user@[192.0.2.1]>",
-            "<user@[IPv6:::1]>",
-            "<user@>",
-        ] {
+        for text in
+            ["<postmaster>", "postmaster", "<user@[192.0.2.1]>", "<user@[IPv6:::1]>", "<user@>"]
+        {
             let recipient = argument(text);
-            assert!(
-                recipient.local && !recipient.unreadable,
-                "{text}: {recipient:?}"
-            );
+            assert!(recipient.local && !recipient.unreadable, "{text}: {recipient:?}");
         }
     }
 
@@ -484,9 +441,7 @@ mod tests {
             assert!(Recipient::new(text, None, None).unreadable, "{text:?}");
         }
         let crowd = ["<a@b.test>"; 3].join(",")
-            + &(0..40)
-                .map(|n| format!(",<u@d{n}.test>"))
-                .collect::<String>();
+            + &(0..40).map(|n| format!(",<u@d{n}.test>")).collect::<String>();
         assert!(argument(&crowd).unreadable);
     }
 
@@ -503,11 +458,7 @@ mod tests {
         let seen = |host: &[u8]| {
             let recipient =
                 Recipient::new(b"<user@example.com>", Some(b"user@example.com"), Some(host));
-            recipient
-                .seen
-                .iter()
-                .map(|seen| seen.domain.to_string())
-                .collect::<Vec<_>>()
+            recipient.seen.iter().map(|seen| seen.domain.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(seen(b"example.com."), ["example.com"]);
         assert_eq!(seen(b"[smarthost.example.net]:587"), ["example.com"]);
@@ -522,18 +473,11 @@ mod tests {
     fn the_null_sender_has_no_domain_and_a_convoluted_one_is_not_trusted() {
         assert_eq!(Sender::new(b"<>", Some(b"")).seen(), []);
         assert_eq!(
-            Sender::new(b"<a@B.test>", Some(b"a@B.test"))
-                .domain()
-                .map(DomainName::as_str),
+            Sender::new(b"<a@B.test>", Some(b"a@B.test")).domain().map(DomainName::as_str),
             Some("b.test")
         );
         let convoluted = Sender::new(b"<a%b.test@c.test>", None);
         assert_eq!(convoluted.domain(), None);
-        assert!(
-            convoluted
-                .seen()
-                .iter()
-                .any(|seen| seen.domain.as_str() == "b.test")
-        );
+        assert!(convoluted.seen().iter().any(|seen| seen.domain.as_str() == "b.test"));
     }
 }

@@ -170,9 +170,8 @@ impl Directory {
             return self.matched(slot, Pattern::Domain(domain.clone()));
         }
         if !self.below.is_empty()
-            && let Some((parent, slot)) = domain
-                .parents()
-                .find_map(|parent| Some((parent, self.below.get(parent)?)))
+            && let Some((parent, slot)) =
+                domain.parents().find_map(|parent| Some((parent, self.below.get(parent)?)))
         {
             // A parent of a domain name is one itself.
             return self.matched(slot, Pattern::Below(DomainName::parse(parent).ok()?));
@@ -193,25 +192,14 @@ impl Directory {
     /// An entry for each combination of schedule and requirement that occurs: all that a recipient
     /// can be held to by this directory.
     pub fn distinct_terms(&self) -> impl Iterator<Item = &Entry> {
-        self.distinct
-            .iter()
-            .filter_map(|number| self.entries.get(*number as usize))
+        self.distinct.iter().filter_map(|number| self.entries.get(*number as usize))
     }
 
     /// Every pattern as text, with its entry, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (String, &Entry)> {
-        let mailboxes = self
-            .mailboxes
-            .iter()
-            .map(|(name, slot)| (name.to_string(), slot));
-        let domains = self
-            .domains
-            .iter()
-            .map(|(name, slot)| (name.to_string(), slot));
-        let below = self
-            .below
-            .iter()
-            .map(|(name, slot)| (format!("*.{name}"), slot));
+        let mailboxes = self.mailboxes.iter().map(|(name, slot)| (name.to_string(), slot));
+        let domains = self.domains.iter().map(|(name, slot)| (name.to_string(), slot));
+        let below = self.below.iter().map(|(name, slot)| (format!("*.{name}"), slot));
         let every = self.every.iter().map(|slot| ("*".to_owned(), slot));
         mailboxes
             .chain(domains)
@@ -251,11 +239,7 @@ impl Directory {
     }
 
     fn matched(&self, slot: &Slot, pattern: Pattern) -> Option<Match<'_>> {
-        Some(Match {
-            pattern,
-            place: slot.place,
-            entry: self.entry(slot)?,
-        })
+        Some(Match { pattern, place: slot.place, entry: self.entry(slot)? })
     }
 
     fn entry(&self, slot: &Slot) -> Option<&Entry> {

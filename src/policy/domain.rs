@@ -111,9 +111,8 @@ fn check(name: &str) -> Result<(), DomainError> {
     if name.is_empty() {
         return Err(DomainError::Empty);
     }
-    if let Some(odd) = name
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+    if let Some(odd) =
+        name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
     {
         return Err(DomainError::Character(odd));
     }
@@ -149,12 +148,9 @@ mod tests {
         for text in ["Example.COM", "example.com.", "EXAMPLE.com"] {
             assert_eq!(name(text), "example.com");
         }
-        for text in [
-            "bücher.example",
-            "BÜCHER.example",
-            "xn--bcher-kva.example",
-            "XN--BCHER-KVA.Example.",
-        ] {
+        for text in
+            ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example", "XN--BCHER-KVA.Example."]
+        {
             assert_eq!(name(text), "xn--bcher-kva.example");
         }
     }

@@ -4,6 +4,7 @@ use super::address::Sender;
 use super::directory::Pattern;
 use super::reply::ReplyTemplate;
 use super::requirement::Requirement;
+use super::tls::{TlsState, certificate::CertificateNames};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{fmt, net::IpAddr, sync::Arc};
@@ -66,6 +67,8 @@ pub struct Exception {
     pub clients: Vec<IpNet>,
     /// The sender, as the envelope gives it; anybody can make one up.
     pub sender: Option<Pattern>,
+    /// The client's certificate.
+    pub certificate: Option<CertificateNames>,
     /// The first moment at which the exception is over.
     pub end: Option<Timestamp>,
     /// Why it was made; for the log.
@@ -76,15 +79,23 @@ impl Exception {
     /// Whether the exception holds for this client and sender at this time.
     ///
     /// A client whose address is not known is in no network; a sender that is not one plain
-    /// address has no domain.
+    /// address has no domain; a certificate that the MTA does not trust is none.
     #[must_use]
-    pub fn applies(&self, client: Option<IpAddr>, sender: &Sender, now: Timestamp) -> bool {
+    pub fn applies(
+        &self,
+        client: Option<IpAddr>,
+        sender: &Sender,
+        tls: &TlsState,
+        now: Timestamp,
+    ) -> bool {
+        let certificate = match tls {
+            TlsState::Encrypted(encryption) => encryption.certificate(),
+            TlsState::Plaintext | TlsState::Unknown => None,
+        };
         self.end.is_none_or(|end| now < end)
             && (self.clients.is_empty() || client.is_some_and(|ip| contains(&self.clients, ip)))
-            && self
-                .sender
-                .as_ref()
-                .is_none_or(|pattern| sent_by(pattern, sender))
+            && self.certificate.as_ref().is_none_or(|names| names.match_certificate(certificate))
+            && self.sender.as_ref().is_none_or(|pattern| sent_by(pattern, sender))
     }
 }
 

@@ -116,8 +116,7 @@ impl Subject {
 
     /// How a reply calls it.
     pub(super) fn for_reply(&self) -> String {
-        self.domain()
-            .map_or_else(|| "this recipient".into(), DomainName::to_string)
+        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
     }
 }
 
@@ -219,10 +218,7 @@ impl Policy {
                     .find(|c| self.recipient_delimiter.contains(c))
                     .and_then(|end| local.get(..end))
                     .and_then(|base| directory.find_mailbox(base, domain));
-                (
-                    exact.or_else(|| directory.find_domain(domain)),
-                    without_extension,
-                )
+                (exact.or_else(|| directory.find_domain(domain)), without_extension)
             }
         };
         own.into_iter().chain(perhaps)
@@ -259,14 +255,7 @@ fn finding<'p>(
         (Reason::Fault(_), Mode::Monitor) => Decision::WouldRefuse,
         _ => Decision::Accept,
     };
-    Finding {
-        subject,
-        matched,
-        entry,
-        mode,
-        reason,
-        decision,
-    }
+    Finding { subject, matched, entry, mode, reason, decision }
 }
 
 fn reason<'p>(policy: &Policy, case: &Case<'_>, entry: &Entry, mode: Mode) -> Reason<'p> {
@@ -276,11 +265,7 @@ fn reason<'p>(policy: &Policy, case: &Case<'_>, entry: &Entry, mode: Mode) -> Re
     if case.client.local_submission {
         return Reason::LocalSubmission;
     }
-    if case
-        .client
-        .address
-        .is_some_and(|ip| entry::contains(&policy.trusted.clients, ip))
-    {
+    if case.client.address.is_some_and(|ip| entry::contains(&policy.trusted.clients, ip)) {
         return Reason::TrustedClient;
     }
     if policy.trusted.authenticated && case.client.authenticated {
@@ -308,5 +293,5 @@ fn exception<'p>(case: &Case<'_>, entry: &'p Entry) -> Option<&'p Exception> {
     entry
         .exceptions
         .iter()
-        .find(|exception| exception.applies(case.client.address, case.sender, case.now))
+        .find(|exception| exception.applies(case.client.address, case.sender, case.tls, case.now))
 }

@@ -22,15 +22,8 @@ const MAX_TEXT: usize = 2000;
 const MAX_URL: usize = 300;
 
 /// What a text may hold in braces.
-pub const PLACEHOLDERS: [&str; 7] = [
-    "domain",
-    "reason",
-    "remedy",
-    "url",
-    "client",
-    "tls_version",
-    "cipher",
-];
+pub const PLACEHOLDERS: [&str; 7] =
+    ["domain", "reason", "remedy", "url", "client", "tls_version", "cipher"];
 
 /// The text for a recipient domain, where the policy gives none.
 pub const TEXT_FOR_RECIPIENT: &str = "Mail for {domain} is accepted only over an adequately \
@@ -111,20 +104,10 @@ pub fn is_refusal(code: u16) -> bool {
 /// [`ReplyError::Url`], or [`ReplyError::Character`] for what is not printable ASCII.
 pub fn check_url(url: &str) -> Result<(), ReplyError> {
     if let Some(odd) = url.chars().find(|c| !c.is_ascii_graphic()) {
-        return Err(if odd == ' ' {
-            ReplyError::Url
-        } else {
-            ReplyError::Character(odd)
-        });
+        return Err(if odd == ' ' { ReplyError::Url } else { ReplyError::Character(odd) });
     }
-    let known = ["https://", "http://", "mailto:"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme));
-    if known && url.len() <= MAX_URL {
-        Ok(())
-    } else {
-        Err(ReplyError::Url)
-    }
+    let known = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
+    if known && url.len() <= MAX_URL { Ok(()) } else { Err(ReplyError::Url) }
 }
 
 impl ReplyTemplate {
@@ -149,14 +132,8 @@ impl ReplyTemplate {
         if text.len() > MAX_TEXT || text.lines().count() > MAX_LINES {
             return Err(ReplyError::TooLong);
         }
-        let mut lines = text
-            .lines()
-            .map(parse_line)
-            .collect::<Result<Vec<_>, _>>()?;
-        let mentions_url = lines
-            .iter()
-            .flatten()
-            .any(|piece| *piece == Piece::Placeholder("url"));
+        let mut lines = text.lines().map(parse_line).collect::<Result<Vec<_>, _>>()?;
+        let mentions_url = lines.iter().flatten().any(|piece| *piece == Piece::Placeholder("url"));
         match (url, lines.last_mut()) {
             (Some(_), Some(last)) if !mentions_url => {
                 last.extend([Piece::Text(" ".into()), Piece::Placeholder("url")]);
@@ -164,11 +141,7 @@ impl ReplyTemplate {
             (None, _) if mentions_url && !is_default(text) => return Err(ReplyError::NoUrl),
             _ => {}
         }
-        Ok(Self {
-            code,
-            lines,
-            url: url.map(str::to_owned),
-        })
+        Ok(Self { code, lines, url: url.map(str::to_owned) })
     }
 
     /// The SMTP code.
@@ -200,10 +173,7 @@ impl ReplyTemplate {
                 fold(&line)
             })
             .collect();
-        Reply {
-            code: self.code,
-            lines,
-        }
+        Reply { code: self.code, lines }
     }
 }
 
@@ -219,10 +189,7 @@ fn parse_line(line: &str) -> Result<Vec<Piece>, ReplyError> {
     if line.trim().is_empty() {
         return Err(ReplyError::EmptyLine);
     }
-    if line
-        .split(' ')
-        .any(|word| doubled_len(word) > TEXT_PER_LINE)
-    {
+    if line.split(' ').any(|word| doubled_len(word) > TEXT_PER_LINE) {
         return Err(ReplyError::LongWord);
     }
     let mut pieces = Vec::new();
@@ -241,11 +208,7 @@ fn parse_line(line: &str) -> Result<Vec<Piece>, ReplyError> {
 }
 
 fn literal(text: &str) -> Result<Piece, ReplyError> {
-    if text.contains('}') {
-        Err(ReplyError::Brace)
-    } else {
-        Ok(Piece::Text(text.to_owned()))
-    }
+    if text.contains('}') { Err(ReplyError::Brace) } else { Ok(Piece::Text(text.to_owned())) }
 }
 
 /// A value on its way into a reply: whatever it is, it stays printable ASCII and short enough
@@ -253,13 +216,7 @@ fn literal(text: &str) -> Result<Piece, ReplyError> {
 fn printable(value: &str) -> String {
     value
         .chars()
-        .map(|c| {
-            if c.is_ascii_graphic() || c == ' ' {
-                c
-            } else {
-                '?'
-            }
-        })
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .take(TEXT_PER_LINE / 2)
         .collect()
 }
@@ -294,10 +251,7 @@ fn chop(word: &str) -> Vec<String> {
         return vec![word.to_owned()];
     }
     let characters: Vec<char> = word.chars().collect();
-    characters
-        .chunks(TEXT_PER_LINE / 2)
-        .map(|piece| piece.iter().collect())
-        .collect()
+    characters.chunks(TEXT_PER_LINE / 2).map(|piece| piece.iter().collect()).collect()
 }
 
 /// An SMTP reply to RCPT, ready to be sent.
@@ -326,11 +280,7 @@ impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = self.lines.len().saturating_sub(1);
         for (number, line) in self.lines.iter().enumerate() {
-            let (separator, end) = if number == last {
-                (' ', "")
-            } else {
-                ('-', "\n")
-            };
+            let (separator, end) = if number == last { (' ', "") } else { ('-', "\n") };
             write!(f, "{}{separator}{} {line}{end}", self.code, self.status())?;
         }
         Ok(())
@@ -342,9 +292,7 @@ mod tests {
     use super::*;
 
     fn fill(text: &str, value: &str) -> Reply {
-        ReplyTemplate::new(450, text, None)
-            .unwrap()
-            .fill(|_| value.to_owned())
+        ReplyTemplate::new(450, text, None).unwrap().fill(|_| value.to_owned())
     }
 
     #[test]
@@ -358,9 +306,7 @@ mod tests {
              <reason>. <remedy> https://example.org/tls"
         );
         assert_eq!(fill("a\nb", "").to_string(), "450-4.7.1 a\n450 4.7.1 b");
-        let hard = ReplyTemplate::new(550, "No.", None)
-            .unwrap()
-            .fill(|_| String::new());
+        let hard = ReplyTemplate::new(550, "No.", None).unwrap().fill(|_| String::new());
         assert_eq!(hard.to_string(), "550 5.7.1 No.");
     }
 
@@ -375,34 +321,19 @@ mod tests {
 
     #[test]
     fn a_percent_sign_reaches_the_mta_doubled() {
-        assert_eq!(
-            fill("100% {domain}", "50%s").to_milter(),
-            "450 4.7.1 100%% 50%%s"
-        );
+        assert_eq!(fill("100% {domain}", "50%s").to_milter(), "450 4.7.1 100%% 50%%s");
     }
 
     #[test]
     fn no_value_can_break_a_reply() {
-        for value in [
-            "\r\n250 ok",
-            "a\0b",
-            "ü",
-            "%",
-            &"%".repeat(3000),
-            &"x".repeat(3000),
-            "\u{1b}[31m",
-        ] {
+        for value in
+            ["\r\n250 ok", "a\0b", "ü", "%", &"%".repeat(3000), &"x".repeat(3000), "\u{1b}[31m"]
+        {
             let wire = fill("A {domain} b {reason}{cipher}{client}", value).to_milter();
             for line in wire.split("\r\n") {
                 assert!(line.len() + 2 <= MAX_LINE, "{} octets", line.len());
-                assert!(
-                    line.starts_with("450 4.7.1 ") || line.starts_with("450-4.7.1 "),
-                    "{line}"
-                );
-                assert!(
-                    line.chars().all(|c| c.is_ascii_graphic() || c == ' '),
-                    "{line:?}"
-                );
+                assert!(line.starts_with("450 4.7.1 ") || line.starts_with("450-4.7.1 "), "{line}");
+                assert!(line.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{line:?}");
             }
             assert!(wire.rsplit("\r\n").next().unwrap().starts_with("450 "));
         }
@@ -419,10 +350,7 @@ mod tests {
         assert_eq!(error(450, "a\tb", None), ReplyError::Character('\t'));
         assert_eq!(error(450, "a {domain", None), ReplyError::Brace);
         assert_eq!(error(450, "a } b", None), ReplyError::Brace);
-        assert_eq!(
-            error(450, "a {dommain}", None),
-            ReplyError::Placeholder("dommain".into())
-        );
+        assert_eq!(error(450, "a {dommain}", None), ReplyError::Placeholder("dommain".into()));
         assert_eq!(error(450, " \n", None), ReplyError::Empty);
         assert_eq!(error(450, "a\n\nb", None), ReplyError::EmptyLine);
         let (many_lines, long_word) = ("a\n".repeat(11), "a".repeat(600));

@@ -17,12 +17,7 @@ pub(in crate::policy) fn nearest(
     let allowed = (text.len() / 3).clamp(1, 4);
     candidates
         .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&text, &name.to_ascii_uppercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&text, &name.to_ascii_uppercase()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)

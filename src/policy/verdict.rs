@@ -61,6 +61,9 @@ impl Fault {
             Self::UnknownTls => {
                 "This is a fault of the receiving server; its postmaster has to mend it."
             }
+            Self::Inadequate(Shortfall::ClientCertificate { .. }) => {
+                "Let the sending server present its client certificate."
+            }
             Self::Inadequate(_) => {
                 "Update TLS versions and ciphers for outgoing mail on the sending server."
             }
@@ -154,17 +157,13 @@ pub struct Verdict<'p> {
 impl<'p> Verdict<'p> {
     /// What to do.
     pub fn decision(&self) -> Decision {
-        self.finding
-            .as_ref()
-            .map_or(Decision::Accept, |finding| finding.decision)
+        self.finding.as_ref().map_or(Decision::Accept, |finding| finding.decision)
     }
 
     /// Why.
     #[must_use]
     pub fn reason(&self) -> Reason<'p> {
-        self.finding
-            .as_ref()
-            .map_or(Reason::NotOptedIn, |finding| finding.reason.clone())
+        self.finding.as_ref().map_or(Reason::NotOptedIn, |finding| finding.reason.clone())
     }
 
     /// The answer to the RCPT, where it is refused.
@@ -177,19 +176,14 @@ impl<'p> Verdict<'p> {
         if finding.decision != Decision::Refuse {
             return None;
         }
-        Some(finding.entry.reply.fill(|name| {
-            match name {
-                "domain" => finding.subject.for_reply(),
-                "reason" => fault.to_string(),
-                "remedy" => fault.remedy().to_owned(),
-                "client" => case
-                    .client
-                    .address
-                    .map_or_else(|| "unknown".into(), |ip| ip.to_string()),
-                "tls_version" => tls_version(case.tls),
-                "cipher" => cipher(case.tls),
-                _ => String::new(),
-            }
+        Some(finding.entry.reply.fill(|name| match name {
+            "domain" => finding.subject.for_reply(),
+            "reason" => fault.to_string(),
+            "remedy" => fault.remedy().to_owned(),
+            "client" => case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string()),
+            "tls_version" => tls_version(case.tls),
+            "cipher" => cipher(case.tls),
+            _ => String::new(),
         }))
     }
 }

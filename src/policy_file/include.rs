@@ -28,22 +28,16 @@ pub(super) fn files(
         sources.add_directory(&directory);
         if !directory.is_dir() {
             let message = format!("there is no directory {}", directory.display());
-            decoder
-                .problems
-                .add(item.spot, message, "create it, or correct the pattern");
+            decoder.problems.add(item.spot, message, "create it, or correct the pattern");
             continue;
         }
         let Some(full) = full.to_str() else {
-            decoder
-                .problems
-                .add(item.spot, "the path of the policy is not UTF-8", "");
+            decoder.problems.add(item.spot, "the path of the policy is not UTF-8", "");
             continue;
         };
         match glob::glob_with(full, OPTIONS) {
             Err(error) => {
-                decoder
-                    .problems
-                    .add(item.spot, format!("this is no file pattern: {error}"), "")
+                decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), "")
             }
             Ok(paths) => {
                 let before = files.len();
@@ -75,9 +69,7 @@ fn fixed_part(pattern: &Path) -> PathBuf {
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']))
         .collect();
     if fixed == pattern {
-        return pattern
-            .parent()
-            .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        return pattern.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     }
     fixed
 }

@@ -1,5 +1,6 @@
 //! The policy's own requirements.
 
+use super::values;
 use crate::policy::Requirement;
 use crate::yaml::{Decoder, Fields, Node, Spot};
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,11 +24,8 @@ pub(super) fn read(
     let Some(mut fields) = decoder.fields(node, "`requirements`") else {
         return BTreeMap::new();
     };
-    let raw: Vec<Raw<'_, '_>> = fields
-        .take_all()
-        .into_iter()
-        .map(|(name, spot, node)| Raw { name, spot, node })
-        .collect();
+    let raw: Vec<Raw<'_, '_>> =
+        fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
     let mut done = BTreeMap::new();
     let mut waiting: Vec<Raw<'_, '_>> = Vec::new();
     for one in raw {
@@ -55,11 +53,7 @@ pub(super) fn read(
         let base = base_name(one.node).unwrap_or_default();
         decoder.problems.add(
             one.spot,
-            format!(
-                "`{}` builds on `{}`, which is not there",
-                one.name,
-                base.escape_debug()
-            ),
+            format!("`{}` builds on `{}`, which is not there", one.name, base.escape_debug()),
             "`extends` names a built-in requirement or another one of this file, not in a circle",
         );
         // For its other errors.
@@ -79,15 +73,8 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
         return false;
     }
     if Requirement::builtin(one.name).is_some() {
-        let help = format!(
-            "choose another name; to add to it, write `extends: {}`",
-            one.name
-        );
-        decoder.problems.add(
-            one.spot,
-            format!("`{}` is a built-in requirement", one.name),
-            help,
-        );
+        let help = format!("choose another name; to add to it, write `extends: {}`", one.name);
+        decoder.problems.add(one.spot, format!("`{}` is a built-in requirement", one.name), help);
         return false;
     }
     true
@@ -98,16 +85,12 @@ fn base_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     let crate::yaml::Value::Map(fields) = &node.value else {
         return None;
     };
-    fields
-        .iter()
-        .find_map(|(key, value)| match (&key.value, &value.value) {
-            (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base))
-                if key == "extends" =>
-            {
-                Some(&**base)
-            }
-            _ => None,
-        })
+    fields.iter().find_map(|(key, value)| match (&key.value, &value.value) {
+        (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base)) if key == "extends" => {
+            Some(&**base)
+        }
+        _ => None,
+    })
 }
 
 fn one_requirement(
@@ -117,9 +100,7 @@ fn one_requirement(
 ) -> Option<Requirement> {
     let mut fields = decoder.fields(one.node, "a requirement")?;
     let mut builder = Requirement::builder(one.name.to_owned());
-    let base = fields
-        .take("extends")
-        .and_then(|node| decoder.text(node, "`extends`"));
+    let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
     if let Some(base) = base {
         let own = done.get(base).map(|own| &**own);
         if let Some(base) = own.or_else(|| Requirement::builtin(base)) {
@@ -143,26 +124,23 @@ fn one_requirement(
     if let Some(node) = fields.take("aead") {
         builder = builder.aead(decoder.truth(node, "`aead`").unwrap_or(false));
     }
-    builder = builder.forbid(words(
-        decoder,
-        &mut fields,
-        "forbid",
-        "a property or cipher to forbid",
-    ));
+    builder =
+        builder.forbid(words(decoder, &mut fields, "forbid", "a property or cipher to forbid"));
     if let Some(node) = fields.take("allow") {
         let items = decoder.one_or_more(node);
         if items.is_empty() {
-            decoder.problems.add(
-                node.spot,
-                "an empty `allow` lets no cipher pass",
-                "leave it out",
-            );
+            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
         }
         let allowed: Vec<_> = items
             .iter()
             .filter_map(|item| decoder.parsed(item, "a cipher to allow", str::parse))
             .collect();
         builder = builder.allow(allowed);
+    }
+    if let Some(node) = fields.take("client_certificate")
+        && let Some(names) = values::certificate(decoder, node)
+    {
+        builder = builder.client_certificate(names);
     }
     decoder.finish(fields);
     match builder.build() {
@@ -188,8 +166,5 @@ where
         return Vec::new();
     };
     let items = decoder.one_or_more(node);
-    items
-        .iter()
-        .filter_map(|item| decoder.parsed(item, what, str::parse))
-        .collect()
+    items.iter().filter_map(|item| decoder.parsed(item, what, str::parse)).collect()
 }

@@ -16,23 +16,14 @@ const RECIPIENT_DELIMITER: &str = "+";
 /// Reads the policy at `path` and what it includes.
 pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) -> Option<Policy> {
     sources.add_file(path);
-    let main = read_file(path, problems, |decoder, root| {
-        main_file(decoder, root, path, sources)
-    })?;
-    let Main {
-        mut policy,
-        defaults,
-        includes,
-    } = main;
+    let main = read_file(path, problems, |decoder, root| main_file(decoder, root, path, sources))?;
+    let Main { mut policy, defaults, includes } = main;
     for include in includes {
         let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
         sources.add_file(&include);
         read_file(&include, problems, |decoder, root| {
             let Some(root) = root else { return Some(()) };
-            let target = Target {
-                directory: &mut policy.domains,
-                files: &policy.files,
-            };
+            let target = Target { directory: &mut policy.domains, files: &policy.files };
             entries(decoder, root, &defaults, Side::Recipients, target, file);
             Some(())
         });
@@ -56,10 +47,9 @@ fn main_file(
     sources: &mut Sources,
 ) -> Option<Main> {
     let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
-        decoder.problems.add_file(
-            "the policy is empty",
-            "a policy that opts nobody in says so: `domains: []`",
-        );
+        decoder
+            .problems
+            .add_file("the policy is empty", "a policy that opts nobody in says so: `domains: []`");
         return None;
     };
     let mut fields = decoder.fields(root, "the policy")?;
@@ -79,10 +69,7 @@ fn main_file(
             Side::Recipients => &mut policy.domains,
             Side::Senders => &mut policy.senders,
         };
-        let target = Target {
-            directory,
-            files: &policy.files,
-        };
+        let target = Target { directory, files: &policy.files };
         entries(decoder, node, &defaults, side, target, 0);
     }
     let base = path.parent().unwrap_or(Path::new("."));
@@ -91,11 +78,7 @@ fn main_file(
         .map(|node| include::files(decoder, node, base, sources))
         .unwrap_or_default();
     decoder.finish(fields);
-    Some(Main {
-        policy,
-        defaults,
-        includes,
-    })
+    Some(Main { policy, defaults, includes })
 }
 
 fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defaults {
@@ -114,10 +97,7 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
     let Some(mut inner) = decoder.fields(node, "`defaults`") else {
         return defaults;
     };
-    if let Some(mode) = inner
-        .take("mode")
-        .and_then(|node| decoder.choice(node, "mode", &MODES))
-    {
+    if let Some(mode) = inner.take("mode").and_then(|node| decoder.choice(node, "mode", &MODES)) {
         defaults.mode = mode;
     }
     if let Some(node) = inner.take("require")
@@ -136,11 +116,7 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
 }
 
 fn baseline() -> Arc<Requirement> {
-    Arc::new(
-        Requirement::builtin("baseline")
-            .expect("the baseline is built in")
-            .clone(),
-    )
+    Arc::new(Requirement::builtin("baseline").expect("the baseline is built in").clone())
 }
 
 fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trusted {
@@ -165,9 +141,7 @@ fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Str
     let Some(node) = fields.take("recipient_delimiter") else {
         return RECIPIENT_DELIMITER.into();
     };
-    let text = decoder
-        .text(node, "`recipient_delimiter`")
-        .unwrap_or_default();
+    let text = decoder.text(node, "`recipient_delimiter`").unwrap_or_default();
     if !text.chars().all(|c| c.is_ascii_punctuation() && c != '@') {
         decoder.problems.add(
             node.spot,
@@ -241,10 +215,7 @@ fn entries(
             Some(entry) => directory.add_entry(entry),
             None => *of_bare_names.get_or_insert_with(|| directory.add_entry(defaults.entry(side))),
         };
-        let place = Place {
-            file,
-            line: u32::try_from(name.spot.line).unwrap_or(u32::MAX),
-        };
+        let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
         let shown = pattern.to_string();
         if let Err(earlier) = directory.insert(pattern, number, place) {
             let same = earlier.0.file == file;

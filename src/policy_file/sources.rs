@@ -41,16 +41,8 @@ impl Sources {
     #[must_use]
     pub fn look_again(&self) -> Self {
         Self {
-            files: self
-                .files
-                .keys()
-                .map(|path| (path.clone(), stamp(path)))
-                .collect(),
-            directories: self
-                .directories
-                .keys()
-                .map(|path| (path.clone(), names(path)))
-                .collect(),
+            files: self.files.keys().map(|path| (path.clone(), stamp(path))).collect(),
+            directories: self.directories.keys().map(|path| (path.clone(), names(path))).collect(),
         }
     }
 
@@ -77,7 +69,5 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 fn names(directory: &Path) -> BTreeSet<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect()
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }

@@ -9,11 +9,8 @@ use crate::yaml::{Decoder, Fields, Node, Spot};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The modes by their words.
-pub(super) const MODES: [(&str, Mode); 3] = [
-    ("off", Mode::Off),
-    ("monitor", Mode::Monitor),
-    ("enforce", Mode::Enforce),
-];
+pub(super) const MODES: [(&str, Mode); 3] =
+    [("off", Mode::Off), ("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
 
 /// What holds where an entry says nothing else.
 pub(super) struct Defaults {
@@ -46,11 +43,7 @@ impl Defaults {
             schedule: Schedule::Always(self.mode),
             requirement: Arc::clone(&self.requirement),
             // Checked when the defaults were read.
-            reply: Arc::new(
-                self.reply
-                    .template(side)
-                    .unwrap_or_else(|_| built_in_reply(side)),
-            ),
+            reply: Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side))),
             exceptions: Vec::new(),
             contact: None,
         }
@@ -114,15 +107,10 @@ impl Defaults {
                 entry.reply = Arc::new(template);
             }
         }
-        entry.contact = fields
-            .take("contact")
-            .and_then(|node| values::mail_address(decoder, node));
+        entry.contact = fields.take("contact").and_then(|node| values::mail_address(decoder, node));
         if let Some(node) = fields.take("exceptions") {
             let items = decoder.list(node, "`exceptions`").unwrap_or_default();
-            entry.exceptions = items
-                .iter()
-                .filter_map(|item| exception(decoder, item))
-                .collect();
+            entry.exceptions = items.iter().filter_map(|item| exception(decoder, item)).collect();
         }
         entry
     }
@@ -143,10 +131,7 @@ pub(super) fn read_reply(
         check(
             decoder,
             node,
-            parts
-                .code
-                .filter(|code| crate::policy::is_refusal(*code))
-                .ok_or(ReplyError::Code),
+            parts.code.filter(|code| crate::policy::is_refusal(*code)).ok_or(ReplyError::Code),
         );
     }
     if let Some(node) = fields.take("text")
@@ -154,11 +139,7 @@ pub(super) fn read_reply(
     {
         parts.text = Some(text.to_owned());
         // The URL is checked apart; a text that mentions one is tried with a stand-in.
-        check(
-            decoder,
-            node,
-            ReplyTemplate::new(450, text, Some("https://example.org/")),
-        );
+        check(decoder, node, ReplyTemplate::new(450, text, Some("https://example.org/")));
     }
     if let Some(node) = fields.take("url")
         && let Some(url) = decoder.text(node, "`url`")
@@ -219,28 +200,24 @@ fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
     let mut fields = decoder.fields(node, "an exception")?;
     let clients = fields.take("client");
     let sender = fields.take("sender");
+    let certificate = fields.take("client_certificate");
     let end = fields.take("until");
     let reason = fields.take("reason");
     decoder.finish(fields);
-    if clients.is_none() && sender.is_none() {
+    if clients.is_none() && sender.is_none() && certificate.is_none() {
         decoder.problems.add(
             node.spot,
-            "an exception names a client network, a sender domain, or both",
+            "an exception names a client network, a sender domain, a client certificate, or several of these",
             "add `client: 192.0.2.0/24` or `sender: example.net`",
         );
     }
     if reason.is_none() {
-        decoder.problems.add(
-            node.spot,
-            "an exception states its reason",
-            "add `reason: \"...\"`",
-        );
+        decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
     }
     Some(Exception {
-        clients: clients
-            .map(|node| values::networks(decoder, node))
-            .unwrap_or_default(),
+        clients: clients.map(|node| values::networks(decoder, node)).unwrap_or_default(),
         sender: sender.and_then(|node| values::domain_pattern(decoder, node)),
+        certificate: certificate.and_then(|node| values::certificate(decoder, node)),
         end: end.and_then(|node| values::until_date(decoder, node)),
         reason: reason
             .and_then(|node| decoder.text(node, "`reason`"))

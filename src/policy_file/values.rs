@@ -1,6 +1,6 @@
 //! The values that stand in a policy: dates, networks, addresses.
 
-use crate::policy::Pattern;
+use crate::policy::{Pattern, tls::certificate::CertificateNames};
 use crate::yaml::{Decoder, Node};
 use ipnet::IpNet;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -44,22 +44,14 @@ fn moment(
 /// Networks and single addresses; one may stand without a list.
 pub(super) fn networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
     let items = decoder.one_or_more(node);
-    items
-        .iter()
-        .filter_map(|item| network(decoder, item))
-        .collect()
+    items.iter().filter_map(|item| network(decoder, item)).collect()
 }
 
 fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
     let text = decoder.text(node, "a network")?;
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
-    let Some(network) = bare
-        .parse::<IpNet>()
-        .ok()
-        .or_else(|| bare.parse::<IpAddr>().ok().map(IpNet::from))
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let Some(network) =
+        bare.parse::<IpNet>().ok().or_else(|| bare.parse::<IpAddr>().ok().map(IpNet::from))
     else {
         return decoder.wrong(
             node,
@@ -73,11 +65,7 @@ fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
             network.trunc(),
             network.addr()
         );
-        return decoder.wrong(
-            node,
-            "this address has bits set beyond the network's length",
-            help,
-        );
+        return decoder.wrong(node, "this address has bits set beyond the network's length", help);
     }
     if matches!(network.addr(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()) {
         return decoder.wrong(
@@ -95,15 +83,8 @@ pub(super) fn pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Patt
     match text.parse() {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!(
-                "`{}` is not a domain or mailbox: {error}",
-                text.escape_debug()
-            );
-            decoder.wrong(
-                node,
-                message,
-                "write example.org, \"*.example.org\" or user@example.org",
-            )
+            let message = format!("`{}` is not a domain or mailbox: {error}", text.escape_debug());
+            decoder.wrong(node, message, "write example.org, \"*.example.org\" or user@example.org")
         }
     }
 }
@@ -120,15 +101,30 @@ pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Opti
     }
 }
 
+/// The names of a client certificate.
+pub(super) fn certificate(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<CertificateNames> {
+    let mut fields = decoder.fields(node, "`client_certificate`")?;
+    let mut name = |field| {
+        let text = fields.take(field).and_then(|node| decoder.text(node, "a name"));
+        text.map(str::to_owned)
+    };
+    let names = CertificateNames { subject: name("subject"), issuer: name("issuer") };
+    decoder.finish(fields);
+    if names == CertificateNames::default() {
+        return decoder.wrong(
+            node,
+            "a client certificate is named by its subject, its issuer, or both",
+            "add `subject: mx.example.org`, the common name of the certificate",
+        );
+    }
+    Some(names)
+}
+
 /// A mail address.
 pub(super) fn mail_address(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<String> {
     let text = decoder.text(node, "a mail address")?;
     match text.parse() {
         Ok(Pattern::Mailbox(..)) => Some(text.to_owned()),
-        _ => decoder.wrong(
-            node,
-            format!("`{}` is not a mail address", text.escape_debug()),
-            "",
-        ),
+        _ => decoder.wrong(node, format!("`{}` is not a mail address", text.escape_debug()), ""),
     }
 }

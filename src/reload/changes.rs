@@ -31,10 +31,7 @@ impl Changes {
         for (differs, name) in [
             (old.local != new.local, "local"),
             (old.trusted != new.trusted, "trusted"),
-            (
-                old.recipient_delimiter != new.recipient_delimiter,
-                "recipient_delimiter",
-            ),
+            (old.recipient_delimiter != new.recipient_delimiter, "recipient_delimiter"),
             (old.requirements != new.requirements, "requirements"),
         ] {
             if differs {
@@ -58,13 +55,9 @@ impl Changes {
 
     fn compare_entries(&mut self, old: &Entry, new: &Entry, name: &str) {
         if old.schedule != new.schedule {
-            self.modes
-                .insert(format!("{name}: {} -> {}", old.schedule, new.schedule));
+            self.modes.insert(format!("{name}: {} -> {}", old.schedule, new.schedule));
         }
-        let but_schedule = Entry {
-            schedule: old.schedule,
-            ..new.clone()
-        };
+        let but_schedule = Entry { schedule: old.schedule, ..new.clone() };
         if *old != but_schedule {
             self.terms.insert(name.to_owned());
         }

@@ -52,12 +52,7 @@ impl Reloader {
             path.display()
         );
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        Ok(Self {
-            path: path.to_path_buf(),
-            policy,
-            sources,
-            broken: None,
-        })
+        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None })
     }
 
     /// The policy in force, as it changes.
@@ -110,9 +105,7 @@ impl Reloader {
         match policy {
             Ok(policy) => self.put_in_force(policy),
             Err(problems) => {
-                let since = self
-                    .broken
-                    .map_or_else(jiff::Timestamp::now, |(since, _)| since);
+                let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
                 self.broken = Some((since, Instant::now()));
                 tracing::error!(
                     errors = problems.count(),

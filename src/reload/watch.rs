@@ -69,11 +69,7 @@ impl Watch {
         }
         wanted.extend(sources.directories().map(existing));
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        self.relevant = sources
-            .files()
-            .chain(sources.directories())
-            .map(real)
-            .collect();
+        self.relevant = sources.files().chain(sources.directories()).map(real).collect();
         let Some(watcher) = &mut self.watcher else {
             return;
         };
@@ -93,11 +89,7 @@ impl Watch {
 
     /// Waits until the disk may have changed.
     pub async fn changed(&mut self) {
-        let look = if self.watcher.is_some() {
-            LOOK
-        } else {
-            LOOK_WITHOUT_EVENTS
-        };
+        let look = if self.watcher.is_some() { LOOK } else { LOOK_WITHOUT_EVENTS };
         // Without an event in that time the disk is looked at all the same.
         if let Ok(Some(event)) = tokio::time::timeout(look, self.events.recv()).await {
             self.note(event);
@@ -114,9 +106,7 @@ impl Watch {
         let mut last = begun;
         loop {
             let open = self.open.values().map(|written| *written + OPEN).max();
-            let rest = (last + SETTLE)
-                .max(open.unwrap_or(last))
-                .min(begun + LONGEST);
+            let rest = (last + SETTLE).max(open.unwrap_or(last)).min(begun + LONGEST);
             match tokio::time::timeout_at(rest.into(), self.events.recv()).await {
                 Ok(Some(event)) => {
                     if self.note(event) {
@@ -134,16 +124,12 @@ impl Watch {
         let Ok(event) = event else { return false };
         let mut relevant = false;
         for path in event.paths {
-            let inside = path
-                .parent()
-                .is_some_and(|parent| self.relevant.contains(parent));
+            let inside = path.parent().is_some_and(|parent| self.relevant.contains(parent));
             if !inside && !self.relevant.contains(&path) {
                 continue;
             }
-            relevant |= !matches!(
-                event.kind,
-                EventKind::Access(AccessKind::Open(_) | AccessKind::Read)
-            );
+            relevant |=
+                !matches!(event.kind, EventKind::Access(AccessKind::Open(_) | AccessKind::Read));
             match event.kind {
                 EventKind::Modify(ModifyKind::Data(_)) => {
                     self.open.insert(path, Instant::now());

@@ -42,10 +42,7 @@ impl<'p> Decoder<'p> {
         let Value::Map(map) = &node.value else {
             return self.wrong(
                 node,
-                format!(
-                    "{what} must be a mapping (`key: value`), not {}",
-                    kind(node)
-                ),
+                format!("{what} must be a mapping (`key: value`), not {}", kind(node)),
                 "",
             );
         };
@@ -56,11 +53,7 @@ impl<'p> Decoder<'p> {
                 _ => None,
             })
             .collect();
-        Some(Fields {
-            spot: node.spot,
-            fields,
-            known: Vec::new(),
-        })
+        Some(Fields { spot: node.spot, fields, known: Vec::new() })
     }
 
     /// A list; one single value counts as a list of one.
@@ -88,11 +81,7 @@ impl<'p> Decoder<'p> {
     pub fn text<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<&'n str> {
         match &node.value {
             Value::Scalar(text) => Some(text),
-            _ => self.wrong(
-                node,
-                format!("{what} must be a single value, not {}", kind(node)),
-                "",
-            ),
+            _ => self.wrong(node, format!("{what} must be a single value, not {}", kind(node)), ""),
         }
     }
 
@@ -107,18 +96,8 @@ impl<'p> Decoder<'p> {
 
     /// A number from 0 up to `most`.
     pub fn number(&mut self, node: &Node<'_>, what: &str, most: u32) -> Option<u32> {
-        let number = self
-            .text(node, what)?
-            .parse()
-            .ok()
-            .filter(|number| *number <= most);
-        number.or_else(|| {
-            self.wrong(
-                node,
-                format!("{what} must be a number from 0 to {most}"),
-                "",
-            )
-        })
+        let number = self.text(node, what)?.parse().ok().filter(|number| *number <= most);
+        number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
     }
 
     /// One of some words.

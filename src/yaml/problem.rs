@@ -21,11 +21,7 @@ impl Spot {
     /// A place.
     #[must_use]
     pub fn new(line: usize, column: usize, length: usize) -> Self {
-        Self {
-            line,
-            column,
-            length,
-        }
+        Self { line, column, length }
     }
 }
 
@@ -83,12 +79,7 @@ impl Problems {
 
     /// Takes note of a problem at a place in the current file.
     pub fn add(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
-        let line = self
-            .text
-            .lines()
-            .nth(spot.line.saturating_sub(1))
-            .unwrap_or("")
-            .to_owned();
+        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or("").to_owned();
         self.push(Some(spot), line, message.into(), help.into());
     }
 
@@ -98,13 +89,7 @@ impl Problems {
     }
 
     fn push(&mut self, spot: Option<Spot>, line: String, message: String, help: String) {
-        self.found.push(Problem {
-            path: self.path.clone(),
-            spot,
-            line,
-            message,
-            help,
-        });
+        self.found.push(Problem { path: self.path.clone(), spot, line, message, help });
     }
 
     /// Whether nothing is wrong.
@@ -130,10 +115,7 @@ impl Problems {
         }
         let mut all: Vec<&Problem> = self.found.iter().collect();
         all.sort_by_key(|problem| {
-            (
-                files.iter().position(|path| **path == problem.path),
-                problem.spot,
-            )
+            (files.iter().position(|path| **path == problem.path), problem.spot)
         });
         all
     }
@@ -175,9 +157,7 @@ impl fmt::Display for Problem {
             .line_start(spot.line)
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut group = Level::ERROR
-            .primary_title(self.message.as_str())
-            .element(snippet);
+        let mut group = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
         if !self.help.is_empty() {
             group = group.element(Level::HELP.message(self.help.as_str()));
         }
@@ -195,7 +175,5 @@ fn visible(c: char) -> char {
 }
 
 fn byte_of(line: &str, character: usize) -> usize {
-    line.char_indices()
-        .nth(character)
-        .map_or(line.len(), |(byte, _)| byte)
+    line.char_indices().nth(character).map_or(line.len(), |(byte, _)| byte)
 }

@@ -34,12 +34,7 @@ pub enum Value<'a> {
 /// Where the YAML itself is broken, what stands before that place is returned, so that errors in
 /// it can be told in the same go.
 pub fn parse<'a>(text: &'a str, problems: &mut Problems) -> Option<Node<'a>> {
-    Builder {
-        parser: Parser::new_from_str(text),
-        problems,
-        text,
-    }
-    .document()
+    Builder { parser: Parser::new_from_str(text), problems, text }.document()
 }
 
 struct Builder<'a, 'p> {
@@ -94,10 +89,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn line(&self, spot: Spot) -> &'a str {
-        self.text
-            .lines()
-            .nth(spot.line.saturating_sub(1))
-            .unwrap_or("")
+        self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or("")
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Option<Node<'a>> {
@@ -124,17 +116,12 @@ impl<'a> Builder<'a, '_> {
         let value = match event {
             Event::Scalar(text, style, _, _) => {
                 let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                if null && style == ScalarStyle::Plain {
-                    Value::Null
-                } else {
-                    Value::Scalar(text)
-                }
+                if null && style == ScalarStyle::Plain { Value::Null } else { Value::Scalar(text) }
             }
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.map(depth)?,
             _ => {
-                self.problems
-                    .add(spot, "an alias (`*name`) is not supported", QUOTE_STAR);
+                self.problems.add(spot, "an alias (`*name`) is not supported", QUOTE_STAR);
                 Value::Null
             }
         };
@@ -160,9 +147,7 @@ impl<'a> Builder<'a, '_> {
                 Some((event, span)) => self.node(event, &span, depth + 1),
                 None => None,
             };
-            let value = self
-                .next()
-                .and_then(|(event, span)| self.node(event, &span, depth + 1));
+            let value = self.next().and_then(|(event, span)| self.node(event, &span, depth + 1));
             let (Some(key), Some(value)) = (key, value) else {
                 // Half of an entry would only lead to errors that are none.
                 return (depth == 0).then_some(Value::Map(fields));
@@ -172,10 +157,8 @@ impl<'a> Builder<'a, '_> {
                 continue;
             };
             if let Some(line) = seen.insert(name.clone(), key.spot.line) {
-                let message = format!(
-                    "the key `{}` stands here a second time",
-                    name.escape_debug()
-                );
+                let message =
+                    format!("the key `{}` stands here a second time", name.escape_debug());
                 self.problems.add(
                     key.spot,
                     message,
@@ -211,10 +194,6 @@ fn explain(info: &str, line: &str) -> (String, String) {
 
 fn spot(span: &Span) -> Spot {
     let same_line = span.start.line() == span.end.line();
-    let length = if same_line {
-        span.end.col().saturating_sub(span.start.col())
-    } else {
-        1
-    };
+    let length = if same_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
     Spot::new(span.start.line(), span.start.col() + 1, length.max(1))
 }

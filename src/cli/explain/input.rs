@@ -1,6 +1,7 @@
 //! A case as people write it, from arguments or JSON, and what the milter would know of it.
 
 use super::CaseArgs;
+use crate::policy::tls::certificate::Certificate;
 use crate::policy::{Case, Client, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState};
 use crate::policy_file;
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub(super) struct Input {
     tls_version: Option<String>,
     cipher: Option<String>,
     cipher_bits: Option<NumberOrText>,
+    cert_subject: Option<String>,
+    cert_issuer: Option<String>,
     #[serde(default)]
     unknown_tls: bool,
     require: Option<String>,
@@ -51,6 +54,8 @@ impl From<&CaseArgs> for Input {
             tls_version: args.tls_version.clone(),
             cipher: args.cipher.clone(),
             cipher_bits: args.bits.clone().map(NumberOrText::Text),
+            cert_subject: args.cert_subject.clone(),
+            cert_issuer: args.cert_issuer.clone(),
             unknown_tls: args.unknown_tls,
             require: args.require.clone(),
             at: args.at.clone(),
@@ -82,13 +87,16 @@ impl Input {
         let tls = if self.unknown_tls {
             TlsState::Unknown
         } else {
+            let (subject, issuer) = (octets(&self.cert_subject), octets(&self.cert_issuer));
             TlsState::from_macros(version.as_deref(), cipher.as_deref(), bits.as_deref())
+                .with_certificate(Certificate::from_macros(
+                    subject.as_deref(),
+                    issuer.as_deref(),
+                    None,
+                ))
         };
         let address = match self.client {
-            Some(text) => Some(
-                text.parse()
-                    .map_err(|_| format!("`{text}` is not an IP address"))?,
-            ),
+            Some(text) => Some(text.parse().map_err(|_| format!("`{text}` is not an IP address"))?),
             None => None,
         };
         let sender_text = self.sender.unwrap_or_default();
@@ -105,17 +113,10 @@ impl Input {
         };
         Ok(Facts {
             tls,
-            client: Client {
-                address,
-                authenticated: self.authenticated,
-                local_submission: false,
-            },
+            client: Client { address, authenticated: self.authenticated, local_submission: false },
             sender: Sender::new(sender_text.as_bytes(), None),
             recipient: Recipient::new(self.rcpt.as_bytes(), None, None),
-            now: self
-                .at
-                .as_deref()
-                .map_or_else(|| Ok(Timestamp::now()), time)?,
+            now: self.at.as_deref().map_or_else(|| Ok(Timestamp::now()), time)?,
             rcpt: self.rcpt,
             sender_text,
             require,

@@ -21,8 +21,8 @@ Without --tls-version, --cipher and --unknown-tls the session is plaintext. Vers
 are written as MTAs write them: TLSv1.3, ECDHE-RSA-AES256-GCM-SHA384.
 
 With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client,
-authenticated, tls_version, cipher, cipher_bits, unknown_tls, require, at; all but rcpt may be
-left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\",
+authenticated, tls_version, cipher, cipher_bits, cert_subject, cert_issuer, unknown_tls, require,
+at; all but rcpt may be left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\",
 \"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}.
 
 Examples:
@@ -78,6 +78,12 @@ struct CaseArgs {
     /// The cipher's bits, as {cipher_bits} gives them
     #[arg(long, value_name = "NUMBER")]
     bits: Option<String>,
+    /// The subject of the client's certificate, verified: its common name
+    #[arg(long, value_name = "NAME")]
+    cert_subject: Option<String>,
+    /// The issuer of the client's certificate: its common name
+    #[arg(long, value_name = "NAME", requires = "cert_subject")]
+    cert_issuer: Option<String>,
     /// The MTA does not tell of TLS
     #[arg(long, conflicts_with_all = ["tls_version", "cipher", "bits"])]
     unknown_tls: bool,
@@ -97,11 +103,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::CONFIG.into();
         }
     };
-    let done = if args.batch {
-        batch(&policy)
-    } else {
-        single(&policy, args)
-    };
+    let done = if args.batch { batch(&policy) } else { single(&policy, args) };
     match done {
         Ok(code) => code,
         // The reader of the output has seen enough.

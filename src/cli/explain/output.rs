@@ -33,9 +33,7 @@ pub(super) fn object(
     let answer = Answer {
         verdict: verdict.decision().code(),
         reason: verdict.reason().code(),
-        domain: deciding
-            .or_else(|| case.recipient.domain())
-            .map(ToString::to_string),
+        domain: deciding.or_else(|| case.recipient.domain()).map(ToString::to_string),
         reply: verdict.reply(case).map(|reply| reply.to_string()),
         detail: verdict.reason().to_string(),
         entry: finding.and_then(|finding| Some(finding.matched.as_ref()?.pattern.to_string())),
@@ -65,15 +63,8 @@ pub(super) fn steps(
         facts.sender_text.escape_default().to_string()
     };
     writeln!(out, "MAIL FROM   {sender}")?;
-    let client = case
-        .client
-        .address
-        .map_or_else(|| "unknown".into(), |ip| ip.to_string());
-    let authenticated = if case.client.authenticated {
-        ", authenticated"
-    } else {
-        ""
-    };
+    let client = case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string());
+    let authenticated = if case.client.authenticated { ", authenticated" } else { "" };
     writeln!(out, "client      {client}{authenticated}")?;
     writeln!(out, "TLS         {}", tls_in_words(case.tls))?;
     writeln!(out, "at          {}", case.now)?;
@@ -107,10 +98,7 @@ fn tls_in_words(tls: &TlsState) -> String {
         TlsState::Plaintext => "none: the session is not encrypted".into(),
         TlsState::Unknown => "unknown: the MTA does not tell".into(),
         TlsState::Encrypted(encryption) => {
-            let bits = encryption
-                .bits()
-                .map(|bits| format!(", {bits} bits"))
-                .unwrap_or_default();
+            let bits = encryption.bits().map(|bits| format!(", {bits} bits")).unwrap_or_default();
             format!("{} {}{bits}", encryption.version(), encryption.cipher())
         }
     }
@@ -118,12 +106,7 @@ fn tls_in_words(tls: &TlsState) -> String {
 
 fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<()> {
     let mut line = |what: &str, how: &str| writeln!(out, "  {what} ({how})");
-    for seen in case
-        .recipient
-        .seen()
-        .iter()
-        .filter(|seen| worth_showing(seen))
-    {
+    for seen in case.recipient.seen().iter().filter(|seen| worth_showing(seen)) {
         line(seen.domain.as_str(), "recipient")?;
     }
     if case.recipient.is_local() {
@@ -135,10 +118,7 @@ fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<(
         line("a recipient without a domain or at an address literal", how)?;
     }
     if case.recipient.is_unreadable() {
-        line(
-            "a recipient that cannot be understood",
-            "judged by the strictest entries in force",
-        )?;
+        line("a recipient that cannot be understood", "judged by the strictest entries in force")?;
     }
     for seen in case.sender.seen().iter().filter(|seen| worth_showing(seen)) {
         line(seen.domain.as_str(), "sender")?;
@@ -165,18 +145,9 @@ fn entry(
     };
     writeln!(out, "{subject}:")?;
     if let Some(matched) = &finding.matched {
-        writeln!(
-            out,
-            "  entry       {} ({})",
-            matched.pattern,
-            place(policy, matched.place)
-        )?;
+        writeln!(out, "  entry       {} ({})", matched.pattern, place(policy, matched.place))?;
     }
-    writeln!(
-        out,
-        "  mode        {} (now: {})",
-        finding.entry.schedule, finding.mode
-    )?;
+    writeln!(out, "  mode        {} (now: {})", finding.entry.schedule, finding.mode)?;
     if let Some(contact) = &finding.entry.contact {
         writeln!(out, "  contact     {contact}")?;
     }
@@ -186,11 +157,7 @@ fn entry(
         Reason::Exception(_) => "not satisfied, but an exception holds",
         _ => "not asked",
     };
-    writeln!(
-        out,
-        "  require     {}: {judged}",
-        requirement_name(case, finding)
-    )?;
+    writeln!(out, "  require     {}: {judged}", requirement_name(case, finding))?;
     let count = finding.entry.exceptions.len();
     let exception = match &finding.reason {
         Reason::Exception(exception) => format!("\"{}\" holds", exception.reason.escape_default()),
@@ -208,9 +175,6 @@ fn entry(
 }
 
 fn place(policy: &Policy, place: Place) -> String {
-    let file = policy
-        .files
-        .get(usize::from(place.file))
-        .map(|path| path.display().to_string());
+    let file = policy.files.get(usize::from(place.file)).map(|path| path.display().to_string());
     format!("{}:{}", file.unwrap_or_default(), place.line)
 }

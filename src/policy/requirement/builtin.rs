@@ -48,18 +48,12 @@ impl Definition {
             .aead(self.aead)
             .forbid(self.forbid.iter().copied().map(Forbidden::Property));
         if !self.allow.is_empty() {
-            let names = self
-                .allow
-                .iter()
-                .flat_map(|list| list.split_ascii_whitespace());
+            let names = self.allow.iter().flat_map(|list| list.split_ascii_whitespace());
             builder = builder.allow(names.map(|name| {
-                name.parse()
-                    .expect("the lists are constants, and a test looks each name up")
+                name.parse().expect("the lists are constants, and a test looks each name up")
             }));
         }
-        builder
-            .build()
-            .expect("the definitions are constants, and a test builds each of them")
+        builder.build().expect("the definitions are constants, and a test builds each of them")
     }
 }
 
@@ -132,12 +126,7 @@ const DEFINITIONS: &[Definition] = &[
         unseen: &[GROUPS],
         notes: &["Static ECDH and anonymous ECDH are only SHOULD NOT there, and are taken."],
         min_version: Version::Tlsv1_2,
-        forbid: &[
-            Property::DhAnon,
-            Property::StaticRsa,
-            Property::StaticDh,
-            Property::Dhe,
-        ],
+        forbid: &[Property::DhAnon, Property::StaticRsa, Property::StaticDh, Property::Dhe],
         ..BASELINE
     },
     Definition {
@@ -319,10 +308,7 @@ mod tests {
     #[test]
     fn whatever_a_standard_lists_it_takes() {
         for requirement in builtins() {
-            let in_vain: Vec<_> = requirement
-                .allowed_in_vain()
-                .map(|suite| suite.name)
-                .collect();
+            let in_vain: Vec<_> = requirement.allowed_in_vain().map(|suite| suite.name).collect();
             assert!(in_vain.is_empty(), "{}: {in_vain:?}", requirement.name());
         }
     }

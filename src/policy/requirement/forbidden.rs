@@ -91,44 +91,16 @@ const PROPERTIES: &[(Property, &[&str], &str)] = &[
     (Property::Export, &["EXPORT", "EXP"], "export grade"),
     (Property::Des, &["DES"], "single DES"),
     (Property::Rc2, &["RC2"], "RC2"),
-    (
-        Property::Anonymous,
-        &["anonymous", "anon", "aNULL"],
-        "anonymous",
-    ),
+    (Property::Anonymous, &["anonymous", "anon", "aNULL"], "anonymous"),
     (Property::DhAnon, &["DH-anon", "ADH"], "anonymous DH"),
-    (
-        Property::EcdhAnon,
-        &["ECDH-anon", "AECDH"],
-        "anonymous ECDH",
-    ),
-    (
-        Property::StaticRsa,
-        &["static-RSA", "kRSA"],
-        "static RSA key exchange",
-    ),
-    (
-        Property::StaticDh,
-        &["static-DH", "kDH"],
-        "static DH key exchange",
-    ),
-    (
-        Property::StaticEcdh,
-        &["static-ECDH", "kECDH"],
-        "static ECDH key exchange",
-    ),
-    (
-        Property::Dhe,
-        &["DHE", "EDH", "kDHE", "kEDH"],
-        "DHE key exchange",
-    ),
+    (Property::EcdhAnon, &["ECDH-anon", "AECDH"], "anonymous ECDH"),
+    (Property::StaticRsa, &["static-RSA", "kRSA"], "static RSA key exchange"),
+    (Property::StaticDh, &["static-DH", "kDH"], "static DH key exchange"),
+    (Property::StaticEcdh, &["static-ECDH", "kECDH"], "static ECDH key exchange"),
+    (Property::Dhe, &["DHE", "EDH", "kDHE", "kEDH"], "DHE key exchange"),
     (Property::Psk, &["PSK"], "pre-shared key"),
     (Property::Srp, &["SRP"], "SRP key exchange"),
-    (
-        Property::Krb5,
-        &["KRB5", "Kerberos"],
-        "Kerberos key exchange",
-    ),
+    (Property::Krb5, &["KRB5", "Kerberos"], "Kerberos key exchange"),
     (Property::Dss, &["DSS", "aDSS", "DSA"], "DSS"),
     (Property::TripleDes, &["3DES", "TripleDES", "DES3"], "3DES"),
     (Property::Idea, &["IDEA"], "IDEA"),
@@ -137,11 +109,7 @@ const PROPERTIES: &[(Property, &[&str], &str)] = &[
     (Property::Aria, &["ARIA"], "ARIA"),
     (Property::Sm4, &["SM4"], "SM4"),
     (Property::Gost, &["GOST"], "GOST"),
-    (
-        Property::ChaCha20,
-        &["CHACHA20", "CHACHA20-POLY1305"],
-        "ChaCha20",
-    ),
+    (Property::ChaCha20, &["CHACHA20", "CHACHA20-POLY1305"], "ChaCha20"),
     (Property::Aes128, &["AES128", "AES-128"], "AES-128"),
     (Property::Aes256, &["AES256", "AES-256"], "AES-256"),
     (Property::Cbc, &["CBC"], "CBC"),
@@ -228,23 +196,14 @@ impl Property {
 /// As a policy writes it: `3DES`, `static-RSA`.
 impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(
-            self.row()
-                .and_then(|(_, tokens, _)| tokens.first())
-                .copied()
-                .unwrap_or(""),
-        )
+        f.pad(self.row().and_then(|(_, tokens, _)| tokens.first()).copied().unwrap_or(""))
     }
 }
 
 /// In either case; `static_rsa` is `static-RSA`.
 fn same_token(token: &str, text: &str) -> bool {
     let folded = |byte: u8| {
-        if byte == b'_' {
-            b'-'
-        } else {
-            byte.to_ascii_lowercase()
-        }
+        if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
     };
     token.bytes().map(folded).eq(text.bytes().map(folded))
 }
@@ -282,12 +241,12 @@ impl FromStr for CipherName {
 
     /// Any name of the catalogue, in either case.
     fn from_str(text: &str) -> Result<Self, UnknownCipherName> {
-        catalogue::find(text.as_bytes())
-            .map(|(first, second)| Self { first, second })
-            .ok_or_else(|| UnknownCipherName {
+        catalogue::find(text.as_bytes()).map(|(first, second)| Self { first, second }).ok_or_else(
+            || UnknownCipherName {
                 text: SafeName::new(text.as_bytes()),
                 nearest: nearest(text, catalogue::names()),
-            })
+            },
+        )
     }
 }
 
@@ -334,14 +293,9 @@ impl FromStr for Forbidden {
         if Version::from_name(text.as_bytes()).is_some() {
             return Err(UnknownForbidden::Version(safe));
         }
-        let tokens = PROPERTIES
-            .iter()
-            .flat_map(|(_, tokens, _)| tokens.iter().copied());
+        let tokens = PROPERTIES.iter().flat_map(|(_, tokens, _)| tokens.iter().copied());
         let nearest = nearest(text, tokens.chain(catalogue::names()));
-        Err(UnknownForbidden::Nothing {
-            text: safe,
-            nearest,
-        })
+        Err(UnknownForbidden::Nothing { text: safe, nearest })
     }
 }
 
@@ -405,13 +359,8 @@ mod tests {
     #[test]
     fn every_property_holds_for_some_suite_and_not_for_all() {
         for property in Property::all() {
-            let holds = catalogue::suites()
-                .filter(|suite| property.holds_for(suite))
-                .count();
-            assert!(
-                holds > 0 && holds < catalogue::suites().count(),
-                "{property}"
-            );
+            let holds = catalogue::suites().filter(|suite| property.holds_for(suite)).count();
+            assert!(holds > 0 && holds < catalogue::suites().count(), "{property}");
         }
     }
 
@@ -443,10 +392,7 @@ mod tests {
         let by_openssl: CipherName = "ECDHE-RSA-AES128-SHA".parse().unwrap();
         let by_iana: CipherName = "tls_ecdhe_rsa_with_aes_128_cbc_sha".parse().unwrap();
         assert_eq!(by_openssl, by_iana);
-        assert_eq!(
-            "ecdhe-rsa-aes128-sha".parse(),
-            Ok(Forbidden::Cipher(by_openssl))
-        );
+        assert_eq!("ecdhe-rsa-aes128-sha".parse(), Ok(Forbidden::Cipher(by_openssl)));
         assert_eq!(by_iana.to_string(), "ECDHE-RSA-AES128-SHA");
     }
 
@@ -475,15 +421,9 @@ mod tests {
             "`TLSv1.0` is a version of TLS; the versions that are accepted are set by min_version"
         );
         assert_eq!(
-            "AES256-GMC-SHA384"
-                .parse::<CipherName>()
-                .unwrap_err()
-                .to_string(),
+            "AES256-GMC-SHA384".parse::<CipherName>().unwrap_err().to_string(),
             "`AES256-GMC-SHA384` is no known cipher (did you mean `AES256-GCM-SHA384`?)"
         );
-        assert_eq!(
-            "".parse::<CipherName>().unwrap_err().to_string(),
-            "`` is no known cipher"
-        );
+        assert_eq!("".parse::<CipherName>().unwrap_err().to_string(), "`` is no known cipher");
     }
 }

@@ -26,6 +26,7 @@ pub mod forbidden;
 pub mod shortfall;
 
 use crate::policy::tls::catalogue;
+use crate::policy::tls::certificate::CertificateNames;
 use crate::policy::tls::cipher::Cipher;
 use crate::policy::tls::suite::Suite;
 use crate::policy::tls::version::Version;
@@ -35,13 +36,8 @@ pub use forbidden::{CipherName, Forbidden, Property, UnknownCipherName, UnknownF
 pub use shortfall::Shortfall;
 
 /// What no requirement ever takes, in the order in which a refusal looks for its reason.
-const NEVER: [Property; 5] = [
-    Property::Null,
-    Property::Rc4,
-    Property::Export,
-    Property::Des,
-    Property::Rc2,
-];
+const NEVER: [Property; 5] =
+    [Property::Null, Property::Rc4, Property::Export, Property::Des, Property::Rc2];
 
 /// The oldest version that any requirement takes.
 const OLDEST: Version = Version::Tlsv1;
@@ -66,6 +62,8 @@ pub struct Requirement {
     /// By their place in the catalogue, as are those allowed.
     suites: BTreeSet<u16>,
     allowed: Option<BTreeSet<u16>>,
+    /// Each of them is asked for.
+    certificates: Vec<CertificateNames>,
 }
 
 impl Requirement {
@@ -90,6 +88,7 @@ impl Requirement {
             properties: BTreeSet::new(),
             suites: BTreeSet::new(),
             allowed: None,
+            certificates: Vec::new(),
         })
     }
 
@@ -110,19 +109,14 @@ impl Requirement {
         match session.cipher() {
             Cipher::Suite(_) | Cipher::TwoSuites { .. } => {}
             cipher @ (Cipher::Unlisted(_) | Cipher::Missing) => {
-                return Err(Shortfall::UnknownCipher {
-                    cipher: cipher.clone(),
-                });
+                return Err(Shortfall::UnknownCipher { cipher: cipher.clone() });
             }
         }
         suites().try_for_each(|suite| self.check_forbidden(suite))?;
         if let Some(contradiction) = session.contradiction()
             && let Some(suite) = suites().next()
         {
-            return Err(Shortfall::Contradiction {
-                suite,
-                contradiction,
-            });
+            return Err(Shortfall::Contradiction { suite, contradiction });
         }
         match session.version() {
             SeenVersion::Known(_) => {}
@@ -131,7 +125,15 @@ impl Requirement {
                 return Err(Shortfall::UnknownVersion { required });
             }
         }
-        suites().try_for_each(|suite| self.check_demands(suite))
+        suites().try_for_each(|suite| self.check_demands(suite))?;
+        let mut missing = self
+            .certificates
+            .iter()
+            .filter(|wanted| !wanted.match_certificate(session.certificate()));
+        match missing.next() {
+            Some(wanted) => Err(Shortfall::ClientCertificate { wanted: wanted.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn check_forbidden(&self, suite: &'static Suite) -> Result<(), Shortfall> {
@@ -154,10 +156,7 @@ impl Requirement {
             return Err(Shortfall::Aead { suite });
         }
         if suite.strength_bits < self.min_bits {
-            return Err(Shortfall::KeyLength {
-                suite,
-                required: self.min_bits,
-            });
+            return Err(Shortfall::KeyLength { suite, required: self.min_bits });
         }
         match &self.allowed {
             Some(allowed) if !allowed.contains(&suite.index()) => {
@@ -172,8 +171,18 @@ impl Requirement {
         catalogue::suites().any(|suite| self.takes(suite))
     }
 
+    /// Whether a session with this suite passes, whatever the client's certificate.
     fn takes(&self, suite: &'static Suite) -> bool {
-        self.check(&Encryption::new(suite.last, suite)).is_ok()
+        matches!(
+            self.check(&Encryption::new(suite.last, suite)),
+            Ok(()) | Err(Shortfall::ClientCertificate { .. })
+        )
+    }
+
+    /// The client certificates that it demands, all of them.
+    #[must_use]
+    pub fn client_certificates(&self) -> &[CertificateNames] {
+        &self.certificates
     }
 
     /// The name by which a policy asks for it.
@@ -248,10 +257,7 @@ impl Requirement {
     /// The ciphers that are on its own list of those allowed, but that another condition
     /// refuses all the same: worth a warning.
     pub fn allowed_in_vain(&self) -> impl Iterator<Item = &'static Suite> {
-        self.allowed_suites()
-            .into_iter()
-            .flatten()
-            .filter(|suite| !self.takes(suite))
+        self.allowed_suites().into_iter().flatten().filter(|suite| !self.takes(suite))
     }
 }
 
@@ -276,6 +282,7 @@ impl RequirementBuilder {
             properties,
             suites,
             allowed,
+            certificates,
         } = other;
         for sentence in unseen {
             if !self.0.unseen.contains(sentence) {
@@ -286,6 +293,9 @@ impl RequirementBuilder {
         self.0.suites.extend(suites);
         if let Some(allowed) = allowed {
             self = self.only(allowed.clone());
+        }
+        for names in certificates {
+            self = self.client_certificate(names.clone());
         }
         self.min_version(*min_version)
             .min_bits(*min_bits)
@@ -336,6 +346,14 @@ impl RequirementBuilder {
         self
     }
 
+    /// Demands a client certificate, beside those that are demanded already.
+    pub fn client_certificate(mut self, names: CertificateNames) -> Self {
+        if !self.0.certificates.contains(&names) {
+            self.0.certificates.push(names);
+        }
+        self
+    }
+
     /// Refuses ciphers by a property or by name.
     pub fn forbid(mut self, forbidden: impl IntoIterator<Item = Forbidden>) -> Self {
         for item in forbidden {
@@ -356,13 +374,7 @@ impl RequirementBuilder {
     /// Refuses all ciphers but these. Of two lists, only what is on both remains; an empty list
     /// refuses everything.
     pub fn allow(self, ciphers: impl IntoIterator<Item = CipherName>) -> Self {
-        self.only(
-            ciphers
-                .into_iter()
-                .flat_map(CipherName::suites)
-                .map(Suite::index)
-                .collect(),
-        )
+        self.only(ciphers.into_iter().flat_map(CipherName::suites).map(Suite::index).collect())
     }
 
     fn only(mut self, suites: BTreeSet<u16>) -> Self {
@@ -379,11 +391,7 @@ impl RequirementBuilder {
     ///
     /// If no session at all would satisfy it.
     pub fn build(self) -> Result<Requirement, Unsatisfiable> {
-        if self.0.is_satisfiable() {
-            Ok(self.0)
-        } else {
-            Err(Unsatisfiable)
-        }
+        if self.0.is_satisfiable() { Ok(self.0) } else { Err(Unsatisfiable) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::forbidden::Property;
 use crate::policy::tls::Contradiction;
+use crate::policy::tls::certificate::CertificateNames;
 use crate::policy::tls::cipher::{Cipher, Suite};
 use crate::policy::tls::version::Version;
 
@@ -71,6 +72,11 @@ pub enum Shortfall {
         /// The bits that are required.
         required: u16,
     },
+    /// The client has not shown the certificate that is asked for, or not one that the MTA trusts.
+    ClientCertificate {
+        /// The names that it must have.
+        wanted: CertificateNames,
+    },
 }
 
 impl Shortfall {
@@ -88,6 +94,7 @@ impl Shortfall {
             Self::ForwardSecrecy { .. } => "forward-secrecy",
             Self::Aead { .. } => "aead",
             Self::KeyLength { .. } => "key-length",
+            Self::ClientCertificate { .. } => "client-certificate",
         }
     }
 }
@@ -96,62 +103,48 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ProtocolVersion { version, required } => {
-                write!(
-                    f,
-                    "{version} is not accepted, {required} or newer is required"
-                )
+                write!(f, "{version} is not accepted, {required} or newer is required")
             }
             Self::UnknownVersion { required } => {
-                write!(
-                    f,
-                    "the TLS version is not known, {required} or newer is required"
-                )
+                write!(f, "the TLS version is not known, {required} or newer is required")
             }
-            Self::UnknownCipher {
-                cipher: Cipher::Missing,
-            } => f.write_str("the cipher is not known"),
+            Self::UnknownCipher { cipher: Cipher::Missing } => {
+                f.write_str("the cipher is not known")
+            }
             Self::UnknownCipher { cipher } => write!(f, "cipher {cipher} is not known"),
             Self::NullCipher { suite } => write!(f, "cipher {} does not encrypt", suite.name),
             Self::Cipher { suite, property } => {
-                write!(
-                    f,
-                    "cipher {} is not accepted ({})",
-                    suite.name,
-                    property.description()
-                )
+                write!(f, "cipher {} is not accepted ({})", suite.name, property.description())
             }
             Self::CipherNotAllowed { suite } => {
                 write!(f, "cipher {} is not among those accepted", suite.name)
             }
-            Self::Contradiction {
-                suite,
-                contradiction: Contradiction::Version(version),
-            } => {
+            Self::Contradiction { suite, contradiction: Contradiction::Version(version) } => {
                 write!(f, "cipher {} cannot occur in {version}", suite.name)
             }
-            Self::Contradiction {
-                suite,
-                contradiction: Contradiction::ZeroBits,
-            } => {
+            Self::Contradiction { suite, contradiction: Contradiction::ZeroBits } => {
                 write!(f, "cipher {} is reported with 0 bits", suite.name)
             }
             Self::ForwardSecrecy { suite } => {
                 write!(f, "cipher {} has no forward secrecy", suite.name)
             }
             Self::Aead { suite } => {
-                write!(
-                    f,
-                    "cipher {} has no authenticated encryption (AEAD)",
-                    suite.name
-                )
+                write!(f, "cipher {} has no authenticated encryption (AEAD)", suite.name)
             }
             Self::KeyLength { suite, required } => {
                 let bits = suite.strength_bits;
-                write!(
-                    f,
-                    "cipher {} has {bits} bits, {required} are required",
-                    suite.name
-                )
+                write!(f, "cipher {} has {bits} bits, {required} are required", suite.name)
+            }
+            Self::ClientCertificate { wanted } => {
+                f.write_str("a trusted client certificate is required")?;
+                for (what, name) in [("of", &wanted.subject), ("issued by", &wanted.issuer)] {
+                    if let Some(name) = name {
+                        // A name may be long, or in another script.
+                        let name: String = name.escape_default().take(60).collect();
+                        write!(f, " {what} {}", name.replace('%', "?"))?;
+                    }
+                }
+                Ok(())
             }
         }
     }

@@ -56,36 +56,16 @@ fn the_baseline_says_what_is_wrong_in_one_clause() {
             "256",
             "protocol-version: SSLv3 is not accepted, TLSv1 or newer is required",
         ),
-        (
-            "TLSv1",
-            "RC4-SHA",
-            "80",
-            "cipher: cipher RC4-SHA is not accepted (RC4)",
-        ),
-        (
-            "-",
-            "RC4-MD5",
-            "128",
-            "cipher: cipher RC4-MD5 is not accepted (RC4)",
-        ),
-        (
-            "TLSv1.2",
-            "EXP-RC4-MD5",
-            "40",
-            "cipher: cipher EXP-RC4-MD5 is not accepted (RC4)",
-        ),
+        ("TLSv1", "RC4-SHA", "80", "cipher: cipher RC4-SHA is not accepted (RC4)"),
+        ("-", "RC4-MD5", "128", "cipher: cipher RC4-MD5 is not accepted (RC4)"),
+        ("TLSv1.2", "EXP-RC4-MD5", "40", "cipher: cipher EXP-RC4-MD5 is not accepted (RC4)"),
         (
             "TLSv1.2",
             "EXP-DES-CBC-SHA",
             "40",
             "cipher: cipher EXP-DES-CBC-SHA is not accepted (export grade)",
         ),
-        (
-            "TLSv1",
-            "DES-CBC-SHA",
-            "56",
-            "cipher: cipher DES-CBC-SHA is not accepted (single DES)",
-        ),
+        ("TLSv1", "DES-CBC-SHA", "56", "cipher: cipher DES-CBC-SHA is not accepted (single DES)"),
         (
             "TLSv1",
             "TLS_RSA_WITH_RC2_CBC_MD5",
@@ -99,30 +79,10 @@ fn the_baseline_says_what_is_wrong_in_one_clause() {
             "key-length: cipher TLS_FORTEZZA_KEA_WITH_FORTEZZA_CBC_SHA has 80 bits, 112 are \
              required",
         ),
-        (
-            "TLSv1.2",
-            "NULL-SHA256",
-            "0",
-            "null-cipher: cipher NULL-SHA256 does not encrypt",
-        ),
-        (
-            "TLSv1.2",
-            "NULL-SHA256",
-            "256",
-            "null-cipher: cipher NULL-SHA256 does not encrypt",
-        ),
-        (
-            "TLSv1.2",
-            "FOO-BAR",
-            "128",
-            "unknown-cipher: cipher FOO-BAR is not known",
-        ),
-        (
-            "TLSv1.3",
-            "-",
-            "256",
-            "unknown-cipher: the cipher is not known",
-        ),
+        ("TLSv1.2", "NULL-SHA256", "0", "null-cipher: cipher NULL-SHA256 does not encrypt"),
+        ("TLSv1.2", "NULL-SHA256", "256", "null-cipher: cipher NULL-SHA256 does not encrypt"),
+        ("TLSv1.2", "FOO-BAR", "128", "unknown-cipher: cipher FOO-BAR is not known"),
+        ("TLSv1.3", "-", "256", "unknown-cipher: the cipher is not known"),
         (
             "UNKNOWN",
             "AES256-SHA",
@@ -135,12 +95,7 @@ fn the_baseline_says_what_is_wrong_in_one_clause() {
             "128",
             "unknown-version: the TLS version is not known, TLSv1 or newer is required",
         ),
-        (
-            "TLSv1.2",
-            "AES256-SHA",
-            "0",
-            "contradiction: cipher AES256-SHA is reported with 0 bits",
-        ),
+        ("TLSv1.2", "AES256-SHA", "0", "contradiction: cipher AES256-SHA is reported with 0 bits"),
         (
             "TLSv1.2",
             "TLS_AES_128_GCM_SHA256",
@@ -156,11 +111,7 @@ fn the_baseline_says_what_is_wrong_in_one_clause() {
 fn a_null_cipher_is_not_encryption() {
     for suite in catalogue::suites().filter(|suite| suite.is_null()) {
         for requirement in builtins() {
-            assert!(
-                requirement
-                    .check(&Encryption::new(suite.last, suite))
-                    .is_err()
-            );
+            assert!(requirement.check(&Encryption::new(suite.last, suite)).is_err());
         }
     }
 }
@@ -209,16 +160,8 @@ fn an_own_requirement_adds_to_the_baseline() {
             "ECDHE-RSA-AES128-SHA",
             "aead: cipher ECDHE-RSA-AES128-SHA has no authenticated encryption (AEAD)",
         ),
-        (
-            "TLSv1.2",
-            "RC4-SHA",
-            "cipher: cipher RC4-SHA is not accepted (RC4)",
-        ),
-        (
-            "TLSv1.2",
-            "NULL-SHA",
-            "null-cipher: cipher NULL-SHA does not encrypt",
-        ),
+        ("TLSv1.2", "RC4-SHA", "cipher: cipher RC4-SHA is not accepted (RC4)"),
+        ("TLSv1.2", "NULL-SHA", "null-cipher: cipher NULL-SHA does not encrypt"),
     ] {
         assert_eq!(verdict(&modern, version, cipher, "-"), expected);
     }
@@ -241,17 +184,11 @@ fn an_own_requirement_cannot_take_from_the_baseline() {
     assert_eq!(lax.min_version(), Version::Tlsv1);
     assert_eq!(lax.min_bits(), 112);
     let in_vain: Vec<_> = lax.allowed_in_vain().map(|suite| suite.name).collect();
-    assert_eq!(
-        in_vain,
-        ["EXP-RC4-MD5", "NULL-SHA", "EXP-RC4-MD5", "RC4-SHA"]
-    );
+    assert_eq!(in_vain, ["EXP-RC4-MD5", "NULL-SHA", "EXP-RC4-MD5", "RC4-SHA"]);
     assert_eq!(verdict(&lax, "TLSv1", "AES128-SHA", "-"), "ok");
-    for (version, cipher) in [
-        ("SSLv3", "AES128-SHA"),
-        ("TLSv1", "RC4-SHA"),
-        ("TLSv1", "NULL-SHA"),
-        ("SSLv2", "RC4-MD5"),
-    ] {
+    for (version, cipher) in
+        [("SSLv3", "AES128-SHA"), ("TLSv1", "RC4-SHA"), ("TLSv1", "NULL-SHA"), ("SSLv2", "RC4-MD5")]
+    {
         assert_ne!(verdict(&lax, version, cipher, "-"), "ok");
     }
 }
@@ -259,24 +196,13 @@ fn an_own_requirement_cannot_take_from_the_baseline() {
 #[test]
 fn ciphers_are_forbidden_by_property_and_by_name() {
     let own = own()
-        .forbid(forbid(&[
-            "3des",
-            "static_rsa",
-            "dhe",
-            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-        ]))
+        .forbid(forbid(&["3des", "static_rsa", "dhe", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"]))
         .build()
         .unwrap();
     for (cipher, expected) in [
         ("ECDHE-RSA-AES256-SHA", "ok"),
-        (
-            "DES-CBC3-SHA",
-            "cipher: cipher DES-CBC3-SHA is not accepted (static RSA key exchange)",
-        ),
-        (
-            "ECDHE-RSA-DES-CBC3-SHA",
-            "cipher: cipher ECDHE-RSA-DES-CBC3-SHA is not accepted (3DES)",
-        ),
+        ("DES-CBC3-SHA", "cipher: cipher DES-CBC3-SHA is not accepted (static RSA key exchange)"),
+        ("ECDHE-RSA-DES-CBC3-SHA", "cipher: cipher ECDHE-RSA-DES-CBC3-SHA is not accepted (3DES)"),
         (
             "DHE-RSA-AES128-SHA",
             "cipher: cipher DHE-RSA-AES128-SHA is not accepted (DHE key exchange)",
@@ -288,26 +214,14 @@ fn ciphers_are_forbidden_by_property_and_by_name() {
     ] {
         assert_eq!(verdict(&own, "TLSv1.2", cipher, "-"), expected);
     }
-    assert_eq!(
-        verdict(&own, "TLSv1.3", "TLS_AES_128_GCM_SHA256", "-"),
-        "ok"
-    );
+    assert_eq!(verdict(&own, "TLSv1.3", "TLS_AES_128_GCM_SHA256", "-"), "ok");
 }
 
 #[test]
 fn only_what_is_allowed_passes_a_list() {
-    let own = own()
-        .allow(allow(&["AES128-SHA", "TLS_AES_128_GCM_SHA256"]))
-        .build()
-        .unwrap();
-    assert_eq!(
-        verdict(&own, "TLSv1.2", "TLS_RSA_WITH_AES_128_CBC_SHA", "-"),
-        "ok"
-    );
-    assert_eq!(
-        verdict(&own, "TLSv1.3", "TLS13_AES_128_GCM_SHA256", "-"),
-        "ok"
-    );
+    let own = own().allow(allow(&["AES128-SHA", "TLS_AES_128_GCM_SHA256"])).build().unwrap();
+    assert_eq!(verdict(&own, "TLSv1.2", "TLS_RSA_WITH_AES_128_CBC_SHA", "-"), "ok");
+    assert_eq!(verdict(&own, "TLSv1.3", "TLS13_AES_128_GCM_SHA256", "-"), "ok");
     assert_eq!(
         verdict(&own, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "-"),
         "cipher-not-allowed: cipher TLS_AES_256_GCM_SHA384 is not among those accepted"
@@ -320,24 +234,13 @@ fn a_requirement_that_extends_another_is_never_laxer() {
     let own = own()
         .min_version(Version::Tlsv1)
         .extends(bsi)
-        .allow(allow(&[
-            "ECDHE-RSA-AES128-SHA256",
-            "AES128-SHA",
-            "TLS_AES_128_GCM_SHA256",
-        ]))
+        .allow(allow(&["ECDHE-RSA-AES128-SHA256", "AES128-SHA", "TLS_AES_128_GCM_SHA256"]))
         .build()
         .unwrap();
     assert_eq!(own.min_version(), Version::Tlsv1_2);
     assert!(own.forward_secrecy());
-    let allowed: Vec<_> = own
-        .allowed_suites()
-        .unwrap()
-        .map(|suite| suite.name)
-        .collect();
-    assert_eq!(
-        allowed,
-        ["TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-SHA256"]
-    );
+    let allowed: Vec<_> = own.allowed_suites().unwrap().map(|suite| suite.name).collect();
+    assert_eq!(allowed, ["TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-SHA256"]);
     assert_eq!(own.unseen().count(), bsi.unseen().count());
     assert_eq!(own.name(), "own");
 }
@@ -363,12 +266,8 @@ fn a_requirement_that_nobody_could_satisfy_is_refused() {
         own().allow([]),
         own().allow(allow(&["RC4-SHA", "NULL-SHA"])),
         own().min_bits(257),
-        own()
-            .min_version(Version::Tlsv1_3)
-            .allow(allow(&["AES128-SHA"])),
-        own()
-            .extends(mozilla)
-            .allow(allow(&["ECDHE-RSA-AES128-GCM-SHA256"])),
+        own().min_version(Version::Tlsv1_3).allow(allow(&["AES128-SHA"])),
+        own().extends(mozilla).allow(allow(&["ECDHE-RSA-AES128-GCM-SHA256"])),
         own().min_version(Version::Newer { major: 1, minor: 4 }),
     ] {
         assert_eq!(builder.build(), Err(Unsatisfiable));
@@ -386,16 +285,10 @@ fn every_refusal_is_one_short_clause_of_plain_ascii() {
     sessions.push(session(&hostile, "AES128-SHA", "-"));
     let mut codes = BTreeSet::new();
     for session in &sessions {
-        for shortfall in requirements
-            .iter()
-            .filter_map(|all| all.check(session).err())
-        {
+        for shortfall in requirements.iter().filter_map(|all| all.check(session).err()) {
             let clause = shortfall.to_string();
             assert!(clause.len() < 200, "{clause}");
-            assert!(
-                clause.bytes().all(|byte| matches!(byte, b' '..=b'~')),
-                "{clause}"
-            );
+            assert!(clause.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{clause}");
             assert!(!clause.contains('%'), "{clause}");
             codes.insert(shortfall.code());
         }

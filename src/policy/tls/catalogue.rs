@@ -49,10 +49,8 @@ impl Catalogue {
             .enumerate()
             .map(|(index, line)| read_suite(index, line))
             .collect::<Option<Vec<_>>>()?;
-        let mut all: Vec<(&'static str, u16)> = suites
-            .iter()
-            .flat_map(|suite| suite.names().map(|name| (name, suite.index)))
-            .collect();
+        let mut all: Vec<(&'static str, u16)> =
+            suites.iter().flat_map(|suite| suite.names().map(|name| (name, suite.index))).collect();
         // Stable: of two suites with one name, that of SSL 2 comes first, as in the data.
         all.sort_by(|(a, _), (b, _)| without_case(a.as_bytes(), b.as_bytes()));
         let mut names: Vec<(&'static str, u16, Option<u16>)> = Vec::with_capacity(all.len());
@@ -70,10 +68,8 @@ impl Catalogue {
     }
 
     fn find(&'static self, name: &[u8]) -> Option<(&'static Suite, Option<&'static Suite>)> {
-        let place = self
-            .names
-            .binary_search_by(|(known, ..)| without_case(known.as_bytes(), name))
-            .ok()?;
+        let place =
+            self.names.binary_search_by(|(known, ..)| without_case(known.as_bytes(), name)).ok()?;
         let (_, first, second) = *self.names.get(place)?;
         let suite = |index: u16| self.suites.get(usize::from(index));
         Some((suite(first)?, second.and_then(suite)))
@@ -81,9 +77,7 @@ impl Catalogue {
 }
 
 fn without_case(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter()
-        .map(u8::to_ascii_lowercase)
-        .cmp(b.iter().map(u8::to_ascii_lowercase))
+    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
 }
 
 fn read_suite(index: usize, line: &'static str) -> Option<Suite> {
@@ -217,11 +211,7 @@ mod tests {
 
     /// The name that tells most, in one spelling.
     fn iana_like(suite: &Suite) -> String {
-        suite
-            .iana_name
-            .unwrap_or(suite.name)
-            .replace('-', "_")
-            .to_uppercase()
+        suite.iana_name.unwrap_or(suite.name).replace('-', "_").to_uppercase()
     }
 
     #[test]
@@ -262,10 +252,7 @@ mod tests {
                 name
             })
             .collect();
-        assert_eq!(
-            twice,
-            ["EXP-RC2-CBC-MD5", "EXP-RC4-MD5", "NULL-MD5", "RC4-MD5"]
-        );
+        assert_eq!(twice, ["EXP-RC2-CBC-MD5", "EXP-RC4-MD5", "NULL-MD5", "RC4-MD5"]);
     }
 
     #[test]
@@ -273,19 +260,8 @@ mod tests {
         let naive = |name: &str| {
             suites().find(|suite| suite.names().any(|known| known.eq_ignore_ascii_case(name)))
         };
-        for name in [
-            "RC4-md5",
-            "tls13_aes_128_gcm_sha256",
-            "AES128-SHA",
-            "AES128-SH",
-            "X",
-            "~",
-        ] {
-            assert_eq!(
-                find(name.as_bytes()).map(|(suite, _)| suite),
-                naive(name),
-                "{name}"
-            );
+        for name in ["RC4-md5", "tls13_aes_128_gcm_sha256", "AES128-SHA", "AES128-SH", "X", "~"] {
+            assert_eq!(find(name.as_bytes()).map(|(suite, _)| suite), naive(name), "{name}");
         }
     }
 
@@ -303,11 +279,7 @@ mod tests {
             assert_eq!(suite.export, has(&["EXP"]), "{name}");
             let triple = has(&["3DES", "DES_192", "DES_CBC3"]);
             assert_eq!(suite.algorithm == Algorithm::TripleDes, triple, "{name}");
-            assert_eq!(
-                suite.algorithm == Algorithm::Des,
-                has(&["DES"]) && !triple,
-                "{name}"
-            );
+            assert_eq!(suite.algorithm == Algorithm::Des, has(&["DES"]) && !triple, "{name}");
             let aead = has(&["GCM", "CCM", "POLY1305", "MGM", "AEGIS"]);
             assert_eq!(suite.is_aead(), aead, "{name}");
             assert_eq!(suite.mode == Mode::Cbc, has(&["CBC"]) && !null, "{name}");
@@ -323,9 +295,7 @@ mod tests {
         for suite in suites() {
             let name = iana_like(suite);
             let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-            let ephemeral = has(&[
-                "DHE_", "_DHE", "_ANON_", "AECDH", "CECPQ1", "ECCPWD", "IBSDH",
-            ]);
+            let ephemeral = has(&["DHE_", "_DHE", "_ANON_", "AECDH", "CECPQ1", "ECCPWD", "IBSDH"]);
             let tls13 = suite.first == Version::Tlsv1_3;
             assert_eq!(suite.forward_secrecy(), ephemeral || tls13, "{name}");
         }

@@ -49,11 +49,9 @@ impl Cipher {
     #[must_use]
     pub fn in_version(self, version: Version) -> Self {
         match self {
-            Self::TwoSuites { sslv2, later } => Self::Suite(if version == Version::Sslv2 {
-                sslv2
-            } else {
-                later
-            }),
+            Self::TwoSuites { sslv2, later } => {
+                Self::Suite(if version == Version::Sslv2 { sslv2 } else { later })
+            }
             other => other,
         }
     }
@@ -181,10 +179,7 @@ mod tests {
     fn a_name_from_outside_is_escaped_and_cut() {
         for (name, shown) in [
             ("FOO-BAR-SHA999", "FOO-BAR-SHA999"),
-            (
-                "a b\r\n\"%{}\\",
-                "a\\x20b\\x0d\\x0a\\x22\\x25\\x7b\\x7d\\x5c",
-            ),
+            ("a b\r\n\"%{}\\", "a\\x20b\\x0d\\x0a\\x22\\x25\\x7b\\x7d\\x5c"),
             ("\u{e4}\u{202e}", "\\xc3\\xa4\\xe2\\x80\\xae"),
             ("\0", "\\x00"),
         ] {

@@ -41,10 +41,12 @@ use std::cmp::Ordering;
 use std::fmt;
 
 pub(in crate::policy) mod catalogue;
+pub mod certificate;
 pub mod cipher;
 pub(in crate::policy) mod suite;
 pub mod version;
 
+use certificate::Certificate;
 use cipher::{Cipher, Suite};
 pub use version::Version;
 
@@ -90,11 +92,21 @@ impl TlsState {
             }
             SeenVersion::Between { .. } | SeenVersion::Unknown => cipher,
         };
-        Self::Encrypted(Encryption {
-            version,
-            cipher,
-            bits,
-        })
+        Self::Encrypted(Encryption { version, cipher, bits, certificate: None })
+    }
+}
+
+impl TlsState {
+    /// The same state with the client certificate that the MTA has verified; only an encrypted
+    /// session has one.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<Certificate>) -> Self {
+        match self {
+            Self::Encrypted(encryption) => {
+                Self::Encrypted(encryption.with_certificate(certificate))
+            }
+            other => other,
+        }
     }
 }
 
@@ -115,6 +127,7 @@ pub struct Encryption {
     version: SeenVersion,
     cipher: Cipher,
     bits: Option<u32>,
+    certificate: Option<Certificate>,
 }
 
 impl Encryption {
@@ -125,7 +138,20 @@ impl Encryption {
             version: SeenVersion::Known(version),
             cipher: Cipher::Suite(suite),
             bits: None,
+            certificate: None,
         }
+    }
+
+    /// The same session with the client certificate that the MTA has verified.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<Certificate>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    /// The client certificate that the MTA has verified.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// The version of the protocol.
@@ -151,10 +177,7 @@ impl Encryption {
     #[must_use]
     pub fn contradiction(&self) -> Option<Contradiction> {
         if let SeenVersion::Known(version) = self.version
-            && self
-                .cipher
-                .suites()
-                .any(|suite| !suite.possible_in(version))
+            && self.cipher.suites().any(|suite| !suite.possible_in(version))
         {
             return Some(Contradiction::Version(version));
         }
@@ -262,8 +285,7 @@ fn number(digits: &[u8]) -> Option<u32> {
         return None;
     }
     let value = |sum: u32, digit: &u8| {
-        sum.saturating_mul(10)
-            .saturating_add(u32::from(digit.wrapping_sub(b'0')))
+        sum.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))
     };
     Some(digits.iter().fold(0, value))
 }
@@ -320,41 +342,17 @@ mod tests {
     #[test]
     fn a_suite_of_one_version_tells_a_version_that_is_not_said() {
         for (version, cipher, shown) in [
-            (
-                "",
-                "ECDHE-RSA-AES256-GCM-SHA384",
-                "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384",
-            ),
-            (
-                "UNKNOWN",
-                "ECDHE-RSA-AES256-GCM-SHA384",
-                "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384",
-            ),
-            (
-                "TLSv1/SSLv3",
-                "AES128-GCM-SHA256",
-                "TLSv1.2 AES128-GCM-SHA256",
-            ),
-            (
-                "",
-                "TLS_AES_128_GCM_SHA256",
-                "TLSv1.3 TLS_AES_128_GCM_SHA256",
-            ),
+            ("", "ECDHE-RSA-AES256-GCM-SHA384", "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384"),
+            ("UNKNOWN", "ECDHE-RSA-AES256-GCM-SHA384", "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384"),
+            ("TLSv1/SSLv3", "AES128-GCM-SHA256", "TLSv1.2 AES128-GCM-SHA256"),
+            ("", "TLS_AES_128_GCM_SHA256", "TLSv1.3 TLS_AES_128_GCM_SHA256"),
             ("", "DES-CBC3-MD5", "SSLv2 DES-CBC3-MD5"),
             ("", "AES256-SHA", "unknown AES256-SHA"),
             ("TLSv1/SSLv3", "AES256-SHA", "unknown AES256-SHA"),
             // Those libraries have no TLS 1.3.
-            (
-                "TLSv1/SSLv3",
-                "TLS_AES_128_GCM_SHA256",
-                "unknown TLS_AES_128_GCM_SHA256",
-            ),
+            ("TLSv1/SSLv3", "TLS_AES_128_GCM_SHA256", "unknown TLS_AES_128_GCM_SHA256"),
         ] {
-            assert_eq!(
-                state(version, cipher, "").to_string(),
-                shown,
-                "{version} {cipher}"
-            );
+            assert_eq!(state(version, cipher, "").to_string(), shown, "{version} {cipher}");
         }
     }
 
@@ -370,34 +368,13 @@ mod tests {
     fn an_unknown_version_leaves_the_range_of_what_software_does() {
         let between = |version: &str, cipher: &str| session(version, cipher, "").version();
         let range = |oldest, newest| SeenVersion::Between { oldest, newest };
-        assert_eq!(
-            between("", "AES256-SHA"),
-            range(Version::Sslv3, Version::Tlsv1_2)
-        );
+        assert_eq!(between("", "AES256-SHA"), range(Version::Sslv3, Version::Tlsv1_2));
         // By its specification not in SSL 3, but OpenSSL 1.0 did it.
-        assert_eq!(
-            between("", "ECDHE-RSA-AES256-SHA"),
-            range(Version::Sslv3, Version::Tlsv1_2)
-        );
-        assert_eq!(
-            between("", "PSK-AES128-CBC-SHA256"),
-            range(Version::Tlsv1, Version::Tlsv1_2)
-        );
-        assert_eq!(
-            between("", "RC4-MD5"),
-            range(Version::Sslv2, Version::Tlsv1_2)
-        );
-        assert_eq!(
-            between("TLSv1/SSLv3", "RC4-MD5"),
-            range(Version::Sslv3, Version::Tlsv1_2)
-        );
-        assert_eq!(
-            session("TLSv1/SSLv3", "RC4-MD5", "")
-                .cipher()
-                .suites()
-                .count(),
-            1
-        );
+        assert_eq!(between("", "ECDHE-RSA-AES256-SHA"), range(Version::Sslv3, Version::Tlsv1_2));
+        assert_eq!(between("", "PSK-AES128-CBC-SHA256"), range(Version::Tlsv1, Version::Tlsv1_2));
+        assert_eq!(between("", "RC4-MD5"), range(Version::Sslv2, Version::Tlsv1_2));
+        assert_eq!(between("TLSv1/SSLv3", "RC4-MD5"), range(Version::Sslv3, Version::Tlsv1_2));
+        assert_eq!(session("TLSv1/SSLv3", "RC4-MD5", "").cipher().suites().count(), 1);
     }
 
     #[test]
@@ -406,23 +383,8 @@ mod tests {
             let session = session("TLSv1.2", "AES256-SHA", bits);
             assert_eq!(session.contradiction(), Some(Contradiction::ZeroBits));
         }
-        for bits in [
-            "",
-            "abc",
-            "-0",
-            "+0",
-            " 0",
-            "0 ",
-            "0x0",
-            "1",
-            "40",
-            "99999999999999999999",
-        ] {
-            assert_eq!(
-                session("TLSv1.2", "AES256-SHA", bits).contradiction(),
-                None,
-                "{bits}"
-            );
+        for bits in ["", "abc", "-0", "+0", " 0", "0 ", "0x0", "1", "40", "99999999999999999999"] {
+            assert_eq!(session("TLSv1.2", "AES256-SHA", bits).contradiction(), None, "{bits}");
         }
         assert_eq!(session("TLSv1.2", "NULL-SHA256", "0").contradiction(), None);
         assert_eq!(session("TLSv1.2", "FOO", "0").contradiction(), None);
@@ -444,21 +406,14 @@ mod tests {
             ("TLSv1.2", "RC4-MD5", false),
         ] {
             let session = session(version, cipher, "");
-            assert_eq!(
-                session.contradiction().is_some(),
-                contradicts,
-                "{version} {cipher}"
-            );
+            assert_eq!(session.contradiction().is_some(), contradicts, "{version} {cipher}");
         }
     }
 
     #[test]
     fn what_is_logged_of_a_session_is_read_back_as_the_same() {
         for suite in cipher::suites() {
-            for version in Version::ALL
-                .into_iter()
-                .filter(|version| suite.possible_in(*version))
-            {
+            for version in Version::ALL.into_iter().filter(|version| suite.possible_in(*version)) {
                 let shown = Encryption::new(version, suite);
                 let read = session(&version.to_string(), &shown.cipher().to_string(), "");
                 assert_eq!(read, shown);

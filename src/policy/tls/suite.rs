@@ -214,10 +214,7 @@ impl Suite {
     /// Every name of it, the one to show first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         let iana = self.iana_name.filter(|iana| *iana != self.name);
-        [self.name]
-            .into_iter()
-            .chain(iana)
-            .chain(self.spellings.split_ascii_whitespace())
+        [self.name].into_iter().chain(iana).chain(self.spellings.split_ascii_whitespace())
     }
 
     /// Its place in the catalogue.

@@ -39,14 +39,8 @@ pub enum Version {
 
 impl Version {
     /// The versions that exist, oldest first.
-    pub const ALL: [Self; 6] = [
-        Self::Sslv2,
-        Self::Sslv3,
-        Self::Tlsv1,
-        Self::Tlsv1_1,
-        Self::Tlsv1_2,
-        Self::Tlsv1_3,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Sslv2, Self::Sslv3, Self::Tlsv1, Self::Tlsv1_1, Self::Tlsv1_2, Self::Tlsv1_3];
 
     /// Reads the spellings of OpenSSL (`TLSv1`, `TLSv1.2`), its cipher table and Stalwart
     /// (`TLSv1.0`), GnuTLS (`TLS1.2`, `SSL3.0`), rustls (`TLSv1_2`), in either case.
@@ -122,12 +116,12 @@ impl FromStr for Version {
     /// For policy files: the same spellings, and only versions that exist. A minimum that
     /// nobody can reach is a typo.
     fn from_str(text: &str) -> Result<Self, UnknownVersion> {
-        Self::from_name(text.as_bytes())
-            .filter(|version| Self::ALL.contains(version))
-            .ok_or_else(|| UnknownVersion {
+        Self::from_name(text.as_bytes()).filter(|version| Self::ALL.contains(version)).ok_or_else(
+            || UnknownVersion {
                 text: SafeName::new(text.as_bytes()),
                 nearest: nearest(text, ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-            })
+            },
+        )
     }
 }
 
@@ -164,11 +158,9 @@ mod tests {
 
     #[test]
     fn a_version_newer_than_all_known_is_not_older_than_any() {
-        for (name, version) in [
-            ("TLSv1.4", newer(1, 4)),
-            ("TLSv2", newer(2, 0)),
-            ("TLS2.1", newer(2, 1)),
-        ] {
+        for (name, version) in
+            [("TLSv1.4", newer(1, 4)), ("TLSv2", newer(2, 0)), ("TLS2.1", newer(2, 1))]
+        {
             assert_eq!(Version::from_name(name.as_bytes()), Some(version), "{name}");
             assert!(Version::ALL.iter().all(|known| *known < version), "{name}");
             assert!(name.parse::<Version>().is_err(), "{name}");
@@ -231,14 +223,8 @@ mod tests {
 
     #[test]
     fn a_version_is_read_back_as_it_is_written() {
-        for version in Version::ALL
-            .into_iter()
-            .chain([newer(1, 4), newer(2, 0), newer(9, 9)])
-        {
-            assert_eq!(
-                Version::from_name(version.to_string().as_bytes()),
-                Some(version)
-            );
+        for version in Version::ALL.into_iter().chain([newer(1, 4), newer(2, 0), newer(9, 9)]) {
+            assert_eq!(Version::from_name(version.to_string().as_bytes()), Some(version));
         }
     }
 }
