@@ -3,7 +3,8 @@
 use mandatory_tls::policy::requirement::{
     CipherName, Forbidden, Property, Requirement, RequirementBuilder, builtins,
 };
-use mandatory_tls::policy::tls::cipher::{SafeName, suites};
+use mandatory_tls::policy::tls::cipher::suites;
+use mandatory_tls::policy::tls::safe_name::SafeName;
 use mandatory_tls::policy::tls::{Encryption, TlsState, Version};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -1,7 +1,7 @@
 //! What the policy says of a domain, mailbox, partner or the MTA's own recipients.
 
 use super::address::Sender;
-use super::directory::Pattern;
+use super::pattern::Pattern;
 use super::reply::ReplyTemplate;
 use super::requirement::Requirement;
 use super::tls::{TlsState, certificate::CertificateNames};

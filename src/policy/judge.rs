@@ -1,15 +1,15 @@
 //! The judging of one RCPT: the strictest entry in sight decides.
 
-use super::address::{Mailbox, Origin, Recipient, Seen, Sender};
+use super::address::{Mailbox, Seen};
+use super::case::{Case, OnUnknownTls};
 use super::directory::{Directory, Match};
-use super::domain::DomainName;
 use super::entry::{self, Entry, Exception, Mode};
+use super::reason::{Decision, Fault, Reason};
 use super::requirement::Requirement;
 use super::tls::TlsState;
-use super::verdict::{Decision, Fault, Reason, Verdict};
+use super::verdict::{Finding, Subject, Verdict};
 use ipnet::IpNet;
-use jiff::Timestamp;
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// Whom the whole gateway trusts: never judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,104 +37,6 @@ pub struct Policy {
     pub recipient_delimiter: String,
     /// The files that the policy was read from, in order; [`super::Place`] points here.
     pub files: Vec<PathBuf>,
-}
-
-/// The client of the SMTP session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Client {
-    /// Its address; none where it does not come over IP.
-    pub address: Option<IpAddr>,
-    /// Whether it has authenticated.
-    pub authenticated: bool,
-    /// Whether it is the MTA itself that takes mail from local programs (Postfix's
-    /// `non_smtpd_milters`): there is no SMTP session then, and nothing to judge.
-    pub local_submission: bool,
-}
-
-/// What to do with opted-in mail when the MTA does not tell of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnUnknownTls {
-    /// Refuse for now.
-    #[default]
-    Defer,
-    /// Let it pass unjudged.
-    Pass,
-}
-
-/// All that is known of one RCPT.
-#[derive(Clone, Debug)]
-pub struct Case<'a> {
-    /// What is known of the session's encryption.
-    pub tls: &'a TlsState,
-    /// The client.
-    pub client: Client,
-    /// The envelope sender.
-    pub sender: &'a Sender,
-    /// The recipient.
-    pub recipient: &'a Recipient,
-    /// The time of the judgement.
-    pub now: Timestamp,
-    /// What to do where TLS is unknown.
-    pub on_unknown_tls: OnUnknownTls,
-    /// A requirement to judge by in place of each entry's own; for `explain`.
-    pub require: Option<&'a Requirement>,
-}
-
-/// What an entry was found for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A domain that the recipient may lead to.
-    Recipient(DomainName, Origin),
-    /// The MTA's own recipients.
-    Local,
-    /// A recipient that cannot be understood.
-    Unreadable,
-    /// A partner's domain.
-    Sender(DomainName),
-}
-
-impl Subject {
-    /// The domain, where there is one.
-    #[must_use]
-    pub fn domain(&self) -> Option<&DomainName> {
-        match self {
-            Self::Recipient(domain, _) | Self::Sender(domain) => Some(domain),
-            Self::Local | Self::Unreadable => None,
-        }
-    }
-
-    /// Where it was seen, as the log and `explain` give it.
-    #[must_use]
-    pub fn seen_in(&self) -> &'static str {
-        match self {
-            Self::Recipient(_, origin) => origin.name(),
-            Self::Local => "local",
-            Self::Unreadable => "unreadable",
-            Self::Sender(_) => "sender",
-        }
-    }
-
-    /// How a reply calls it.
-    pub(super) fn for_reply(&self) -> String {
-        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
-    }
-}
-
-/// What one entry in sight says of the case.
-#[derive(Clone, Debug)]
-pub struct Finding<'p> {
-    /// What the entry was found for.
-    pub subject: Subject,
-    /// The pattern that named it; none for `local` and for recipients that cannot be understood.
-    pub matched: Option<Match<'p>>,
-    /// The entry.
-    pub entry: &'p Entry,
-    /// Its mode at the time of the case.
-    pub mode: Mode,
-    /// Why it decides as it does.
-    pub reason: Reason<'p>,
-    /// What it decides.
-    pub decision: Decision,
 }
 
 /// Judges one RCPT: of all that the entries in sight say, the strictest stands.

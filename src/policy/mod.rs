@@ -6,10 +6,13 @@
 //! everything else that speaks of verdicts calls [`judge`].
 
 mod address;
+mod case;
 mod directory;
 mod domain;
 mod entry;
 mod judge;
+mod pattern;
+mod reason;
 mod reply;
 pub mod requirement;
 mod suggest;
@@ -17,14 +20,17 @@ pub mod tls;
 mod verdict;
 
 pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
-pub use directory::{Directory, Duplicate, Match, Pattern, PatternError, Place};
+pub use case::{Case, Client, OnUnknownTls};
+pub use directory::{Directory, Duplicate, Match, Place};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
-pub use judge::{Case, Client, Finding, OnUnknownTls, Policy, Subject, Trusted, judge};
+pub use judge::{Policy, Trusted, judge};
+pub use pattern::{Pattern, PatternError};
+pub use reason::{Decision, Fault, Reason};
 pub use reply::{
     PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
     is_refusal,
 };
 pub use requirement::{Requirement, shortfall::Shortfall};
 pub use tls::TlsState;
-pub use verdict::{Decision, Fault, Reason, Verdict, cipher, tls_version};
+pub use verdict::{Finding, Subject, Verdict, cipher, tls_version};

@@ -1,149 +1,69 @@
 //! What to do with one RCPT, and why.
 
-use super::entry::Exception;
-use super::judge::{Case, Finding};
+use super::address::Origin;
+use super::case::Case;
+use super::directory::Match;
+use super::domain::DomainName;
+use super::entry::{Entry, Mode};
+use super::reason::{Decision, Reason};
 use super::reply::Reply;
-use super::requirement::Shortfall;
 use super::tls::TlsState;
-use std::fmt;
 
-/// What to do with the RCPT; the later is the stricter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use]
-pub enum Decision {
-    /// Let it pass.
-    Accept,
-    /// Let it pass; in mode enforce it would be refused.
-    WouldRefuse,
-    /// Answer with the reply.
-    Refuse,
+/// What an entry was found for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A domain that the recipient may lead to.
+    Recipient(DomainName, Origin),
+    /// The MTA's own recipients.
+    Local,
+    /// A recipient that cannot be understood.
+    Unreadable,
+    /// A partner's domain.
+    Sender(DomainName),
 }
 
-impl Decision {
-    /// The word for logs and JSON.
+impl Subject {
+    /// The domain, where there is one.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub fn domain(&self) -> Option<&DomainName> {
         match self {
-            Self::Accept => "accept",
-            Self::WouldRefuse => "would-refuse",
-            Self::Refuse => "refuse",
+            Self::Recipient(domain, _) | Self::Sender(domain) => Some(domain),
+            Self::Local | Self::Unreadable => None,
         }
     }
-}
 
-/// What is wrong with a session.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
-    /// It is not encrypted.
-    Plaintext,
-    /// The MTA did not tell whether it is encrypted.
-    UnknownTls,
-    /// It is encrypted, but not adequately.
-    Inadequate(Shortfall),
-}
-
-impl Fault {
-    /// A stable name for logs and JSON.
+    /// Where it was seen, as the log and `explain` give it.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn seen_in(&self) -> &'static str {
         match self {
-            Self::Plaintext => "plaintext",
-            Self::UnknownTls => "unknown-tls",
-            Self::Inadequate(shortfall) => shortfall.code(),
+            Self::Recipient(_, origin) => origin.name(),
+            Self::Local => "local",
+            Self::Unreadable => "unreadable",
+            Self::Sender(_) => "sender",
         }
     }
 
-    /// What the sender's postmaster can do, as a sentence.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Plaintext => "Enable TLS (STARTTLS) for outgoing mail on the sending server.",
-            Self::UnknownTls => {
-                "This is a fault of the receiving server; its postmaster has to mend it."
-            }
-            Self::Inadequate(Shortfall::ClientCertificate { .. }) => {
-                "Let the sending server present its client certificate."
-            }
-            Self::Inadequate(_) => {
-                "Update TLS versions and ciphers for outgoing mail on the sending server."
-            }
-        }
+    /// How a reply calls it.
+    pub(super) fn for_reply(&self) -> String {
+        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
     }
 }
 
-/// A clause for the reply and for people.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plaintext => f.write_str("this connection is not encrypted"),
-            Self::UnknownTls => {
-                f.write_str("this server cannot tell whether the connection is encrypted")
-            }
-            Self::Inadequate(shortfall) => shortfall.fmt(f),
-        }
-    }
-}
-
-/// Why the decision is what it is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reason<'p> {
-    /// Nothing that was seen is opted in.
-    NotOptedIn,
-    /// The entry says `off`.
-    Off,
-    /// A local program hands mail to the MTA; there is no SMTP session.
-    LocalSubmission,
-    /// The client is in a trusted network.
-    TrustedClient,
-    /// The client has authenticated, and the policy trusts that.
-    TrustedAuthenticated,
-    /// An exception lets it through.
-    Exception(&'p Exception),
-    /// The session satisfies the requirement.
-    Adequate,
-    /// The MTA did not tell of TLS, and the settings let that pass.
-    UnknownTlsPassed,
-    /// The session is not good enough.
-    Fault(Fault),
-}
-
-impl Reason<'_> {
-    /// A stable name for logs and JSON.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotOptedIn => "not-opted-in",
-            Self::Off => "off",
-            Self::LocalSubmission => "local-submission",
-            Self::TrustedClient => "trusted-client",
-            Self::TrustedAuthenticated => "trusted-authenticated",
-            Self::Exception(_) => "exception",
-            Self::Adequate => "adequate",
-            Self::UnknownTlsPassed => "unknown-tls-passed",
-            Self::Fault(fault) => fault.code(),
-        }
-    }
-}
-
-/// A sentence part for people.
-impl fmt::Display for Reason<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotOptedIn => f.write_str("no domain in sight is opted in"),
-            Self::Off => f.write_str("the entry is switched off"),
-            Self::LocalSubmission => f.write_str(
-                "a local program submits the mail: list the milter in smtpd_milters only",
-            ),
-            Self::TrustedClient => f.write_str("the client is in a trusted network"),
-            Self::TrustedAuthenticated => f.write_str("the client has authenticated"),
-            Self::Exception(exception) => write!(f, "an exception holds ({})", exception.reason),
-            Self::Adequate => f.write_str("the session satisfies the requirement"),
-            Self::UnknownTlsPassed => {
-                f.write_str("the MTA does not tell of TLS, and on_unknown_tls lets that pass")
-            }
-            Self::Fault(fault) => fault.fmt(f),
-        }
-    }
+/// What one entry in sight says of the case.
+#[derive(Clone, Debug)]
+pub struct Finding<'p> {
+    /// What the entry was found for.
+    pub subject: Subject,
+    /// The pattern that named it; none for `local` and for recipients that cannot be understood.
+    pub matched: Option<Match<'p>>,
+    /// The entry.
+    pub entry: &'p Entry,
+    /// Its mode at the time of the case.
+    pub mode: Mode,
+    /// Why it decides as it does.
+    pub reason: Reason<'p>,
+    /// What it decides.
+    pub decision: Decision,
 }
 
 /// What to do with one RCPT, and why. Log line, reply and all reports derive from it.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::policy::suggest::{DidYouMean, nearest};
 use crate::policy::tls::catalogue;
-use crate::policy::tls::cipher::SafeName;
+use crate::policy::tls::safe_name::SafeName;
 use crate::policy::tls::suite::{Algorithm, Authentication, KeyExchange, Mac, Mode, Suite};
 use crate::policy::tls::version::Version;
 

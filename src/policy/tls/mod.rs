@@ -43,6 +43,7 @@ use std::fmt;
 pub(in crate::policy) mod catalogue;
 pub mod certificate;
 pub mod cipher;
+pub mod safe_name;
 pub(in crate::policy) mod suite;
 pub mod version;
 

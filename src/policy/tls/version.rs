@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::cipher::SafeName;
+use super::safe_name::SafeName;
 use crate::policy::suggest::{DidYouMean, nearest};
 
 /// A version of the protocol, in the order of age.
