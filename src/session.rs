@@ -29,6 +29,9 @@ pub enum Stage {
     Rcpt,
 }
 
+/// Octets of the macros of one stage that are kept room for.
+const USUAL: usize = 1024;
+
 /// The macros of one stage, as they came: names and values, each ended by NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Macros(Vec<u8>);
@@ -36,13 +39,14 @@ pub struct Macros(Vec<u8>);
 impl Macros {
     /// Replaces all macros by those of a batch, which may be empty.
     pub fn replace(&mut self, batch: &[u8]) {
-        self.0.clear();
+        self.clear();
         self.0.extend_from_slice(batch);
     }
 
     /// Forgets all macros.
     pub fn clear(&mut self) {
         self.0.clear();
+        self.0.shrink_to(USUAL);
     }
 
     /// The value of a macro; names of more than one letter are given with their braces.
@@ -74,7 +78,7 @@ fn bare(name: &[u8]) -> &[u8] {
 pub struct Peer {
     /// Its address; none where it does not come over IP.
     pub address: Option<IpAddr>,
-    /// Its port.
+    /// Its port; 0 where Postfix makes the client up.
     pub port: u16,
 }
 
@@ -87,6 +91,8 @@ pub struct Session {
     mail: Macros,
     rcpt: Macros,
     on_unknown_tls: OnUnknownTls,
+    /// Whether the MTA takes lists of macros.
+    lists: bool,
     message: Option<Message>,
 }
 
@@ -119,10 +125,10 @@ pub struct Judgement<'s> {
 }
 
 impl Session {
-    /// A session of which nothing is known yet.
+    /// A session of which nothing is known yet. `lists` says whether the MTA takes lists of macros.
     #[must_use]
-    pub fn new(on_unknown_tls: OnUnknownTls) -> Self {
-        Self { on_unknown_tls, ..Self::default() }
+    pub fn new(on_unknown_tls: OnUnknownTls, lists: bool) -> Self {
+        Self { on_unknown_tls, lists, ..Self::default() }
     }
 
     /// Takes in the macros of a stage; they replace what was known of it.
@@ -159,7 +165,11 @@ impl Session {
         policy: impl FnOnce() -> Arc<Policy>,
     ) -> Judgement<'s> {
         let tls = self.tls();
-        let host = self.rcpt.get_filled("{rcpt_host}");
+        // Of a recipient that the MTA delivers itself, Postfix gives its own name as the host.
+        let host = self.rcpt.get_filled("{rcpt_host}").filter(|host| {
+            let me = self.rcpt.get_filled("j").unwrap_or_default();
+            !host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
+        });
         let recipient = Recipient::new(argument, self.rcpt.get_filled("{rcpt_addr}"), host);
         let client = Client {
             address: self.peer.address,
@@ -204,11 +214,12 @@ impl Session {
     /// The message has ended, one way or other; what is known of the connection stays.
     pub fn end_message(&mut self) {
         self.message = None;
+        self.mail.clear();
         self.rcpt.clear();
     }
 
     fn is_list_honoured(&self) -> bool {
-        self.rcpt.get_filled("j").is_some()
+        self.lists && self.rcpt.get_filled("j").is_some()
     }
 
     /// The stage whose macros count: that of the RCPT where it has what was asked for, else the

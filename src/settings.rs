@@ -195,11 +195,15 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
     let listen: Vec<Listen> = match fields.take("listen") {
         Some(node) => {
             let items = decoder.one_or_more(node);
+            if items.is_empty() {
+                let help = "write, for example, inet:127.0.0.1:8893";
+                decoder.problems.add(node.spot, "`listen` names no socket", help);
+            }
             items.iter().filter_map(|item| read_listen(decoder, item)).collect()
         }
         None => missing(decoder, &fields, "listen", "listen: inet:127.0.0.1:8893"),
     };
-    let base = path.parent().unwrap_or(Path::new("."));
+    let base = path.parent().unwrap_or(Path::new(""));
     let policy = match fields.take("policy") {
         Some(node) => {
             decoder.text(node, "`policy`").map(|text| base.join(text)).unwrap_or_default()

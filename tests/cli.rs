@@ -119,6 +119,20 @@ fn the_milter_says_why_it_cannot_listen() {
 }
 
 #[test]
+fn a_socket_on_which_another_milter_listens_is_left_to_it() {
+    let files = Files::new(POLICY);
+    let socket = files.path("m.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let settings = format!("listen: unix:{}\npolicy: policy.yaml\n", socket.display());
+    fs::write(files.path("milter.yaml"), settings).unwrap();
+    let output = files.run(&["milter", "--config", "milter.yaml"], "");
+    assert_eq!(output.status.code(), Some(69));
+    assert!(stderr(&output).contains("another process listens there"), "{}", stderr(&output));
+    assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    drop(listener);
+}
+
+#[test]
 fn explain_shows_each_step_to_the_verdict() {
     let files = Files::new(POLICY);
     let output = files.run(

@@ -151,6 +151,33 @@ fn an_extension_does_not_lead_out_of_an_enforced_domain() {
 }
 
 #[test]
+fn an_extension_is_found_by_the_policys_own_delimiter_also_in_quotes() {
+    let policy = policy_from("recipient_delimiter: \"-\"\ndomains: [boss@free.example]");
+    for rcpt in
+        ["<boss-x@free.example>", "<\"boss-x\"@free.example>", "<\"boss-x y\"@free.example>"]
+    {
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", PLAIN), "refuse plaintext", "{rcpt}");
+    }
+    assert_eq!(
+        verdict(&policy, "<boss+x@free.example>", "<a@b.test>", PLAIN),
+        "accept not-opted-in"
+    );
+}
+
+#[test]
+fn what_stands_in_place_of_a_domain_and_is_none_is_held_to_the_strictest_terms() {
+    let policy = policy_from(POLICY);
+    for rcpt in [
+        "<u@foo#bar.example.com>",
+        "<u@x/example.com>",
+        "<u@example.com&x>",
+        "<\"a b\"@x#.example.com>",
+    ] {
+        assert_eq!(verdict(&policy, rcpt, "<a@b.test>", PLAIN), "refuse plaintext", "{rcpt}");
+    }
+}
+
+#[test]
 fn a_requirement_of_its_own_can_only_ask_for_more() {
     let policy = policy_from(POLICY);
     for (tls, expected) in [
@@ -357,6 +384,10 @@ fn a_recipient_that_cannot_be_understood_is_held_to_the_strictest_terms() {
     // Where nothing is enforced, it is not refused either; another domain's exception is not its.
     let watched = policy_from("defaults: { mode: monitor }\ndomains: [example.com]");
     assert_eq!(verdict(&watched, "<u@a..b>", "<a@b.test>", PLAIN), "would-refuse plaintext");
+    let later = policy_from(
+        "domains: [{ domain: a.example, enforce_from: 2027-01-01 }, { domain: b.example, enforce_from: 2026-01-01 }]",
+    );
+    assert_eq!(verdict(&later, "<u@a..b>", "<a@b.test>", PLAIN), "refuse plaintext");
     let empty = policy_from("domains: []");
     assert_eq!(verdict(&empty, "<u@a..b>", "<a@b.test>", PLAIN), "accept not-opted-in");
 }

@@ -184,8 +184,27 @@ fn what_people_mistype_is_refused_with_its_place() {
             "trusted: { clients: [\"::ffff:192.0.2.0/120\"] }",
             "1:22 this is an IPv4 network in IPv6 form",
         ),
-        ("include: [nowhere/*.yaml]", "1:11 there is no directory "),
-        ("include: [missing.yaml]", "1:11 there is no such file"),
+        ("include: [nowhere/*.yaml]", "1:11 the directory nowhere cannot be read: "),
+        ("include: [missing.yaml]", "1:11 there is no file missing.yaml"),
+        ("include: [\"*/x.yaml\"]", "1:11 a wildcard can only stand in the last part of a path"),
+        // What is empty must not look like what is not there.
+        ("domains:", "1:1 `domains` has no value"),
+        ("domains: []\nlocal:", "2:1 `local` has no value"),
+        ("defaults: {}", "1:1 the policy opts nobody in"),
+        (
+            "domains: [{ domain: a.example, exceptions: [{ client: [], reason: x }] }]",
+            "1:55 `client` names no network",
+        ),
+        (
+            "domains: [{ domain: a.example, exceptions: [{ sender: b.example, client: , reason: x }] }]",
+            "1:66 `client` has no value",
+        ),
+        (
+            "domains: [{ domain: a.example, exceptions: [{ sender: b.example, until: , reason: x }] }]",
+            "1:66 `until` has no value",
+        ),
+        ("domains: []\nrequirements: { a: { allow: } }", "2:22 `allow` has no value"),
+        ("domains: [a.example, ]\ndefaults: { mode: }", "2:13 `mode` has no value"),
         ("- example.com", "1:1 the policy must be a mapping (`key: value`), not a list"),
         ("domains: []\n---\ndomains: []", "2:1 a second document starts here"),
         ("domains:\n\t- example.com", "2:2 this is not valid YAML: "),
@@ -212,7 +231,8 @@ fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
     std::os::unix::fs::symlink("loop.yaml", directory.path().join("loop.yaml")).unwrap();
     assert!(said("loop.yaml").contains("cannot be read"));
     fs::write(directory.path().join("latin1.yaml"), b"domains:\n  - b\xfccher.example\n").unwrap();
-    assert!(said("latin1.yaml").contains("line 2 has octets that are not UTF-8"));
+    let latin1 = said("latin1.yaml");
+    assert!(latin1.contains("latin1.yaml:2:6") && latin1.contains("this is not UTF-8"), "{latin1}");
     fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
     assert!(said("empty.yaml").contains("the policy is empty"));
     for depth in [30, 100_000] {
@@ -232,7 +252,7 @@ fn included_files_hold_entries_and_say_their_own_errors() {
                 "include: [domains.d/*.yaml, more.yaml]\ndefaults: { mode: monitor }\ndomains: [a.example]\n",
             ),
             ("domains.d/b.yaml", "- b.example\n- { domain: c.example, mode: enforce }\n"),
-            ("domains.d/empty.yaml", "# none yet\n"),
+            ("domains.d/none.yaml", "[]  # none yet\n"),
             ("domains.d/.hidden.yaml", "- hidden.example\n"),
             ("domains.d/backup.yaml~", "- backup.example\n"),
             ("more.yaml", "- d.example\n"),
@@ -257,6 +277,87 @@ fn included_files_hold_entries_and_say_their_own_errors() {
     assert!(said.contains("--> domains.d/b.yaml:2:3"), "{said}");
     assert!(said.contains("it stands in line 2 of policy.yaml already"), "{said}");
     assert!(said.contains("--> domains.d/c.yaml:1:1"), "{said}");
+}
+
+#[test]
+fn a_relative_path_leads_to_the_same_files() {
+    // As typed in the policy's own directory.
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[
+            ("milter.yaml", "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n"),
+            ("policy.yaml", "include: [more.yaml, \"m[o]*.yaml\", d/*.yaml]\n"),
+            ("more.yaml", "- a.example\n"),
+            ("d/x.yaml", "- b.example\n"),
+        ],
+    );
+    for arguments in [["--policy", "policy.yaml"], ["--config", "milter.yaml"]] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .arg("check")
+            .args(arguments)
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.ends_with("valid; 2 domains, 0 senders, 3 files\n"), "{said}{output:?}");
+    }
+}
+
+#[test]
+fn what_may_not_be_meant_is_told_as_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[(
+            "policy.yaml",
+            "\
+trusted: { clients: 0.0.0.0/0 }
+requirements: { own: { min_version: TLSv1.3, allow: [TLS_AES_128_GCM_SHA256, AES256-SHA] } }
+domains:
+  - domain: a.example
+    exceptions: [{ client: \"::/0\", until: 2020-01-01, reason: x }]
+include: [\"*.yml\"]
+",
+        )],
+    );
+    let loaded = policy_file::load(&directory.path().join("policy.yaml"));
+    assert!(loaded.policy.is_ok());
+    let said = loaded.warnings.to_string();
+    for part in [
+        "every client there is is trusted",
+        "allowed, but refused by another condition: AES256-SHA",
+        "this exception is for every client",
+        "this exception is over",
+        "no file matches this pattern",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    assert!(said.starts_with("warning: "), "{said}");
+}
+
+#[test]
+fn a_policy_with_very_many_errors_or_terms_is_read_in_no_time() {
+    // Work that grows with the square of the size would take minutes here.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    let lines = |line: &dyn Fn(usize) -> String| (0..60_000).map(line).collect::<String>();
+    fs::write(&path, format!("domains:\n{}", lines(&|_| "  - a.example\n".into()))).unwrap();
+    let problems = policy_file::load(&path).policy.unwrap_err();
+    assert_eq!(problems.count(), 59_999);
+    assert!(problems.to_string().ends_with("these are the first of 59999 errors"));
+    let dated = |n: usize| {
+        let minute = n % 60;
+        let hour = n / 60 % 24;
+        format!(
+            "  - {{ domain: d{n}.example, enforce_from: 2030-01-{:02}T{hour:02}:{minute:02}:00Z }}\n",
+            n / 1440 % 28 + 1
+        )
+    };
+    fs::write(&path, format!("domains:\n{}", lines(&dated))).unwrap();
+    let policy = policy_file::load(&path).policy.unwrap();
+    assert_eq!(policy.domains.len(), 60_000);
+    assert_eq!(policy.domains.strictest().count(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::status;
 use crate::policy::Policy;
-use crate::policy_file;
+use crate::policy_file::{self, Loaded};
 use crate::settings::Settings;
 use crate::yaml::Problems;
 use std::{
@@ -34,10 +34,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
         (Some(config), _) => settings(config, &mut wrong).map(|settings| settings.policy),
         (None, policy) => policy.clone(),
     };
-    if let Some(path) = policy
-        && let Some(policy) = report(&path, policy_file::load(&path).policy, &mut wrong)
-    {
-        println!("{}: valid; {}", path.display(), summary(&policy));
+    if let Some(path) = policy {
+        let Loaded { policy, warnings, .. } = policy_file::load(&path);
+        for warning in warnings.shown() {
+            eprintln!("{warning}");
+        }
+        if let Some(policy) = report(policy, &mut wrong) {
+            println!("{}: valid; {}", path.display(), summary(&policy));
+        }
     }
     if wrong == 0 {
         return ExitCode::SUCCESS;
@@ -47,14 +51,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {
-    let settings = report(path, Settings::load(path), wrong)?;
+    let settings = report(Settings::load(path), wrong)?;
     let sockets: Vec<String> =
         settings.listen.iter().map(|listen| listen.socket.to_string()).collect();
     println!("{}: valid; listens on {}", path.display(), sockets.join(", "));
     Some(settings)
 }
 
-fn report<T>(_path: &Path, result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
+fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
     result
         .inspect_err(|problems| {
             *wrong += problems.count();

@@ -5,6 +5,7 @@ use crate::logging::{self, Log};
 use crate::milter::{Context, Listener, serve};
 use crate::reload::Reloader;
 use crate::settings::Settings;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
     }));
-    let reloader = match Reloader::start(&settings.policy) {
+    let reloader = match Reloader::start(&settings.policy, settings.log.local_parts) {
         Ok(reloader) => reloader,
         Err(problems) => {
             tracing::error!(
@@ -52,6 +53,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::CONFIG.into();
         }
     };
+    raise_descriptor_limit(settings.limits.connections);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -67,7 +69,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     let (reload, requests) = mpsc::channel(1);
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(0);
     if let Err(error) = follow_signals(reload, stop) {
         tracing::error!(%error, "cannot take signals");
         return status::UNAVAILABLE.into();
@@ -90,7 +92,10 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
         on_unknown_tls: settings.on_unknown_tls,
         log: Log { local_parts: settings.log.local_parts },
     });
-    tokio::spawn(reloader.run(requests));
+    if let Err(error) = reloader.follow(requests) {
+        tracing::error!(%error, "cannot start");
+        return status::UNAVAILABLE.into();
+    }
     let cut_off = serve(listeners, context, settings.limits, stopped).await;
     if cut_off > 0 {
         tracing::warn!(
@@ -103,7 +108,7 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
 }
 
 /// Turns signals into messages.
-fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<bool>) -> std::io::Result<()> {
+fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<u32>) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -122,11 +127,28 @@ fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<bool>) -> std::i
     Ok(())
 }
 
-fn stop_now(stop: &watch::Sender<bool>) {
-    let again = stop.send_replace(true);
-    if !again {
+fn stop_now(stop: &watch::Sender<u32>) {
+    stop.send_modify(|asked| *asked += 1);
+    if *stop.borrow() == 1 {
         tracing::info!(
             "stopping: no more connections are accepted, those under way may end; a second signal cuts them off"
+        );
+    }
+}
+
+/// Each connection takes a file descriptor, and the usual limit (1024) is below what `limits`
+/// allows: takes all that the system grants.
+fn raise_descriptor_limit(connections: u32) {
+    // Besides the connections, for files and the runtime.
+    const OTHERS: u64 = 64;
+    let wanted = u64::from(connections) + OTHERS;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let limit = soft.max(wanted.min(hard));
+    if limit > soft && setrlimit(Resource::RLIMIT_NOFILE, limit, hard).is_err() {
+        tracing::warn!("cannot raise the limit on file descriptors from {soft} to {limit}");
+    } else if limit < wanted {
+        tracing::warn!(
+            "`limits.connections` is {connections}, but the system grants {limit} file descriptors (ulimit -n)"
         );
     }
 }

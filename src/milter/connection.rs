@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// An MTA that says nothing for so long is gone: a bit longer than the longest time-outs of
 /// MTAs, and what libmilter waits.
 const IDLE: Duration = Duration::from_secs(7210);
+/// An MTA negotiates as soon as it has connected, and takes answers as soon as they come.
+const PROMPT: Duration = Duration::from_secs(30);
 /// Room for the packets of one RCPT.
 const BUFFER: usize = 1024;
 
@@ -36,15 +38,20 @@ pub(super) async fn converse(mut socket: impl Socket, context: Arc<Context>) -> 
     let mut conversation = Conversation::new(context);
     let mut input = Vec::with_capacity(BUFFER);
     let mut output = Vec::new();
+    let mut patience = PROMPT;
     loop {
-        let read = tokio::time::timeout(IDLE, socket.read_buf(&mut input)).await;
+        let read = tokio::time::timeout(patience, socket.read_buf(&mut input)).await;
         if read.map_err(|_| io::ErrorKind::TimedOut)?? == 0 {
             return Ok(());
         }
         socket.after_read();
         let received = conversation.receive(&input, &mut output);
         // What was answered before an error is sent all the same.
-        socket.write_all(&output).await?;
+        if !output.is_empty() {
+            let written = tokio::time::timeout(PROMPT, socket.write_all(&output)).await;
+            written.map_err(|_| io::ErrorKind::TimedOut)??;
+            patience = IDLE;
+        }
         output.clear();
         let (used, next) = received.map_err(io::Error::other)?;
         if next == Next::Close {

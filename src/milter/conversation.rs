@@ -61,7 +61,7 @@ impl Conversation {
     /// A conversation that has not begun.
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
-        let session = Session::new(context.on_unknown_tls);
+        let session = Session::new(context.on_unknown_tls, false);
         Self { context, agreed: None, session }
     }
 
@@ -107,8 +107,8 @@ impl Conversation {
                 }
             }
             command::CONNECT => {
-                let peer = packet::peer(payload).ok_or(ProtocolError::Malformed(letter))?;
-                self.session.connected(peer);
+                // A client that cannot be read is in no network; its session goes on.
+                self.session.connected(packet::peer(payload).unwrap_or_default());
                 go_on_unless(agreed, ProtoOpts::NOREPLY_CONNECT, out);
             }
             command::MAIL => {
@@ -129,7 +129,7 @@ impl Conversation {
             }
             command::ABORT => self.session.end_message(),
             command::QUIT_NEW_CONNECTION => {
-                self.session = Session::new(self.context.on_unknown_tls)
+                self.session = Session::new(self.context.on_unknown_tls, agreed.lists)
             }
             command::QUIT => return Ok(Next::Close),
             command::NEGOTIATE => return Err(ProtocolError::Order(letter)),
@@ -152,6 +152,7 @@ impl Conversation {
         let (answer, agreed) =
             negotiation::negotiate(payload).ok_or(ProtocolError::Malformed(letter))?;
         packet::write(out, ReplyKind::OptNeg.into(), &answer);
+        self.session = Session::new(self.context.on_unknown_tls, agreed.lists);
         self.agreed = Some(agreed);
         Ok(Next::Read)
     }

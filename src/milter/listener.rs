@@ -6,7 +6,7 @@ use crate::settings::{Limits, Listen, SocketSpec};
 use nix::unistd::Group;
 use std::{
     fs, io,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -17,8 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// How long to wait before the next try when accepting fails (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Tells when to stop: the sender side is held by whoever stops the milter.
-pub type Shutdown = watch::Receiver<bool>;
+/// How often it was asked to stop: once to let sessions end, twice to end now. The sender is held
+/// by whoever stops the milter.
+pub type Shutdown = watch::Receiver<u32>;
 
 /// A socket that is bound and listening.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Listener {
     kind: Kind,
     /// The address in force, with the real port.
     address: SocketSpec,
+    /// Device and inode of the file of a Unix socket.
+    file: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -86,13 +89,22 @@ impl Listener {
     }
 }
 
-/// Removes the file of a Unix socket, so that MTAs see at once that nobody listens.
+/// Removes the file of a Unix socket, so that MTAs see at once that nobody listens. One that has
+/// become another process's is left alone.
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let (Kind::Unix(_), SocketSpec::Unix(path)) = (&self.kind, &self.address) {
+        if let (Some(mine), SocketSpec::Unix(path)) = (self.file, &self.address)
+            && identity(path) == Some(mine)
+        {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Device and inode of a file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 enum Accepted {
@@ -103,19 +115,26 @@ enum Accepted {
 async fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = SocketSpec::Inet(host.to_owned(), listener.local_addr()?.port());
-    Ok(Listener { kind: Kind::Tcp(listener), address })
+    Ok(Listener { kind: Kind::Tcp(listener), address, file: None })
 }
 
 async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
     let group = listen.group.as_deref().map(find_group).transpose()?;
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
-        if UnixStream::connect(path).await.is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
+        match UnixStream::connect(path).await {
+            // Only this says that nobody listens; a lack of rights or a crowd does not.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?
+            }
+            _ => return Err(io::ErrorKind::AddrInUse.into()),
         }
-        fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    let bound = Listener { kind: Kind::Unix(listener), address: SocketSpec::Unix(path.into()) };
+    let bound = Listener {
+        kind: Kind::Unix(listener),
+        address: SocketSpec::Unix(path.into()),
+        file: identity(path),
+    };
     if let Some(group) = group {
         std::os::unix::fs::chown(path, None, Some(group.gid.as_raw()))?;
     }
@@ -172,12 +191,10 @@ pub async fn serve(
     for task in accepting {
         let _ = task.await;
     }
-    // A second request to stop ends the drain.
-    let _ = shutdown.borrow_and_update();
     tokio::select! {
         _ = places.acquire_many(limits.connections) => {}
         () = tokio::time::sleep(limits.drain) => {}
-        _ = shutdown.changed() => {}
+        () = asked(&mut shutdown, 2) => {}
     }
     limits.connections as usize - places.available_permits()
 }
@@ -189,29 +206,33 @@ async fn accept_all(
     mut shutdown: Shutdown,
 ) {
     loop {
-        let place = tokio::select! {
-            place = free_place(&places) => place,
-            () = stopped(&mut shutdown) => return,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopped(&mut shutdown) => return,
+            () = asked(&mut shutdown, 1) => return,
         };
-        match accepted {
-            Ok(Accepted::Tcp(socket)) => start(socket, Arc::clone(&context), place),
-            Ok(Accepted::Unix(socket)) => start(socket, Arc::clone(&context), place),
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection on {}; will try again", listener.address);
-                drop(place);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
+        };
+        let place = tokio::select! {
+            place = free_place(&places) => place,
+            () = asked(&mut shutdown, 1) => return,
+        };
+        match accepted {
+            Accepted::Tcp(socket) => start(socket, Arc::clone(&context), place),
+            Accepted::Unix(socket) => start(socket, Arc::clone(&context), place),
         }
     }
 }
 
-async fn stopped(shutdown: &mut Shutdown) {
-    // An error means that nobody is left to say so: stop then, too.
-    let _ = shutdown.wait_for(|stop| *stop).await;
+/// Waits until it was asked so often to stop.
+async fn asked(shutdown: &mut Shutdown, times: u32) {
+    // An error means that nobody is left to ask: stop then, too.
+    let _ = shutdown.wait_for(|asked| *asked >= times).await;
 }
 
 /// A place among the connections. Waits, and says so, when all are taken.

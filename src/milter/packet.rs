@@ -3,8 +3,9 @@
 use crate::session::{Peer, Stage};
 use std::net::IpAddr;
 
-/// A longer packet is refused; the MTA has no reason to send one, as bodies are not asked for.
-pub(super) const MAX_PACKET: usize = 1024 * 1024;
+/// A longer packet is refused. Body chunks have 64 KiB at most, headers some 100 KiB, where an MTA
+/// sends them unasked.
+pub(super) const MAX_PACKET: usize = 256 * 1024;
 
 /// Letters of the commands that an MTA sends.
 pub(super) mod command {

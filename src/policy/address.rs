@@ -11,7 +11,7 @@ use super::domain::{DomainError, DomainName};
 
 /// In a convoluted address, more words than this are not gone through: the address then counts
 /// as unreadable, and the strictest terms in force apply.
-const MAX_WORDS: usize = 16;
+const MAX_WORDS: usize = 24;
 
 /// Where an address or a domain was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,10 +162,14 @@ impl Recipient {
         if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
             self.unreadable = true;
         }
+        // As it stands, without quotes, and without all that a parser might drop.
         let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+        let stripped = without_comments(&unquoted);
+        let domain_part = text.rsplit_once('@').map(|(_, domain)| domain);
         let mut words = Vec::new();
         let mut domains = Vec::new();
-        for word in text.split(ends_word).chain(unquoted.split(ends_word)) {
+        for word in [text, &unquoted, &stripped].into_iter().flat_map(|text| text.split(ends_word))
+        {
             let word = word.trim_matches('.');
             if word.is_empty() || words.contains(&word) {
                 continue;
@@ -177,9 +181,13 @@ impl Recipient {
             words.push(word);
             match DomainName::readings(word) {
                 Ok((first, second)) => domains.extend(second.into_iter().chain([first])),
-                // A word with characters of no domain name, as in a plus address, is a local part.
-                Err(_) if word.is_ascii() => {}
-                Err(_) => self.unreadable = true,
+                // No domain name, as the local part of an address may be. But where a domain
+                // would stand, and where it looks like one, it is not known where it leads.
+                Err(_) => {
+                    self.unreadable |= !word.is_ascii()
+                        || word.contains('.')
+                        || domain_part.is_some_and(|domain| domain.contains(word));
+                }
             }
         }
         // A domain has a dot in nearly every case; without one it may still be a name that the
@@ -308,6 +316,24 @@ fn ends_word(c: char) -> bool {
     c.is_control() || c.is_whitespace() || "@!%:;,<>()[]\"\\|=+".contains(c)
 }
 
+/// A text without comments (in parentheses, RFC 5322, section 3.2.2) and blanks.
+fn without_comments(text: &str) -> String {
+    let mut depth = 0_usize;
+    text.chars()
+        .filter(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' if depth > 0 => {
+                    depth -= 1;
+                    return false;
+                }
+                _ => {}
+            }
+            depth == 0 && !c.is_whitespace()
+        })
+        .collect()
+}
+
 /// `<user@example.com>` to `user@example.com`, where that is the only pair of brackets.
 fn strip_brackets(argument: &[u8]) -> &[u8] {
     let trimmed = argument.trim_ascii();
@@ -381,6 +407,8 @@ mod tests {
             "<a@b@example.com>",
             "<user@example.com:25>",
             "<user=example.com@local.test%x>",
+            "<user@exa(comment)mple.com>",
+            "<user@example .com>",
         ] {
             assert!(
                 domains(&argument(text)).contains(&"example.com"),
@@ -437,6 +465,10 @@ mod tests {
             b"<user@exam\0ple.com>",
             b"<user@a..b>",
             b"<us\rer@example.com>",
+            b"<user@foo#bar.example.com>",
+            b"<user@x/example.com>",
+            b"<user@example.com&x>",
+            b"<foo#bar.example.com!user>",
         ] {
             assert!(Recipient::new(text, None, None).unreadable, "{text:?}");
         }

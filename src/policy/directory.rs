@@ -46,8 +46,8 @@ pub struct Directory {
     domains: HashMap<Box<str>, Slot>,
     below: HashMap<Box<str>, Slot>,
     every: Option<Slot>,
-    /// One entry for each pair of schedule and requirement that occurs.
-    distinct: Vec<u32>,
+    /// For each requirement that occurs, the entry that enforces it first.
+    strictest: Vec<u32>,
 }
 
 impl Directory {
@@ -59,15 +59,25 @@ impl Directory {
 
     /// Takes in an entry that patterns can then share; the number names it in [`Self::insert`].
     pub fn add_entry(&mut self, entry: Entry) -> u32 {
+        // Lists often hold the same entry again and again.
+        let last = self.entries.len().checked_sub(1).and_then(|last| u32::try_from(last).ok());
         let equal = |number: &u32| self.entries.get(*number as usize) == Some(&entry);
-        if let Some(number) = self.distinct.iter().copied().find(equal) {
+        if let Some(number) = self.strictest.iter().copied().chain(last).find(equal) {
             return number;
         }
         let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let same =
-            |old: &Entry| old.schedule == entry.schedule && old.requirement == entry.requirement;
-        if !self.distinct_terms().any(same) {
-            self.distinct.push(number);
+        let rival = self.strictest.iter_mut().find(|number| {
+            let old = self.entries.get(**number as usize);
+            old.is_some_and(|old| old.requirement == entry.requirement)
+        });
+        match rival {
+            Some(rival) => {
+                let old = self.entries.get(*rival as usize);
+                if old.is_none_or(|old| entry.schedule.is_stricter(old.schedule)) {
+                    *rival = number;
+                }
+            }
+            None => self.strictest.push(number),
         }
         self.entries.push(entry);
         number
@@ -129,10 +139,10 @@ impl Directory {
         self.matched(slot, Pattern::Mailbox(local.into(), domain.clone()))
     }
 
-    /// An entry for each combination of schedule and requirement that occurs: all that a recipient
-    /// can be held to by this directory.
-    pub fn distinct_terms(&self) -> impl Iterator<Item = &Entry> {
-        self.distinct.iter().filter_map(|number| self.entries.get(*number as usize))
+    /// For each requirement that occurs, the entry that enforces it first: all that a recipient can
+    /// be held to by this directory.
+    pub fn strictest(&self) -> impl Iterator<Item = &Entry> {
+        self.strictest.iter().filter_map(|number| self.entries.get(*number as usize))
     }
 
     /// Every pattern as text, with its entry, in no order.

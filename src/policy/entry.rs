@@ -51,6 +51,22 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Whether, at every time, this is at least as strict as the other, and at some time stricter.
+    #[must_use]
+    pub fn is_stricter(self, other: Self) -> bool {
+        // Off, then monitor, then enforcing the sooner the stricter.
+        let rank = |schedule| match schedule {
+            Self::Always(Mode::Off) => (0, Timestamp::MAX),
+            Self::Always(Mode::Monitor) => (1, Timestamp::MAX),
+            Self::EnforceFrom(start) => (2, start),
+            Self::Always(Mode::Enforce) => (2, Timestamp::MIN),
+        };
+        let (mine, theirs) = (rank(self), rank(other));
+        mine.0 > theirs.0 || mine.0 == theirs.0 && mine.1 < theirs.1
+    }
+}
+
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

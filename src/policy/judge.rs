@@ -91,7 +91,7 @@ impl Policy {
             found(finding(self, case, Subject::Local, None, local));
         }
         if case.recipient.is_unreadable() {
-            for entry in self.domains.distinct_terms().chain(&self.local) {
+            for entry in self.domains.strictest().chain(&self.local) {
                 found(finding(self, case, Subject::Unreadable, None, entry));
             }
         }
@@ -111,16 +111,17 @@ impl Policy {
         seen: &Seen,
     ) -> impl Iterator<Item = Match<'p>> + use<'p> {
         let domain = &seen.domain;
+        // A mailbox by its name before an extension.
+        let base = |local: &str| {
+            let end = local.find(|c| self.recipient_delimiter.contains(c))?;
+            directory.find_mailbox(local.get(..end)?, domain)
+        };
         let (own, perhaps) = match &seen.mailbox {
             Mailbox::None => (directory.find_domain(domain), None),
-            Mailbox::Perhaps(local) => (None, directory.find_mailbox(local, domain)),
+            Mailbox::Perhaps(local) => (directory.find_mailbox(local, domain), base(local)),
             Mailbox::Exact(local) => {
                 let exact = directory.find_mailbox(local, domain);
-                let without_extension = local
-                    .find(|c| self.recipient_delimiter.contains(c))
-                    .and_then(|end| local.get(..end))
-                    .and_then(|base| directory.find_mailbox(base, domain));
-                (exact.or_else(|| directory.find_domain(domain)), without_extension)
+                (exact.or_else(|| directory.find_domain(domain)), base(local))
             }
         };
         own.into_iter().chain(perhaps)

@@ -8,12 +8,14 @@ use std::fmt;
 
 /// The longest line of a reply, in octets, with code and line end (RFC 5321, section 4.5.3.1.5).
 const MAX_LINE: usize = 512;
-/// `450 4.7.1 ` before each line and CR LF after it; Sendmail puts the recipient, of up to 256
-/// octets and 6 more, before the first line.
+/// `450 4.7.1 ` before each line and CR LF after it.
 const LINE_OVERHEAD: usize = 12;
-/// The longest text of one line. Shorter than needed, so that clients and logs that cut replies
-/// at an older limit show all of it.
-const TEXT_PER_LINE: usize = MAX_LINE - LINE_OVERHEAD - 20;
+/// Sendmail puts the recipient, of up to 256 octets and 6 more, before the first line.
+const RECIPIENT: usize = 262;
+/// The longest text of a line.
+const TEXT_PER_LINE: usize = MAX_LINE - LINE_OVERHEAD;
+/// The longest text of the first line.
+const TEXT_OF_FIRST: usize = TEXT_PER_LINE - RECIPIENT;
 /// The most lines that a template may have.
 const MAX_LINES: usize = 10;
 /// The longest template, in octets.
@@ -158,21 +160,19 @@ impl ReplyTemplate {
 
     /// Fills the template in. `value` gives the value of a placeholder (`url` is known here).
     pub fn fill(&self, value: impl Fn(&'static str) -> String) -> Reply {
-        let lines = self
-            .lines
-            .iter()
-            .flat_map(|pieces| {
-                let line: String = pieces
-                    .iter()
-                    .map(|piece| match piece {
-                        Piece::Text(text) => text.clone(),
-                        Piece::Placeholder("url") => self.url.clone().unwrap_or_default(),
-                        Piece::Placeholder(name) => printable(&value(name)),
-                    })
-                    .collect();
-                fold(&line)
-            })
-            .collect();
+        let mut lines = Vec::new();
+        for pieces in &self.lines {
+            let line: String = pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) => text.clone(),
+                    Piece::Placeholder("url") => self.url.clone().unwrap_or_default(),
+                    Piece::Placeholder(name) => printable(&value(name)),
+                })
+                .collect();
+            let first = if lines.is_empty() { TEXT_OF_FIRST } else { TEXT_PER_LINE };
+            lines.extend(fold(&line, first));
+        }
         Reply { code: self.code, lines }
     }
 }
@@ -226,14 +226,17 @@ fn doubled_len(text: &str) -> usize {
     text.len() + text.matches('%').count()
 }
 
-/// Breaks a line at blanks so that each part fits, with each `%` doubled.
-fn fold(line: &str) -> Vec<String> {
+/// Breaks a line at blanks so that each part fits, with each `%` doubled; the first part has room
+/// for `first` octets.
+fn fold(line: &str, first: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut part = String::new();
+    let mut room = first;
     for word in line.split(' ').filter(|word| !word.is_empty()) {
         for word in chop(word) {
-            if !part.is_empty() && doubled_len(&part) + 1 + doubled_len(&word) > TEXT_PER_LINE {
+            if !part.is_empty() && doubled_len(&part) + 1 + doubled_len(&word) > room {
                 parts.push(std::mem::take(&mut part));
+                room = TEXT_PER_LINE;
             }
             if !part.is_empty() {
                 part.push(' ');
@@ -322,6 +325,15 @@ mod tests {
     #[test]
     fn a_percent_sign_reaches_the_mta_doubled() {
         assert_eq!(fill("100% {domain}", "50%s").to_milter(), "450 4.7.1 100%% 50%%s");
+    }
+
+    #[test]
+    fn the_first_line_leaves_room_for_the_recipient_that_sendmail_puts_before_it() {
+        let domain = format!("{}.example", "a.".repeat(100));
+        let wire = fill(TEXT_FOR_RECIPIENT, &domain).to_milter();
+        let first = wire.split("\r\n").next().unwrap();
+        assert!(first.len() + 262 + 2 <= MAX_LINE, "{} octets", first.len());
+        assert!(fill(TEXT_FOR_RECIPIENT, "example.com").lines.len() == 1);
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use super::Sources;
 use crate::yaml::{Decoder, Node};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 /// Hidden files (an editor's, a half-written one) are included only where a pattern names them.
 const OPTIONS: glob::MatchOptions = glob::MatchOptions {
@@ -10,6 +14,9 @@ const OPTIONS: glob::MatchOptions = glob::MatchOptions {
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
+
+/// What stands for other characters in a pattern.
+const WILDCARDS: [char; 3] = ['*', '?', '['];
 
 /// The files that `include` names, sorted within each pattern, each file once.
 pub(super) fn files(
@@ -19,57 +26,77 @@ pub(super) fn files(
     sources: &mut Sources,
 ) -> Vec<PathBuf> {
     let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in decoder.one_or_more(node) {
-        let Some(pattern) = decoder.text(item, "a file to include") else {
-            continue;
-        };
-        let full = base.join(pattern);
-        let directory = fixed_part(&full);
-        sources.add_directory(&directory);
-        if !directory.is_dir() {
-            let message = format!("there is no directory {}", directory.display());
-            decoder.problems.add(item.spot, message, "create it, or correct the pattern");
-            continue;
-        }
-        let Some(full) = full.to_str() else {
-            decoder.problems.add(item.spot, "the path of the policy is not UTF-8", "");
-            continue;
-        };
-        match glob::glob_with(full, OPTIONS) {
-            Err(error) => {
-                decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), "")
-            }
-            Ok(paths) => {
-                let before = files.len();
-                for path in paths {
-                    match path {
-                        Ok(path) if path.is_dir() || files.contains(&path) => {}
-                        Ok(path) => files.push(path),
-                        Err(error) => decoder.problems.add(item.spot, format!("{error}"), ""),
-                    }
-                }
-                let named = !pattern.contains(['*', '?', '[']);
-                if named && files.len() == before {
-                    decoder.problems.add(
-                        item.spot,
-                        "there is no such file",
-                        "create it, or correct the path",
-                    );
-                }
-            }
-        }
+        let Some(pattern) = decoder.text(item, "a file to include") else { continue };
+        let found = one_pattern(decoder, item, base, pattern, sources);
+        files.extend(found.into_iter().filter(|path| seen.insert(path.clone())));
     }
     files
 }
 
-/// The directory before the first part of a path that has a wildcard.
-fn fixed_part(pattern: &Path) -> PathBuf {
-    let fixed: PathBuf = pattern
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']))
-        .collect();
-    if fixed == pattern {
-        return pattern.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+fn one_pattern(
+    decoder: &mut Decoder<'_>,
+    item: &Node<'_>,
+    base: &Path,
+    pattern: &str,
+    sources: &mut Sources,
+) -> Vec<PathBuf> {
+    let full = base.join(pattern);
+    let (Some(directory), Some(name)) =
+        (full.parent(), full.file_name().and_then(|name| name.to_str()))
+    else {
+        decoder.problems.add(
+            item.spot,
+            "this names no file",
+            "write, for example, domains.d/*.yaml",
+        );
+        return Vec::new();
+    };
+    let directories = Path::new(pattern).parent();
+    if directories.is_some_and(|path| path.to_string_lossy().contains(WILDCARDS)) {
+        let message = "a wildcard can only stand in the last part of a path";
+        decoder.problems.add(item.spot, message, "include each directory by a pattern of its own");
+        return Vec::new();
     }
-    fixed
+    if !name.contains(WILDCARDS) {
+        if !full.is_file() {
+            let message = format!("there is no file {}", full.display());
+            decoder.problems.add(item.spot, message, "create it, or correct the path");
+        }
+        // Watched, so that its appearance is seen.
+        sources.add_file(&full);
+        return vec![full];
+    }
+    let pattern = match glob::Pattern::new(name) {
+        Ok(pattern) => pattern,
+        Err(error) => {
+            decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), "");
+            return Vec::new();
+        }
+    };
+    // Of a file named without a directory, that is the current one.
+    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    match sources.add_directory(here) {
+        Ok(names) => {
+            let matching = |name: &&OsStr| pattern.matches_with(&name.to_string_lossy(), OPTIONS);
+            let files: Vec<PathBuf> = names
+                .iter()
+                .filter_map(|path| path.file_name())
+                .filter(matching)
+                .map(|name| directory.join(name))
+                .filter(|path| !path.is_dir())
+                .collect();
+            if files.is_empty() {
+                let help = "right if files are still to come; else correct the pattern";
+                decoder.problems.warn(item.spot, "no file matches this pattern", help);
+            }
+            files
+        }
+        Err(error) => {
+            let message = format!("the directory {} cannot be read: {error}", directory.display());
+            decoder.problems.add(item.spot, message, "create it, or correct the pattern");
+            Vec::new()
+        }
+    }
 }

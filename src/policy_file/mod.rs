@@ -11,7 +11,7 @@ mod terms;
 mod values;
 
 use crate::policy::Policy;
-use crate::yaml::{self, Decoder, Problems};
+use crate::yaml::{self, Decoder, Problems, Spot};
 use std::{
     fs,
     io::{self, Read},
@@ -28,20 +28,43 @@ pub use sources::Sources;
 pub struct Loaded {
     /// The policy, or all that is wrong with it, with places.
     pub policy: Result<Policy, Problems>,
+    /// What may not be meant, in a valid policy.
+    pub warnings: Problems,
     /// What was read, also where something is wrong.
     pub sources: Sources,
 }
 
-/// Reads a policy and the files that it includes.
+/// How often a policy is read that changes while it is read.
+const TRIES: usize = 20;
+
+/// Reads a policy and the files that it includes, as they all were at one time.
 #[must_use]
 pub fn load(path: &Path) -> Loaded {
+    let mut loaded = load_once(path);
+    for _ in 1..TRIES {
+        if loaded.sources == loaded.sources.look_again() {
+            return loaded;
+        }
+        loaded = load_once(path);
+    }
+    let mut problems = Problems::new();
+    problems.enter(path, "");
+    problems.add_file(
+        "the files of the policy change while they are read",
+        "write each file under another name, and rename it when it is complete",
+    );
+    Loaded { policy: Err(problems), ..loaded }
+}
+
+fn load_once(path: &Path) -> Loaded {
     let mut problems = Problems::new();
     let mut sources = Sources::default();
-    let policy = match schema::read(path, &mut problems, &mut sources) {
-        Some(policy) if problems.is_empty() => Ok(policy),
-        _ => Err(problems),
-    };
-    Loaded { policy, sources }
+    match schema::read(path, &mut problems, &mut sources) {
+        Some(policy) if problems.is_empty() => {
+            Loaded { policy: Ok(policy), warnings: problems, sources }
+        }
+        _ => Loaded { policy: Err(problems), warnings: Problems::new(), sources },
+    }
 }
 
 /// The first moment of a day that is given as `2027-01-01` (in UTC), or the moment that is given as
@@ -70,10 +93,14 @@ pub(crate) fn read_file<T>(
     let text = match str::from_utf8(&bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
-            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
-            problems.add_file(
-                format!("line {line} has octets that are not UTF-8"),
+            let before =
+                String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            problems.enter(path, &String::from_utf8_lossy(&bytes));
+            problems.add(
+                Spot::new(line, column, 1),
+                "this is not UTF-8",
                 "save the file as UTF-8, or write the domain in its A-label form (xn--...)",
             );
             return None;

@@ -3,7 +3,10 @@
 use super::values;
 use crate::policy::Requirement;
 use crate::yaml::{Decoder, Fields, Node, Spot};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How many own requirements may build on each other in a row.
 const MAX_CHAIN: usize = 20;
@@ -16,16 +19,17 @@ struct Raw<'n, 'a> {
 }
 
 /// Reads `requirements`: a mapping of names to conditions. They may build on built-in ones and on
-/// each other (`extends`), in any order.
+/// each other (`extends`), in any order. Also returns the names of those that have errors.
 pub(super) fn read(
     decoder: &mut Decoder<'_>,
     node: &Node<'_>,
-) -> BTreeMap<String, Arc<Requirement>> {
+) -> (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>) {
     let Some(mut fields) = decoder.fields(node, "`requirements`") else {
-        return BTreeMap::new();
+        return Default::default();
     };
     let raw: Vec<Raw<'_, '_>> =
         fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
+    let names: Vec<String> = raw.iter().map(|one| one.name.to_owned()).collect();
     let mut done = BTreeMap::new();
     let mut waiting: Vec<Raw<'_, '_>> = Vec::new();
     for one in raw {
@@ -59,7 +63,8 @@ pub(super) fn read(
         // For its other errors.
         let _ = one_requirement(decoder, &one, &done);
     }
-    done
+    let faulty = names.into_iter().filter(|name| !done.contains_key(name)).collect();
+    (done, faulty)
 }
 
 fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
@@ -98,6 +103,7 @@ fn one_requirement(
     one: &Raw<'_, '_>,
     done: &BTreeMap<String, Arc<Requirement>>,
 ) -> Option<Requirement> {
+    let errors_before = decoder.problems.count();
     let mut fields = decoder.fields(one.node, "a requirement")?;
     let mut builder = Requirement::builder(one.name.to_owned());
     let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
@@ -144,7 +150,17 @@ fn one_requirement(
     }
     decoder.finish(fields);
     match builder.build() {
-        Ok(requirement) => Some(requirement),
+        _ if decoder.problems.count() > errors_before => None,
+        Ok(requirement) => {
+            let in_vain: Vec<&str> =
+                requirement.allowed_in_vain().map(|suite| suite.name).collect();
+            if !in_vain.is_empty() {
+                let message =
+                    format!("allowed, but refused by another condition: {}", in_vain.join(", "));
+                decoder.problems.warn(one.spot, message, "");
+            }
+            Some(requirement)
+        }
         Err(error) => {
             decoder.problems.add(one.spot, error.to_string(), "");
             None

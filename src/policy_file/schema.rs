@@ -6,6 +6,7 @@ use super::{Sources, include, read_file, values};
 use crate::policy::{Directory, Entry, Mode, Place, Policy, Requirement, Trusted};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,7 +23,10 @@ pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) 
         let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
         sources.add_file(&include);
         read_file(&include, problems, |decoder, root| {
-            let Some(root) = root else { return Some(()) };
+            let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
+                decoder.problems.add_file("the file is empty", "write `[]` if it names no domain");
+                return None;
+            };
             let target = Target { directory: &mut policy.domains, files: &policy.files };
             entries(decoder, root, &defaults, Side::Recipients, target, file);
             Some(())
@@ -72,7 +76,14 @@ fn main_file(
         let target = Target { directory, files: &policy.files };
         entries(decoder, node, &defaults, side, target, 0);
     }
-    let base = path.parent().unwrap_or(Path::new("."));
+    let base = path.parent().unwrap_or(Path::new(""));
+    if !fields.mentions(&["domains", "senders", "local", "include"]) {
+        decoder.problems.add(
+            root.spot,
+            "the policy opts nobody in",
+            "add `domains: [example.org]`, or `domains: []` if that is meant",
+        );
+    }
     let includes = fields
         .take("include")
         .map(|node| include::files(decoder, node, base, sources))
@@ -86,11 +97,12 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
         mode: Mode::Enforce,
         requirement: baseline(),
         reply: ReplyParts::default(),
-        requirements: fields
-            .take("requirements")
-            .map(|node| requirements::read(decoder, node))
-            .unwrap_or_default(),
+        requirements: BTreeMap::new(),
+        faulty: BTreeSet::new(),
     };
+    if let Some(node) = fields.take("requirements") {
+        (defaults.requirements, defaults.faulty) = requirements::read(decoder, node);
+    }
     let Some(node) = fields.take("defaults") else {
         return defaults;
     };
@@ -129,6 +141,13 @@ fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trust
     };
     if let Some(node) = inner.take("clients") {
         trusted.clients = values::networks(decoder, node);
+        if trusted.clients.iter().any(|network| network.prefix_len() == 0) {
+            decoder.problems.warn(
+                node.spot,
+                "every client there is is trusted: nothing is judged",
+                "",
+            );
+        }
     }
     if let Some(node) = inner.take("authenticated") {
         trusted.authenticated = decoder.truth(node, "`authenticated`").unwrap_or(false);

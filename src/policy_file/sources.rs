@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
 };
 
 /// The files of a policy and the directories from which it includes files, with what they looked
@@ -29,12 +30,23 @@ struct Stamp {
 impl Sources {
     /// Takes a file in; to be called before it is read.
     pub(super) fn add_file(&mut self, path: &Path) {
-        self.files.insert(path.to_path_buf(), stamp(path));
+        self.files.insert(path.to_path_buf(), settled_stamp(path));
     }
 
-    /// Takes a directory in; to be called before it is searched.
-    pub(super) fn add_directory(&mut self, path: &Path) {
-        self.directories.insert(path.to_path_buf(), names(path));
+    /// Takes a directory in, and says which files are in it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(super) fn add_directory(&mut self, path: &Path) -> io::Result<&BTreeSet<PathBuf>> {
+        let result = names(path);
+        let error = result.as_ref().err().map(io::Error::kind);
+        let names = self.directories.entry(path.to_path_buf()).or_default();
+        *names = result.unwrap_or_default();
+        match error {
+            Some(kind) => Err(kind.into()),
+            None => Ok(names),
+        }
     }
 
     /// The same files and directories as they look now.
@@ -42,7 +54,11 @@ impl Sources {
     pub fn look_again(&self) -> Self {
         Self {
             files: self.files.keys().map(|path| (path.clone(), stamp(path))).collect(),
-            directories: self.directories.keys().map(|path| (path.clone(), names(path))).collect(),
+            directories: self
+                .directories
+                .keys()
+                .map(|path| (path.clone(), names(path).unwrap_or_default()))
+                .collect(),
         }
     }
 
@@ -57,6 +73,26 @@ impl Sources {
     }
 }
 
+/// The kernel's clock for files moves in steps of up to 10 ms: two changes within one step leave the
+/// same time. A file is therefore read only once its last change is older than that.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+fn settled_stamp(path: &Path) -> Option<Stamp> {
+    let first = stamp(path)?;
+    let (seconds, nanoseconds) = first.changed;
+    let changed = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok()).and_then(
+        |(seconds, nanoseconds)| UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)),
+    );
+    let age = changed.and_then(|changed| changed.elapsed().ok());
+    match age.and_then(|age| CLOCK_STEP.checked_sub(age)) {
+        Some(rest) => {
+            std::thread::sleep(rest);
+            stamp(path)
+        }
+        None => Some(first),
+    }
+}
+
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some(Stamp {
@@ -67,7 +103,6 @@ fn stamp(path: &Path) -> Option<Stamp> {
     })
 }
 
-fn names(directory: &Path) -> BTreeSet<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+fn names(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
 }

@@ -6,7 +6,12 @@ use crate::policy::{
     TEXT_FOR_SENDER, requirement,
 };
 use crate::yaml::{Decoder, Fields, Node, Spot};
-use std::{collections::BTreeMap, sync::Arc};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The modes by their words.
 pub(super) const MODES: [(&str, Mode); 3] =
@@ -19,6 +24,8 @@ pub(super) struct Defaults {
     pub reply: ReplyParts,
     /// The policy's own requirements.
     pub requirements: BTreeMap<String, Arc<Requirement>>,
+    /// Own requirements that have errors: who asks for one need not be told again.
+    pub faulty: BTreeSet<String>,
 }
 
 /// The parts of a reply, each inherited by itself.
@@ -61,6 +68,9 @@ impl Defaults {
             .get(name)
             .cloned()
             .or_else(|| Requirement::builtin(name).cloned().map(Arc::new));
+        if found.is_none() && self.faulty.contains(name) {
+            return None;
+        }
         found.or_else(|| {
             let mut names: Vec<String> = self.requirements.keys().cloned().collect();
             names.extend(requirement::builtins().map(|built_in| built_in.name().to_owned()));
@@ -196,6 +206,28 @@ fn built_in_reply(side: Side) -> ReplyTemplate {
     ReplyTemplate::new(450, built_in_text(side), None).expect("the built-in text is valid")
 }
 
+/// The end of an exception; one that is over already is worth a warning.
+fn end_of(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Timestamp> {
+    let end = values::until_date(decoder, node)?;
+    if end <= Timestamp::now() {
+        decoder.problems.warn(node.spot, "this exception is over", "remove it, or extend it");
+    }
+    Some(end)
+}
+
+/// The networks of an exception. None at all would be no condition, which is not what an empty list
+/// looks like.
+fn client_networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
+    if decoder.one_or_more(node).is_empty() {
+        decoder.problems.add(node.spot, "`client` names no network", "add one, or leave it out");
+    }
+    let networks = values::networks(decoder, node);
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        decoder.problems.warn(node.spot, "this exception is for every client there is", "");
+    }
+    networks
+}
+
 fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
     let mut fields = decoder.fields(node, "an exception")?;
     let clients = fields.take("client");
@@ -215,10 +247,10 @@ fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
         decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
     }
     Some(Exception {
-        clients: clients.map(|node| values::networks(decoder, node)).unwrap_or_default(),
+        clients: clients.map(|node| client_networks(decoder, node)).unwrap_or_default(),
         sender: sender.and_then(|node| values::domain_pattern(decoder, node)),
         certificate: certificate.and_then(|node| values::certificate(decoder, node)),
-        end: end.and_then(|node| values::until_date(decoder, node)),
+        end: end.and_then(|node| end_of(decoder, node)),
         reason: reason
             .and_then(|node| decoder.text(node, "`reason`"))
             .unwrap_or_default()

@@ -19,13 +19,15 @@ pub struct Changes {
     pub terms: BTreeSet<String>,
     /// Parts of the policy that are not about single domains.
     pub others: Vec<&'static str>,
+    /// Whether mailboxes may be named.
+    local_parts: bool,
 }
 
 impl Changes {
-    /// What changed from `old` to `new`.
+    /// What changed from `old` to `new`; `local_parts` says whether mailboxes may be named.
     #[must_use]
-    pub fn between(old: &Policy, new: &Policy) -> Self {
-        let mut changes = Self::default();
+    pub fn between(old: &Policy, new: &Policy, local_parts: bool) -> Self {
+        let mut changes = Self { local_parts, ..Self::default() };
         changes.compare(&old.domains, &new.domains, "");
         changes.compare(&old.senders, &new.senders, "sender ");
         for (differs, name) in [
@@ -66,7 +68,7 @@ impl Changes {
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { local_parts: self.local_parts, ..Self::default() }
     }
 }
 
@@ -84,7 +86,7 @@ impl fmt::Display for Changes {
         ]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{} {what} ({})", names.len(), list(names)))
+        .map(|(what, names)| format!("{} {what} ({})", names.len(), self.list(names)))
         .collect();
         if !self.others.is_empty() {
             parts.push(format!("changed: {}", self.others.join(", ")));
@@ -93,10 +95,16 @@ impl fmt::Display for Changes {
     }
 }
 
-fn list(names: &BTreeSet<String>) -> String {
-    let mut shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
-    if names.len() > NAMES {
-        shown.push("...");
+impl Changes {
+    fn list(&self, names: &BTreeSet<String>) -> String {
+        let shown = |name: &String| match name.split_once('@') {
+            Some((_, domain)) if !self.local_parts => format!("...@{domain}"),
+            _ => name.clone(),
+        };
+        let mut shown: Vec<String> = names.iter().take(NAMES).map(shown).collect();
+        if names.len() > NAMES {
+            shown.push("...".into());
+        }
+        shown.join(", ")
     }
-    shown.join(", ")
 }

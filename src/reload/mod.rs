@@ -3,6 +3,9 @@
 //! A change of a policy file, or SIGHUP, leads to the whole policy being read anew; only if all
 //! of it is valid is it put in force, in one step. What changed is logged. A policy with errors
 //! changes nothing: the one in force stays, and the log says what is wrong, and where.
+//!
+//! All of this happens on a thread of its own: a large policy, or a disk that does not answer,
+//! keeps no mail waiting.
 
 mod changes;
 mod watch;
@@ -14,6 +17,8 @@ use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
 use arc_swap::ArcSwap;
 use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -33,16 +38,19 @@ pub struct Reloader {
     sources: Sources,
     /// Since when the files hold errors, and when the log last said so.
     broken: Option<(jiff::Timestamp, Instant)>,
+    /// Whether the log may name mailboxes.
+    local_parts: bool,
 }
 
 impl Reloader {
-    /// Reads the policy at `path` for the first time.
+    /// Reads the policy at `path` for the first time. `local_parts` says whether the log may name
+    /// mailboxes.
     ///
     /// # Errors
     ///
     /// All that is wrong with the policy.
-    pub fn start(path: &Path) -> Result<Self, Problems> {
-        let Loaded { policy, sources } = policy_file::load(path);
+    pub fn start(path: &Path, local_parts: bool) -> Result<Self, Problems> {
+        let Loaded { policy, warnings, sources } = policy_file::load(path);
         let policy = policy?;
         tracing::info!(
             domains = policy.domains.len(),
@@ -51,8 +59,9 @@ impl Reloader {
             "policy loaded from {}",
             path.display()
         );
+        log_warnings(&warnings);
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None })
+        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None, local_parts })
     }
 
     /// The policy in force, as it changes.
@@ -61,18 +70,31 @@ impl Reloader {
         Arc::clone(&self.policy)
     }
 
-    /// Follows the files until nobody can make requests any more. A request (SIGHUP) makes the
-    /// policy be read at once, changed or not.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<()>) {
+    /// Follows the files, on a thread of its own, until nobody can make requests any more. A
+    /// request (SIGHUP) makes the policy be read at once, changed or not.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a thread.
+    pub fn follow(self, requests: mpsc::Receiver<()>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = std::thread::Builder::new().name("reload".into());
+        thread.spawn(move || runtime.block_on(self.run(requests)))?;
+        Ok(())
+    }
+
+    async fn run(mut self, mut requests: mpsc::Receiver<()>) {
         let mut watch = Watch::new();
         watch.follow(&self.sources);
         loop {
             // Also sees what changed after the files were read and before they were watched.
-            if self.sources != self.sources.look_again() {
-                watch.settled().await;
-                self.reload().await;
+            while self.sources != self.sources.look_again() {
+                tokio::select! {
+                    () = watch.settled(&self.sources) => {}
+                    _ = requests.recv() => {}
+                }
+                self.reload();
                 watch.follow(&self.sources);
-                continue;
             }
             self.remind();
             tokio::select! {
@@ -81,7 +103,7 @@ impl Reloader {
                     if request.is_none() {
                         return;
                     }
-                    self.reload().await;
+                    self.reload();
                     watch.follow(&self.sources);
                 }
             }
@@ -89,21 +111,21 @@ impl Reloader {
     }
 
     /// Reads the policy and puts it in force if it is valid.
-    async fn reload(&mut self) {
-        let path = self.path.clone();
-        let loaded = tokio::task::spawn_blocking(move || {
-            let Loaded { policy, sources } = policy_file::load(&path);
-            (policy, sources)
-        });
-        let Ok((policy, sources)) = loaded.await else {
+    fn reload(&mut self) {
+        let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
+        let Ok(Loaded { policy, warnings, sources }) = loaded else {
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
+            self.sources = self.sources.look_again();
             return;
         };
         self.sources = sources;
         match policy {
-            Ok(policy) => self.put_in_force(policy),
+            Ok(policy) => {
+                self.put_in_force(policy);
+                log_warnings(&warnings);
+            }
             Err(problems) => {
                 let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
                 self.broken = Some((since, Instant::now()));
@@ -119,13 +141,19 @@ impl Reloader {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
         self.broken = None;
+        let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),
             senders = policy.senders.len(),
             files = policy.files.len(),
-            "policy reloaded: {}",
-            Changes::between(&old, &policy)
+            "policy reloaded: {changes}"
         );
+        if changes.removed.len() > 1 && changes.removed.len() * 2 > old.domains.len() {
+            tracing::warn!(
+                removed = changes.removed.len(),
+                "more than half of the domains are gone from the policy; is that meant?"
+            );
+        }
     }
 
     fn remind(&mut self) {
@@ -137,5 +165,11 @@ impl Reloader {
                 "the policy's files have had errors since {since}; the policy before them is in force"
             );
         }
+    }
+}
+
+fn log_warnings(warnings: &Problems) {
+    for warning in warnings.shown() {
+        tracing::warn!("the policy may not mean what was meant:\n{warning}");
     }
 }

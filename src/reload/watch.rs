@@ -1,15 +1,16 @@
 //! When to read the policy again.
 //!
 //! File events say that something may have happened; a look at the [`Sources`] says whether
-//! anything did. So it does not matter how a file is changed (written in place, renamed
-//! over, by a symbolic link that is swapped), nor that directories are watched in which other
-//! files change, too. A file that is being written in place is not read before it is closed.
+//! anything did. So it does not matter how a file is changed (written in place, renamed over, by
+//! a symbolic link that is swapped), nor that directories are watched in which other files
+//! change, too. A file that is being written in place is not read before it is closed: a list of
+//! domains that was cut short is as valid as the whole.
 
 use crate::policy_file::Sources;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -18,10 +19,14 @@ use tokio::sync::mpsc;
 
 /// Nothing more happens for so long: the change is complete.
 const SETTLE: Duration = Duration::from_millis(100);
-/// A file that was opened for writing and written to is waited for so long, from the last write.
-const OPEN: Duration = Duration::from_secs(10);
-/// Changes that do not come to rest are not waited for any longer.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The same where no events can be had, and the disk alone can tell.
+const SETTLE_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
+/// How often the log says that a file is still being written.
+const SAY_OPEN: Duration = Duration::from_secs(60);
+/// The first time it does so.
+const SAY_OPEN_FIRST: Duration = Duration::from_secs(10);
+/// The least time between two looks at the disk, however much happens.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How often the disk is looked at besides: for network file systems, which send no events.
 const LOOK: Duration = Duration::from_secs(30);
 /// The same where no events can be had at all.
@@ -34,10 +39,23 @@ pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
     events: mpsc::UnboundedReceiver<notify::Result<Event>>,
     watched: BTreeSet<PathBuf>,
-    /// The policy's files, and the directories in which any file may be one.
+    /// Some directory could not be watched.
+    blind: bool,
+    /// The policy's files, and the directories in which any file may be one; real paths.
     relevant: BTreeSet<PathBuf>,
-    /// Files that are being written, and when they were last written to.
-    open: BTreeMap<PathBuf, Instant>,
+    /// Files that have been written to and not been closed since.
+    open: BTreeSet<PathBuf>,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// Nothing that changes anything, such as our own reading.
+    Nothing,
+    /// A directory that matters, but none of the policy's files.
+    Surroundings,
+    /// The policy's files.
+    Policy,
 }
 
 impl Watch {
@@ -49,51 +67,61 @@ impl Watch {
             // Nobody listens any more only when the milter ends.
             let _ = send.send(event);
         });
+        let watcher = watcher.inspect_err(no_events).ok();
         Self {
-            watcher: watcher.inspect_err(no_events).ok(),
+            blind: watcher.is_none(),
+            watcher,
             events,
             watched: BTreeSet::new(),
             relevant: BTreeSet::new(),
-            open: BTreeMap::new(),
+            open: BTreeSet::new(),
         }
     }
 
     /// Watches all directories in which something can happen to these files.
     ///
     /// Directories are watched, not files: a file that is renamed over is another one. Each is
-    /// taken up anew, because one of the same name may be another one, too.
+    /// taken up anew, because one of the same name may be another one, too. They are watched by
+    /// their real paths: those are what events then tell.
     pub fn follow(&mut self, sources: &Sources) {
         let mut wanted: BTreeSet<PathBuf> = BTreeSet::new();
         for path in sources.files().chain(sources.directories()) {
             along(path, 0, &mut wanted);
         }
         wanted.extend(sources.directories().map(existing));
-        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let wanted: BTreeSet<PathBuf> = wanted.iter().map(|directory| real(directory)).collect();
         self.relevant = sources.files().chain(sources.directories()).map(real).collect();
-        let Some(watcher) = &mut self.watcher else {
-            return;
-        };
-        for old in &self.watched {
+        self.open.retain(|path| is_relevant(&self.relevant, path));
+        let Some(watcher) = &mut self.watcher else { return };
+        for old in self.watched.difference(&wanted) {
             // It may be gone, and its watch with it.
             let _ = watcher.unwatch(old);
         }
-        let failed = wanted
-            .iter()
-            .find_map(|directory| watcher.watch(directory, RecursiveMode::NonRecursive).err());
+        let failed = wanted.iter().find_map(|directory| {
+            let result = watcher.watch(directory, RecursiveMode::NonRecursive);
+            // One that went away just now is found gone at the next look.
+            result.err().filter(|_| directory.is_dir())
+        });
         self.watched = wanted;
-        if let Some(error) = failed {
-            no_events(&error);
-            self.watcher = None;
+        if let Some(error) = &failed
+            && !self.blind
+        {
+            no_events(error);
         }
+        self.blind = failed.is_some();
     }
 
     /// Waits until the disk may have changed.
     pub async fn changed(&mut self) {
-        let look = if self.watcher.is_some() { LOOK } else { LOOK_WITHOUT_EVENTS };
+        let look = if self.blind { LOOK_WITHOUT_EVENTS } else { LOOK };
+        let until = tokio::time::Instant::now() + look;
         // Without an event in that time the disk is looked at all the same.
-        if let Ok(Some(event)) = tokio::time::timeout(look, self.events.recv()).await {
-            self.note(event);
+        while let Ok(Some(event)) = tokio::time::timeout_at(until, self.events.recv()).await {
+            if self.note(event) != About::Nothing {
+                break;
+            }
         }
+        tokio::time::sleep(PAUSE).await;
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
         }
@@ -101,40 +129,68 @@ impl Watch {
 
     /// Waits until nothing happens to the policy's files any more, and none of them is being
     /// written.
-    pub async fn settled(&mut self) {
-        let begun = Instant::now();
-        let mut last = begun;
+    pub async fn settled(&mut self, sources: &Sources) {
+        let mut last = Instant::now();
+        let mut say = last + SAY_OPEN_FIRST;
         loop {
-            let open = self.open.values().map(|written| *written + OPEN).max();
-            let rest = (last + SETTLE).max(open.unwrap_or(last)).min(begun + LONGEST);
+            let rest = if self.open.is_empty() { last + SETTLE } else { say };
             match tokio::time::timeout_at(rest.into(), self.events.recv()).await {
                 Ok(Some(event)) => {
-                    if self.note(event) {
+                    if self.note(event) == About::Policy {
                         last = Instant::now();
                     }
                 }
-                _ => break,
+                _ if self.open.is_empty() => break,
+                _ => {
+                    self.say_open();
+                    say = Instant::now() + SAY_OPEN;
+                }
             }
         }
-        self.open.clear();
+        if self.blind {
+            let mut before = sources.look_again();
+            loop {
+                tokio::time::sleep(SETTLE_WITHOUT_EVENTS).await;
+                let now = sources.look_again();
+                if now == before {
+                    return;
+                }
+                before = now;
+            }
+        }
     }
 
-    /// Takes note of an event; says whether it is about the policy's files.
-    fn note(&mut self, event: notify::Result<Event>) -> bool {
-        let Ok(event) = event else { return false };
-        let mut relevant = false;
+    fn say_open(&self) {
+        for path in &self.open {
+            tracing::warn!(
+                "{} has been written to and is still open; the policy is read when it is closed, or on SIGHUP",
+                path.display()
+            );
+        }
+    }
+
+    fn note(&mut self, event: notify::Result<Event>) -> About {
+        let Ok(event) = event else { return About::Surroundings };
+        if event.need_rescan() {
+            // Events were lost, perhaps those that tell of a file being closed.
+            self.open.clear();
+            return About::Policy;
+        }
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        if matches!(event.kind, EventKind::Access(_)) && event.kind != closed {
+            return About::Nothing;
+        }
+        let mut about = About::Surroundings;
         for path in event.paths {
-            let inside = path.parent().is_some_and(|parent| self.relevant.contains(parent));
-            if !inside && !self.relevant.contains(&path) {
+            if !is_relevant(&self.relevant, &path) {
                 continue;
             }
-            relevant |=
-                !matches!(event.kind, EventKind::Access(AccessKind::Open(_) | AccessKind::Read));
+            about = About::Policy;
             match event.kind {
                 EventKind::Modify(ModifyKind::Data(_)) => {
-                    self.open.insert(path, Instant::now());
+                    self.open.insert(path);
                 }
-                EventKind::Access(AccessKind::Close(AccessMode::Write))
+                EventKind::Access(_)
                 | EventKind::Remove(_)
                 | EventKind::Modify(ModifyKind::Name(_)) => {
                     self.open.remove(&path);
@@ -142,12 +198,30 @@ impl Watch {
                 _ => {}
             }
         }
-        relevant
+        about
     }
 }
 
+fn is_relevant(relevant: &BTreeSet<PathBuf>, path: &Path) -> bool {
+    relevant.contains(path) || path.parent().is_some_and(|parent| relevant.contains(parent))
+}
+
 fn no_events(error: &notify::Error) {
-    tracing::warn!(%error, "the system gives no file events; the policy's files are looked at every 2 seconds");
+    tracing::warn!(
+        %error,
+        "the system gives no file events; the policy's files are looked at every 2 seconds"
+    );
+}
+
+/// The path without symbolic links; of a file that is not there, that of its directory.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let parent = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+        match (parent, path.file_name()) {
+            (Some(parent), Some(name)) => parent.join(name),
+            _ => path.to_path_buf(),
+        }
+    })
 }
 
 /// Every directory in which a change can make `path` lead to another file: its own, and that of
@@ -158,9 +232,7 @@ fn along(path: &Path, links: usize, directories: &mut BTreeSet<PathBuf>) {
     }
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     for part in path.ancestors() {
-        let Some(parent) = part.parent() else {
-            continue;
-        };
+        let Some(parent) = part.parent() else { continue };
         if part == path {
             directories.insert(existing(parent));
         }

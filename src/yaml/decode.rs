@@ -17,7 +17,11 @@ pub struct Decoder<'p> {
 pub struct Fields<'n, 'a> {
     spot: Spot,
     fields: Vec<(&'n str, Spot, &'n Node<'a>)>,
+    /// The names of all fields.
+    all: Vec<&'n str>,
     known: Vec<&'static str>,
+    /// Fields that were asked for and have no value.
+    empty: Vec<(&'static str, Spot)>,
 }
 
 impl<'p> Decoder<'p> {
@@ -46,14 +50,15 @@ impl<'p> Decoder<'p> {
                 "",
             );
         };
-        let fields = map
+        let fields: Vec<_> = map
             .iter()
             .filter_map(|(key, value)| match &key.value {
                 Value::Scalar(name) => Some((&**name, key.spot, value)),
                 _ => None,
             })
             .collect();
-        Some(Fields { spot: node.spot, fields, known: Vec::new() })
+        let all = fields.iter().map(|(name, ..)| *name).collect();
+        Some(Fields { spot: node.spot, fields, all, known: Vec::new(), empty: Vec::new() })
     }
 
     /// A list; one single value counts as a list of one.
@@ -64,11 +69,10 @@ impl<'p> Decoder<'p> {
         }
     }
 
-    /// A list. An empty value counts as an empty list.
+    /// A list.
     pub fn list<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<&'n [Node<'a>]> {
         match &node.value {
             Value::List(items) => Some(items),
-            Value::Null => Some(&[]),
             _ => self.wrong(
                 node,
                 format!("{what} must be a list, not {}", kind(node)),
@@ -90,7 +94,10 @@ impl<'p> Decoder<'p> {
         match self.text(node, what)? {
             "true" => Some(true),
             "false" => Some(false),
-            _ => self.wrong(node, format!("{what} must be `true` or `false`"), ""),
+            _ => {
+                let message = format!("{what} must be `true` or `false`");
+                self.wrong(node, message, "yes, no, on and off are only words here")
+            }
         }
     }
 
@@ -129,8 +136,19 @@ impl<'p> Decoder<'p> {
         }
     }
 
-    /// Takes note of every field that was not asked for. To be called when all were.
+    /// Takes note of every field that was not asked for, or has no value. To be called when all
+    /// were asked for.
     pub fn finish(&mut self, fields: Fields<'_, '_>) {
+        for (name, spot) in &fields.empty {
+            let help = match *name {
+                "domains" | "senders" | "exceptions" => format!("write `{name}: []` for none"),
+                "local" => {
+                    "write `local: {}` to judge them by the defaults, or leave it out".into()
+                }
+                _ => "give it a value, or leave it out".into(),
+            };
+            self.problems.add(*spot, format!("`{name}` has no value"), help);
+        }
         for (name, spot, _) in &fields.fields {
             let mut help = did_you_mean(name, fields.known.iter().copied());
             if help.is_empty() {
@@ -152,12 +170,23 @@ impl<'n, 'a> Fields<'n, 'a> {
         self.spot
     }
 
-    /// The value of a field, if it is there and not empty. Each field is asked for once.
+    /// The value of a field, if it is there. Each field is asked for once. A field without a value
+    /// is an error: an empty condition must not look like none.
     pub fn take(&mut self, name: &'static str) -> Option<&'n Node<'a>> {
         self.known.push(name);
         let position = self.fields.iter().position(|(field, ..)| *field == name)?;
-        let (_, _, node) = self.fields.swap_remove(position);
-        (!matches!(node.value, Value::Null)).then_some(node)
+        let (_, spot, node) = self.fields.swap_remove(position);
+        if matches!(node.value, Value::Null) {
+            self.empty.push((name, spot));
+            return None;
+        }
+        Some(node)
+    }
+
+    /// Whether one of these fields is or was there, with or without a value.
+    #[must_use]
+    pub fn mentions(&self, names: &[&str]) -> bool {
+        self.all.iter().any(|field| names.contains(field))
     }
 
     /// All fields, whatever their names; none is left.

@@ -12,5 +12,5 @@ mod problem;
 mod tree;
 
 pub use decode::{Decoder, Fields};
-pub use problem::{Problem, Problems, Spot};
+pub use problem::{Problem, Problems, Severity, Spot};
 pub use tree::{Node, Value, parse};

@@ -1,10 +1,7 @@
 //! What is wrong with a file, shown with the line itself and a caret.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path, sync::Arc};
 
 /// A place in a file: line and column from 1, and a length in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +22,22 @@ impl Spot {
     }
 }
 
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// The file can be used, but may not mean what was meant.
+    Warning,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
     /// The file.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// Where in the file; none if the file as a whole is meant.
     pub spot: Option<Spot>,
     /// The line itself.
@@ -41,16 +49,33 @@ pub struct Problem {
 }
 
 /// All that is wrong with the file being read, and with the files before it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Problems {
-    path: PathBuf,
+    path: Arc<Path>,
     text: String,
+    /// Where each line of the text begins; made when the first problem is found.
+    lines: Vec<usize>,
     found: Vec<Problem>,
+    /// Errors, also those beyond the ones that are kept.
+    errors: usize,
     broken: bool,
 }
 
 /// More problems than this are only counted: a file with thousands has one cause.
 const SHOWN: usize = 50;
+
+impl Default for Problems {
+    fn default() -> Self {
+        Self {
+            path: Path::new("").into(),
+            text: String::new(),
+            lines: Vec::new(),
+            found: Vec::new(),
+            errors: 0,
+            broken: false,
+        }
+    }
+}
 
 impl Problems {
     /// Nothing is wrong yet.
@@ -61,8 +86,9 @@ impl Problems {
 
     /// From here on, places are in this file with this text.
     pub fn enter(&mut self, path: &Path, text: &str) {
-        path.clone_into(&mut self.path);
+        self.path = path.into();
         text.clone_into(&mut self.text);
+        self.lines.clear();
         self.broken = false;
     }
 
@@ -77,47 +103,68 @@ impl Problems {
         self.broken
     }
 
-    /// Takes note of a problem at a place in the current file.
+    /// Takes note of an error at a place in the current file.
     pub fn add(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
-        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or("").to_owned();
-        self.push(Some(spot), line, message.into(), help.into());
+        self.push(Severity::Error, Some(spot), message.into(), help.into());
     }
 
-    /// Takes note of a problem with the current file as a whole.
+    /// Takes note of an error of the current file as a whole.
     pub fn add_file(&mut self, message: impl Into<String>, help: impl Into<String>) {
-        self.push(None, String::new(), message.into(), help.into());
+        self.push(Severity::Error, None, message.into(), help.into());
     }
 
-    fn push(&mut self, spot: Option<Spot>, line: String, message: String, help: String) {
-        self.found.push(Problem { path: self.path.clone(), spot, line, message, help });
+    /// Takes note of something at a place in the current file that may not be meant.
+    pub fn warn(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Warning, Some(spot), message.into(), help.into());
     }
 
-    /// Whether nothing is wrong.
+    fn push(&mut self, severity: Severity, spot: Option<Spot>, message: String, help: String) {
+        if severity == Severity::Error {
+            self.errors += 1;
+        }
+        if self.found.len() >= SHOWN {
+            return;
+        }
+        let line = spot.map(|spot| self.line(spot.line).to_owned()).unwrap_or_default();
+        self.found.push(Problem { severity, path: self.path.clone(), spot, line, message, help });
+    }
+
+    /// A line of the current file, from 1.
+    fn line(&mut self, number: usize) -> &str {
+        if self.lines.is_empty() {
+            let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
+            self.lines = std::iter::once(0).chain(ends).collect();
+        }
+        let start = self.lines.get(number.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("")
+    }
+
+    /// Whether there is no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.errors == 0
     }
 
-    /// How many there are.
+    /// How many errors there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.found.len()
+        self.errors
     }
 
-    /// All of them, in the order of the files and of the lines in each.
+    /// The first of them, and of the warnings, in the order of the files and of the lines in each.
     #[must_use]
-    pub fn all(&self) -> Vec<&Problem> {
-        let mut files: Vec<&PathBuf> = Vec::new();
+    pub fn shown(&self) -> Vec<&Problem> {
+        let mut files: Vec<&Path> = Vec::new();
         for problem in &self.found {
-            if !files.contains(&&problem.path) {
+            if !files.contains(&&*problem.path) {
                 files.push(&problem.path);
             }
         }
-        let mut all: Vec<&Problem> = self.found.iter().collect();
-        all.sort_by_key(|problem| {
-            (files.iter().position(|path| **path == problem.path), problem.spot)
+        let mut shown: Vec<&Problem> = self.found.iter().collect();
+        shown.sort_by_key(|problem| {
+            (files.iter().position(|path| **path == *problem.path), problem.spot)
         });
-        all
+        shown
     }
 }
 
@@ -126,15 +173,14 @@ impl std::error::Error for Problems {}
 /// All problems, one after the other, each with its line and a caret.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.all();
-        for (number, problem) in all.iter().take(SHOWN).enumerate() {
+        for (number, problem) in self.shown().iter().enumerate() {
             if number > 0 {
                 writeln!(f)?;
             }
             write!(f, "{problem}")?;
         }
-        if all.len() > SHOWN {
-            write!(f, "\n... and {} more errors", all.len() - SHOWN)?;
+        if self.errors > SHOWN {
+            write!(f, "\n... these are the first of {} errors", self.errors)?;
         }
         Ok(())
     }
@@ -144,7 +190,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display().to_string();
         let Some(spot) = self.spot else {
-            write!(f, "error: {path}: {}", self.message)?;
+            let word = match self.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            write!(f, "{word}: {path}: {}", self.message)?;
             if !self.help.is_empty() {
                 write!(f, "\n  = help: {}", self.help)?;
             }
@@ -157,7 +207,11 @@ impl fmt::Display for Problem {
             .line_start(spot.line)
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut group = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level.primary_title(self.message.as_str()).element(snippet);
         if !self.help.is_empty() {
             group = group.element(Level::HELP.message(self.help.as_str()));
         }

@@ -59,7 +59,8 @@ impl<'a> Builder<'a, '_> {
                         "a second document starts here",
                         "remove the line `---`",
                     );
-                    return None;
+                    self.problems.set_broken();
+                    return root;
                 }
                 Event::StreamStart
                 | Event::DocumentStart(_)
