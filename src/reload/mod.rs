@@ -36,6 +36,7 @@ pub struct Reloader {
     policy: Arc<ArcSwap<Policy>>,
     /// What the policy was last read from, valid or not.
     sources: Sources,
+    watch: Watch,
     /// Since when the files hold errors, and when the log last said so.
     broken: Option<(jiff::Timestamp, Instant)>,
     /// Whether the log may name mailboxes.
@@ -61,7 +62,10 @@ impl Reloader {
         );
         log_warnings(&warnings);
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        Ok(Self { path: path.to_path_buf(), policy, sources, broken: None, local_parts })
+        // From here on, no writing goes unseen.
+        let mut watch = Watch::new();
+        watch.follow(&sources);
+        Ok(Self { path: path.to_path_buf(), policy, sources, watch, broken: None, local_parts })
     }
 
     /// The policy in force, as it changes.
@@ -84,34 +88,35 @@ impl Reloader {
     }
 
     async fn run(mut self, mut requests: mpsc::Receiver<()>) {
-        let mut watch = Watch::new();
-        watch.follow(&self.sources);
         loop {
             // Also sees what changed after the files were read and before they were watched.
             while self.sources != self.sources.look_again() {
                 tokio::select! {
-                    () = watch.settled(&self.sources) => {}
+                    () = self.watch.settled(&self.sources) => {}
                     _ = requests.recv() => {}
                 }
                 self.reload();
-                watch.follow(&self.sources);
             }
             self.remind();
             tokio::select! {
-                () = watch.changed() => {}
+                () = self.watch.changed() => {}
                 request = requests.recv() => {
                     if request.is_none() {
                         return;
                     }
                     self.reload();
-                    watch.follow(&self.sources);
                 }
             }
         }
     }
 
-    /// Reads the policy and puts it in force if it is valid.
+    /// Reads the policy, puts it in force if it is valid, and watches what it was read from.
     fn reload(&mut self) {
+        self.read();
+        self.watch.follow(&self.sources);
+    }
+
+    fn read(&mut self) {
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
             tracing::error!(

@@ -35,6 +35,7 @@ const LOOK_WITHOUT_EVENTS: Duration = Duration::from_secs(2);
 const MAX_LINKS: usize = 40;
 
 /// Tells when the disk may have changed.
+#[derive(Debug)]
 pub(super) struct Watch {
     watcher: Option<RecommendedWatcher>,
     events: mpsc::UnboundedReceiver<notify::Result<Event>>,

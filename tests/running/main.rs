@@ -1,0 +1,5 @@
+//! The running milter, without an MTA.
+
+mod protocol;
+mod reload;
+mod support;

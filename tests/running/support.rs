@@ -1,0 +1,164 @@
+//! The milter as a process, and an MTA that speaks to it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+/// Longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const ALL_OPTIONS: u32 = 0x1f_ffff;
+
+/// The milter as a process, logging JSON.
+pub struct Milter {
+    pub process: Child,
+    lines: Receiver<String>,
+    pub address: String,
+    directory: tempfile::TempDir,
+}
+
+impl Milter {
+    pub fn start(policy: &str, settings: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), &[("policy.yaml", policy)], settings)
+    }
+
+    /// Starts with these files in a directory.
+    pub fn start_in(directory: tempfile::TempDir, files: &[(&str, &str)], settings: &str) -> Self {
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let path = directory.path().join("milter.yaml");
+        let common = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n";
+        fs::write(&path, format!("{common}{settings}\n")).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(["milter", "--config"])
+            .arg(&path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut milter = Self { process, lines, address: String::new(), directory };
+        let line = milter.wait_for_line("listening on inet:");
+        let (_, rest) = line.split_once("listening on inet:").unwrap();
+        milter.address = rest.chars().take_while(|c| *c != '"' && !c.is_whitespace()).collect();
+        milter
+    }
+
+    /// A file of the policy.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn wait_for_line(&self, part: &str) -> String {
+        loop {
+            let line =
+                self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    pub fn connect(&self) -> Mta {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Mta { socket }
+    }
+
+    /// An MTA that has negotiated with all that Postfix offers, and announced its client.
+    pub fn session(&self) -> Mta {
+        let mut mta = self.connect();
+        mta.negotiate(6, 0x1ff, ALL_OPTIONS);
+        mta.send(b'D', b"Cj\0mx.test\0{daemon_port}\x0025\0");
+        mta.send(b'C', b"client\x004\x30\x39203.0.113.9\0");
+        mta
+    }
+
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.process.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Milter {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The MTA's side of a connection.
+pub struct Mta {
+    pub socket: TcpStream,
+}
+
+impl Mta {
+    pub fn send(&mut self, letter: u8, payload: &[u8]) {
+        let length = u32::try_from(payload.len() + 1).unwrap();
+        let mut frame = length.to_be_bytes().to_vec();
+        frame.push(letter);
+        frame.extend_from_slice(payload);
+        self.socket.write_all(&frame).unwrap();
+    }
+
+    /// The next packet; none if the milter has closed the connection.
+    pub fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut length = [0; 4];
+        match self.socket.read_exact(&mut length) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer"),
+            Err(_) => return None,
+        }
+        let mut frame = vec![0; u32::from_be_bytes(length).try_into().unwrap()];
+        self.socket.read_exact(&mut frame).unwrap();
+        Some((frame[0], frame[1..].to_vec()))
+    }
+
+    pub fn negotiate(&mut self, version: u32, actions: u32, options: u32) -> Vec<u8> {
+        self.send(b'O', &[version, actions, options].map(u32::to_be_bytes).concat());
+        let (letter, payload) = self.receive().unwrap();
+        assert_eq!(letter, b'O');
+        payload
+    }
+
+    pub fn macros(&mut self, stage: u8, pairs: &[(&str, &str)]) {
+        let mut payload = vec![stage];
+        for (name, value) in pairs {
+            payload.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
+        }
+        self.send(b'D', &payload);
+    }
+
+    pub fn mail(&mut self) {
+        self.macros(b'M', &[("j", "mx.test"), ("{mail_addr}", "a@b.test")]);
+        self.send(b'M', b"<a@b.test>\0");
+    }
+
+    /// Sends a RCPT with TLS macros of its own; the answer's letter and text.
+    pub fn rcpt(&mut self, argument: &str, tls: &[(&str, &str)]) -> (u8, String) {
+        let mut pairs = vec![("j", "mx.test")];
+        pairs.extend_from_slice(tls);
+        self.macros(b'R', &pairs);
+        self.bare_rcpt(argument)
+    }
+
+    pub fn bare_rcpt(&mut self, argument: &str) -> (u8, String) {
+        self.send(b'R', format!("{argument}\0").as_bytes());
+        let (letter, payload) = self.receive().unwrap();
+        (letter, String::from_utf8(payload).unwrap())
+    }
+}
