@@ -1,0 +1,12 @@
+//! End to end: the milter's binary in front of a real Postfix and a real Sendmail. Run by `tests/run`.
+#![cfg(test)]
+
+mod failures;
+mod log;
+mod policy;
+mod postfix_sessions;
+mod postfix_tls;
+mod recipients;
+mod reload;
+mod sendmail;
+mod support;

@@ -1,0 +1,240 @@
+//! The product itself: its binary as a process, with settings and policy in a directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::lines::Lines;
+use super::open_directory;
+use super::ports::PortBlock;
+
+/// How to set up the milter; by default on TCP, with all log levels.
+#[derive(Default)]
+pub struct MilterOptions {
+    unix_socket: Option<UnixSocket>,
+    log: String,
+}
+
+enum UnixSocket {
+    ForPostfix(PathBuf),
+    Own,
+}
+
+impl MilterOptions {
+    /// On this Unix socket, open to user and group `postfix`.
+    pub fn unix_socket_for_postfix(self, path: impl Into<PathBuf>) -> Self {
+        Self { unix_socket: Some(UnixSocket::ForPostfix(path.into())), ..self }
+    }
+
+    /// On a Unix socket in the milter's own directory.
+    pub fn own_unix_socket(self) -> Self {
+        Self { unix_socket: Some(UnixSocket::Own), ..self }
+    }
+
+    /// With these settings of the log, on top of those that the tests need.
+    pub fn log(self, settings: &str) -> Self {
+        Self { log: format!(", {settings}"), ..self }
+    }
+}
+
+/// A milter. Dropped, it is killed.
+pub struct Milter {
+    socket: Socket,
+    directory: tempfile::TempDir,
+    lines: Lines,
+    process: Option<Child>,
+}
+
+enum Socket {
+    /// A port that stays ours while the milter is stopped and started again.
+    Tcp(PortBlock),
+    Unix(PathBuf),
+}
+
+impl Milter {
+    /// Starts the milter with this policy; it listens.
+    pub fn start(policy: &str) -> Self {
+        Self::start_with(policy, MilterOptions::default())
+    }
+
+    /// The same, with options.
+    pub fn start_with(policy: &str, options: MilterOptions) -> Self {
+        let directory = open_directory("milter");
+        let (socket, listen) = match options.unix_socket {
+            None => {
+                let ports = PortBlock::claim();
+                let listen = format!("inet:127.0.0.1:{}", ports.first());
+                (Socket::Tcp(ports), listen)
+            }
+            Some(UnixSocket::ForPostfix(path)) => {
+                let listen = format!(
+                    "{{ socket: 'unix:{}', mode: '0660', group: postfix }}",
+                    path.display()
+                );
+                (Socket::Unix(path), listen)
+            }
+            Some(UnixSocket::Own) => {
+                let path = directory.path().join("milter.sock");
+                let listen = format!("'unix:{}'", path.display());
+                (Socket::Unix(path), listen)
+            }
+        };
+        let log = options.log;
+        let settings = format!(
+            "listen:\n  - {listen}\npolicy: policy.yaml\nlog: {{ to: stderr, level: debug{log} }}\n"
+        );
+        fs::write(directory.path().join("milter.yaml"), settings).expect("our own directory");
+        let mut milter = Self { socket, directory, lines: Lines::empty("milter"), process: None };
+        milter.write_policy(policy);
+        milter.start_again();
+        milter
+    }
+
+    /// Runs the milter with a policy that is bad, to its end.
+    pub fn fails_to_start(policy: &str) -> Output {
+        let directory = open_directory("milter");
+        let settings = "listen: [\"inet:127.0.0.1:0\"]\npolicy: policy.yaml\n";
+        fs::write(directory.path().join("milter.yaml"), settings).expect("our own directory");
+        fs::write(directory.path().join("policy.yaml"), policy).expect("our own directory");
+        command(directory.path()).output().expect("setpriv runs")
+    }
+
+    /// Starts it (again), on the same socket and with the policy that is there now.
+    pub fn start_again(&mut self) {
+        let before = self.lines.len();
+        let mut process = command(self.directory.path()).spawn().expect("setpriv runs");
+        self.lines.follow(process.stderr.take().expect("piped"));
+        self.process = Some(process);
+        self.lines.wait_after(before, "its socket", |line| line.contains("listening on "));
+    }
+
+    /// Its socket, as `smtpd_milters` has it.
+    pub fn postfix_name(&self) -> String {
+        match &self.socket {
+            Socket::Tcp(ports) => format!("inet:127.0.0.1:{}", ports.first()),
+            Socket::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// Its TCP port; none on a Unix socket.
+    pub fn port(&self) -> Option<u16> {
+        match &self.socket {
+            Socket::Tcp(ports) => Some(ports.first()),
+            Socket::Unix(_) => None,
+        }
+    }
+
+    /// What it writes to standard error.
+    pub fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    /// Waits for the line of a verdict on a recipient of this domain.
+    pub fn wait_for_verdict(&self, verdict: &str, domain: &str) -> Verdict {
+        let line = self.lines.wait_for(&format!("verdict={verdict} domain={domain}"), |line| {
+            field(line, "verdict") == Some(verdict) && field(line, "domain") == Some(domain)
+        });
+        Verdict { line }
+    }
+
+    /// Puts a policy into its place, whole in one step as editors and tools do, and returns what to wait
+    /// behind: the number of lines logged before.
+    pub fn write_policy(&self, policy: &str) -> usize {
+        let before = self.lines.len();
+        let new = self.directory.path().join("policy.yaml.new");
+        fs::write(&new, policy).expect("our own directory");
+        fs::rename(new, self.directory.path().join("policy.yaml")).expect("our own directory");
+        before
+    }
+
+    /// Puts a policy into its place and waits until it is in force.
+    pub fn change_policy(&self, policy: &str) {
+        let before = self.write_policy(policy);
+        self.lines.wait_after(before, "the new policy", |line| line.contains("policy reloaded"));
+    }
+
+    /// Asks it to read the policy again (SIGHUP).
+    pub fn reload(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
+    /// Stops it in order (SIGTERM) and waits for its end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.wait()
+    }
+
+    /// Asks it to stop (SIGTERM); it may have sessions to wait for.
+    pub fn ask_to_stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends it at once (SIGKILL), as a crash does.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal(Signal::SIGKILL);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.take().expect("it runs").wait().expect("our child")
+    }
+
+    /// Where its settings and its policy are.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a PID"));
+        kill(pid, signal).expect("our child");
+    }
+}
+
+impl Drop for Milter {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.kill();
+        }
+        if std::thread::panicking() {
+            eprintln!("{}", self.lines);
+        }
+    }
+}
+
+/// The product's command. The signal on our death covers a test run that is killed and drops nothing.
+fn command(directory: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_mandatory-tls"), "milter", "--config"])
+        .arg(directory.join("milter.yaml"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The log line of a verdict.
+pub struct Verdict {
+    line: String,
+}
+
+impl Verdict {
+    /// Asserts the value of a field.
+    #[track_caller]
+    pub fn has(&self, name: &str, value: &str) -> &Self {
+        assert_eq!(field(&self.line, name), Some(value), "{name} in {}", self.line);
+        self
+    }
+}
+
+/// The value of `name=value` or `name="value"` in a log line.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_whitespace()
+        .filter_map(|word| word.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.trim_matches('"'))
+}

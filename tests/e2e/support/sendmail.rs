@@ -1,0 +1,86 @@
+//! A private Sendmail (`tests/mta/up-sendmail`).
+
+use super::lines::Lines;
+use super::milter::Milter;
+use super::mta::Mta;
+use super::sink::Sink;
+
+/// How to set up a Sendmail.
+#[derive(Default)]
+pub struct SendmailOptions {
+    arguments: Vec<String>,
+}
+
+impl SendmailOptions {
+    /// With this milter; mail is deferred when it fails (`F=T`).
+    pub fn milter(self, milter: &Milter) -> Self {
+        let (socket, options) = match milter.port() {
+            Some(port) => (format!("inet:{port}@127.0.0.1"), self),
+            // Sendmail takes no socket below a world-writable directory such as /tmp.
+            None => {
+                let directory = milter.directory().to_str().expect("made from ASCII");
+                (
+                    "unix:/mnt/milter/milter.sock".to_owned(),
+                    self.option("--milter-directory", directory),
+                )
+            }
+        };
+        options.option("--filter", &format!("S={socket}, F=T, T=C:30s;S:30s;R:30s;E:60s"))
+    }
+
+    /// Offers TLS 1.0, anonymous and NULL ciphers as well.
+    pub fn weak(mut self) -> Self {
+        self.arguments.push("--weak".to_owned());
+        self
+    }
+
+    /// With a line of the m4 configuration.
+    pub fn mc(self, line: &str) -> Self {
+        self.option("--mc", line)
+    }
+
+    fn option(mut self, name: &str, value: &str) -> Self {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+}
+
+/// A running Sendmail and the place where its mail arrives.
+pub struct Sendmail {
+    mta: Mta,
+    sink: Sink,
+}
+
+impl Sendmail {
+    /// Starts one; all its ports listen.
+    pub fn start(options: SendmailOptions) -> Self {
+        let sink = Sink::start();
+        let options = options.option("--deliver-to", &sink.port().to_string());
+        Self { mta: Mta::start("up-sendmail", options.arguments), sink }
+    }
+
+    /// Starts one with this milter.
+    pub fn with(milter: &Milter) -> Self {
+        Self::start(SendmailOptions::default().milter(milter))
+    }
+
+    /// The port with STARTTLS and AUTH PLAIN.
+    pub fn smtp_port(&self) -> u16 {
+        self.mta.port()
+    }
+
+    /// The port with implicit TLS.
+    pub fn smtps_port(&self) -> u16 {
+        self.mta.port() + 1
+    }
+
+    /// Where its mail arrives.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Lines {
+        self.mta.log()
+    }
+}

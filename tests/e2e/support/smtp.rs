@@ -1,0 +1,262 @@
+//! An SMTP client that does exactly what a test says, however odd.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
+
+use openssl::base64;
+use openssl::ssl::SslStream;
+
+use super::PATIENCE;
+use super::tls::{Tls, TlsState};
+
+/// One connection to an MTA.
+pub struct SmtpClient {
+    stream: Stream,
+    received: Vec<u8>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<SslStream<TcpStream>>),
+    /// While the handshake has the connection.
+    Taken,
+}
+
+/// An SMTP reply, all its lines.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The code, 250 and so on.
+    pub code: u16,
+    /// The text of each line, without code and dash.
+    pub lines: Vec<String>,
+}
+
+impl SmtpClient {
+    /// Connects over IPv4 and reads the greeting.
+    pub fn connect(port: u16) -> Self {
+        Self::connect_to(Ipv4Addr::LOCALHOST.into(), port)
+    }
+
+    /// Connects over IPv6 and reads the greeting.
+    pub fn connect_v6(port: u16) -> Self {
+        Self::connect_to(Ipv6Addr::LOCALHOST.into(), port)
+    }
+
+    /// Connects to a port where TLS comes first.
+    pub fn connect_tls(port: u16, tls: &Tls) -> Self {
+        let stream = tls.handshake(Self::tcp(Ipv4Addr::LOCALHOST.into(), port));
+        Self::greeted(Stream::Tls(Box::new(stream)))
+    }
+
+    /// Connects and says something before the server does: the header of the proxy protocol.
+    pub fn connect_behind_proxy(port: u16, header: &str) -> Self {
+        let mut stream = Self::tcp(Ipv4Addr::LOCALHOST.into(), port);
+        stream.write_all(header.as_bytes()).expect("the server reads");
+        Self::greeted(Stream::Plain(stream))
+    }
+
+    /// A session with a greeting, EHLO, STARTTLS and EHLO again behind it.
+    pub fn encrypted(port: u16, tls: &Tls) -> Self {
+        let mut client = Self::connect(port);
+        client.ehlo();
+        client.starttls(tls);
+        client.ehlo();
+        client
+    }
+
+    /// A session with greeting and EHLO behind it, in the clear.
+    pub fn plaintext(port: u16) -> Self {
+        let mut client = Self::connect(port);
+        client.ehlo();
+        client
+    }
+
+    fn connect_to(address: IpAddr, port: u16) -> Self {
+        Self::greeted(Stream::Plain(Self::tcp(address, port)))
+    }
+
+    fn tcp(address: IpAddr, port: u16) -> TcpStream {
+        let stream = TcpStream::connect((address, port))
+            .unwrap_or_else(|error| panic!("no connection to {address} port {port}: {error}"));
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        stream.set_nodelay(true).expect("a TCP socket");
+        stream
+    }
+
+    fn greeted(stream: Stream) -> Self {
+        let mut client = Self { stream, received: Vec::new() };
+        let greeting = client.reply();
+        assert_eq!(greeting.code, 220, "{greeting}");
+        client
+    }
+
+    /// EHLO; must be answered with 250.
+    pub fn ehlo(&mut self) -> Reply {
+        self.expect("EHLO client.example.net", 250)
+    }
+
+    /// STARTTLS and the handshake, no more: no EHLO follows.
+    pub fn starttls(&mut self, tls: &Tls) -> TlsState {
+        self.expect("STARTTLS", 220);
+        assert!(self.received.is_empty(), "the server said more than it may before the handshake");
+        let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Taken) else {
+            panic!("STARTTLS twice");
+        };
+        self.stream = Stream::Tls(Box::new(tls.handshake(stream)));
+        self.tls_state().expect("just encrypted")
+    }
+
+    /// What TLS was negotiated; none in the clear.
+    pub fn tls_state(&self) -> Option<TlsState> {
+        match &self.stream {
+            Stream::Tls(stream) => Some(TlsState::of(stream)),
+            Stream::Plain(_) | Stream::Taken => None,
+        }
+    }
+
+    /// AUTH PLAIN; must be answered with 235.
+    pub fn auth_plain(&mut self, user: &str, password: &str) {
+        let token = base64::encode_block(format!("\0{user}\0{password}").as_bytes());
+        self.expect(&format!("AUTH PLAIN {token}"), 235);
+    }
+
+    /// MAIL FROM; must be taken.
+    pub fn mail(&mut self, sender: &str) {
+        self.expect(&format!("MAIL FROM:<{sender}>"), 250);
+    }
+
+    /// RCPT TO.
+    pub fn rcpt(&mut self, recipient: &str) -> Reply {
+        self.command(&format!("RCPT TO:<{recipient}>"))
+    }
+
+    /// The answer to one RCPT in a message of its own, which goes no further.
+    pub fn try_rcpt(&mut self, recipient: &str) -> Reply {
+        self.mail("sender@example.org");
+        let reply = self.rcpt(recipient);
+        self.rset();
+        reply
+    }
+
+    /// RSET; must be answered with 250.
+    pub fn rset(&mut self) {
+        self.expect("RSET", 250);
+    }
+
+    /// DATA, a short message with this subject, the end; must be taken.
+    pub fn data(&mut self, subject: &str) {
+        self.expect("DATA", 354);
+        self.send(&format!(
+            "From: sender@example.net\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n"
+        ));
+        let reply = self.reply();
+        assert_eq!(reply.code, 250, "end of data: {reply}");
+    }
+
+    /// QUIT; must be answered with 221.
+    pub fn quit(mut self) {
+        self.expect("QUIT", 221);
+    }
+
+    /// One command and its reply.
+    pub fn command(&mut self, command: &str) -> Reply {
+        self.send(&format!("{command}\r\n"));
+        self.reply()
+    }
+
+    /// One command that must be answered with this code.
+    pub fn expect(&mut self, command: &str, code: u16) -> Reply {
+        let reply = self.command(command);
+        assert_eq!(reply.code, code, "{command}: {reply}");
+        reply
+    }
+
+    /// Several commands in one write, then their replies.
+    pub fn pipeline(&mut self, commands: &[&str]) -> Vec<Reply> {
+        self.send(&commands.iter().map(|command| format!("{command}\r\n")).collect::<String>());
+        commands.iter().map(|_| self.reply()).collect()
+    }
+
+    /// Octets as they are.
+    pub fn send(&mut self, text: &str) {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(text.as_bytes()),
+            Stream::Tls(stream) => stream.write_all(text.as_bytes()),
+            Stream::Taken => panic!("in the handshake"),
+        }
+        .expect("the server reads");
+    }
+
+    /// The next reply.
+    pub fn reply(&mut self) -> Reply {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line();
+            let code = line.get(..3).and_then(|code| code.parse().ok());
+            let code = code.unwrap_or_else(|| panic!("not a reply: {line:?}"));
+            lines.push(line.get(4..).unwrap_or_default().to_owned());
+            if line.get(3..4) != Some("-") {
+                return Reply { code, lines };
+            }
+        }
+    }
+
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.received.iter().position(|octet| *octet == b'\n') {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
+                return String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+            }
+            let mut octets = [0; 4096];
+            let count = match &mut self.stream {
+                Stream::Plain(stream) => stream.read(&mut octets),
+                Stream::Tls(stream) => stream.read(&mut octets),
+                Stream::Taken => panic!("in the handshake"),
+            }
+            .expect("the server answers in time");
+            assert!(count > 0, "the server closed the connection; left over: {:?}", self.received);
+            self.received.extend_from_slice(&octets[..count]);
+        }
+    }
+}
+
+impl Reply {
+    /// Its text, lines joined with a blank.
+    pub fn text(&self) -> String {
+        self.lines.join(" ")
+    }
+
+    /// Asserts that the recipient was taken.
+    #[track_caller]
+    pub fn assert_accepted(&self) {
+        assert_eq!(self.code, 250, "{self}");
+    }
+
+    /// Asserts that the milter refused the recipient for now, and not the MTA by itself.
+    #[track_caller]
+    pub fn assert_refused(&self) -> &Self {
+        assert_eq!(self.code, 450, "{self}");
+        assert!(self.lines.iter().all(|line| line.starts_with("4.7.1 ")), "{self}");
+        self
+    }
+
+    /// Asserts that the text holds these words.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> &Self {
+        assert!(self.text().contains(words), "{words:?} in {self}");
+        self
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.text())
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,83 @@
+//! TLS as a client that can be told to speak badly.
+//!
+//! Linked with OpenSSL 1.1.1 (see `tests/run`): the last that still has SSL 3 and RC4, and it has TLS 1.3 too.
+
+use std::net::TcpStream;
+
+use openssl::ssl::{Ssl, SslContext, SslFiletype, SslMethod, SslStream, SslVerifyMode, SslVersion};
+
+use super::cache;
+
+/// What the client offers.
+#[derive(Clone)]
+pub struct Tls {
+    minimum: SslVersion,
+    maximum: SslVersion,
+    ciphers: &'static str,
+    certificate: Option<&'static str>,
+}
+
+impl Tls {
+    /// TLS 1.3 with its usual ciphers.
+    pub const V1_3: Self = Self::only(SslVersion::TLS1_3, "DEFAULT");
+    /// TLS 1.2 with forward secrecy and an AEAD.
+    pub const V1_2: Self = Self::only(SslVersion::TLS1_2, "ECDHE-RSA-AES256-GCM-SHA384");
+
+    /// One protocol version (SSL 3 to TLS 1.3) and OpenSSL's names of ciphers (those before TLS 1.3).
+    pub const fn only(version: SslVersion, ciphers: &'static str) -> Self {
+        Self { minimum: version, maximum: version, ciphers, certificate: None }
+    }
+
+    /// Presents one of the certificates that `tests/install` made: `client` or `rogue`.
+    pub fn with_certificate(self, name: &'static str) -> Self {
+        Self { certificate: Some(name), ..self }
+    }
+
+    /// Shakes hands on a connection.
+    pub fn handshake(&self, stream: TcpStream) -> SslStream<TcpStream> {
+        assert!(
+            openssl::version::number() < 0x2000_0000,
+            "linked with {}, which has no SSL 3: run the tests with tests/run",
+            openssl::version::version()
+        );
+        let mut context = SslContext::builder(SslMethod::tls_client()).expect("OpenSSL works");
+        // Level 0 lets everything through that this OpenSSL was built with.
+        context.set_security_level(0);
+        context.set_verify(SslVerifyMode::NONE);
+        context.set_cipher_list(self.ciphers).expect("a cipher that OpenSSL knows");
+        context.set_min_proto_version(Some(self.minimum)).expect("a version that OpenSSL knows");
+        context.set_max_proto_version(Some(self.maximum)).expect("a version that OpenSSL knows");
+        if let Some(name) = self.certificate {
+            let path = cache().join("tls");
+            context
+                .set_certificate_chain_file(path.join(format!("{name}.crt")))
+                .expect("a certificate");
+            context
+                .set_private_key_file(path.join(format!("{name}.key")), SslFiletype::PEM)
+                .expect("its key");
+        }
+        let ssl = Ssl::new(&context.build()).expect("OpenSSL works");
+        match ssl.connect(stream) {
+            Ok(stream) => stream,
+            Err(error) => panic!("no TLS session with {}: {error}", self.ciphers),
+        }
+    }
+}
+
+/// What was negotiated, in OpenSSL's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsState {
+    /// `SSLv3` to `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher's name.
+    pub cipher: &'static str,
+}
+
+impl TlsState {
+    /// The state of a connection.
+    pub fn of(stream: &SslStream<TcpStream>) -> Self {
+        let ssl = stream.ssl();
+        let cipher = ssl.current_cipher().expect("the handshake is over");
+        Self { version: ssl.version_str(), cipher: cipher.name() }
+    }
+}
