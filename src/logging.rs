@@ -8,6 +8,7 @@ use crate::policy::{
 };
 use crate::session::Judgement;
 use crate::settings::{LogFormat, LogSettings, LogTarget};
+use crate::yaml::{Problems, Severity};
 use std::{fmt, io, net::IpAddr};
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt;
@@ -47,6 +48,19 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
         }
     };
     result.map_err(io::Error::other)
+}
+
+/// Logs what is wrong with a file, each problem with its line and a caret.
+pub fn problems(problems: &Problems) {
+    for problem in problems.shown() {
+        match problem.severity {
+            Severity::Error => tracing::error!("{problem}"),
+            Severity::Warning => tracing::warn!("{problem}"),
+        }
+    }
+    if problems.count() > problems.shown().len() {
+        tracing::error!("these are the first of {} errors", problems.count());
+    }
 }
 
 /// Octets from outside, as printable ASCII without blanks; anything else, and the signs by which a

@@ -48,8 +48,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(problems) => {
             tracing::error!(
                 errors = problems.count(),
-                "the policy has errors, the milter does not start:\n{problems}"
+                "the policy has errors, the milter does not start"
             );
+            logging::problems(&problems);
             return status::CONFIG.into();
         }
     };

@@ -209,6 +209,7 @@ fn entries(
     for item in items {
         let (name, entry) = match &item.value {
             Value::Map(_) => {
+                let before = decoder.problems.count();
                 let Some(mut fields) = decoder.fields(item, "an entry") else {
                     continue;
                 };
@@ -216,11 +217,11 @@ fn entries(
                 let entry = defaults.read_entry(decoder, &mut fields, side);
                 decoder.finish(fields);
                 let Some(name) = name else {
-                    decoder.problems.add(
-                        item.spot,
-                        "an entry names its domain",
-                        "add `domain: example.org`",
-                    );
+                    // Where `domain` is mistyped, that has been said already.
+                    if decoder.problems.count() == before {
+                        let help = "add `domain: example.org`";
+                        decoder.problems.add(item.spot, "an entry names its domain", help);
+                    }
                     continue;
                 };
                 (name, Some(entry))

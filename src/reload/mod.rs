@@ -12,6 +12,7 @@ mod watch;
 
 pub use changes::Changes;
 
+use crate::logging;
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
@@ -60,7 +61,7 @@ impl Reloader {
             "policy loaded from {}",
             path.display()
         );
-        log_warnings(&warnings);
+        logging::problems(&warnings);
         let policy = Arc::new(ArcSwap::from_pointee(policy));
         // From here on, no writing goes unseen.
         let mut watch = Watch::new();
@@ -129,15 +130,16 @@ impl Reloader {
         match policy {
             Ok(policy) => {
                 self.put_in_force(policy);
-                log_warnings(&warnings);
+                logging::problems(&warnings);
             }
             Err(problems) => {
                 let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
                 self.broken = Some((since, Instant::now()));
                 tracing::error!(
                     errors = problems.count(),
-                    "policy not reloaded, the one in force stays:\n{problems}"
+                    "policy not reloaded, the one in force stays"
                 );
+                logging::problems(&problems);
             }
         }
     }
@@ -170,11 +172,5 @@ impl Reloader {
                 "the policy's files have had errors since {since}; the policy before them is in force"
             );
         }
-    }
-}
-
-fn log_warnings(warnings: &Problems) {
-    for warning in warnings.shown() {
-        tracing::warn!("the policy may not mean what was meant:\n{warning}");
     }
 }

@@ -116,12 +116,18 @@ impl Input {
             client: Client { address, authenticated: self.authenticated, local_submission: false },
             sender: Sender::new(sender_text.as_bytes(), None),
             recipient: Recipient::new(self.rcpt.as_bytes(), None, None),
-            now: self.at.as_deref().map_or_else(|| Ok(Timestamp::now()), time)?,
+            now: self.at.as_deref().map_or_else(|| Ok(this_second()), time)?,
             rcpt: self.rcpt,
             sender_text,
             require,
         })
     }
+}
+
+/// Now, without fractions that nobody reads.
+fn this_second() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// A time, as the policy writes dates.

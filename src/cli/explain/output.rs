@@ -58,7 +58,7 @@ pub(super) fn steps(
     let case = facts.case();
     writeln!(out, "RCPT TO     {}", facts.rcpt.escape_default())?;
     let sender = if facts.sender_text.is_empty() {
-        "<>".into()
+        "<> (none was given)".into()
     } else {
         facts.sender_text.escape_default().to_string()
     };
