@@ -61,15 +61,15 @@ fn mail_that_comes_while_the_milter_is_down_is_put_off_and_none_is_lost() {
 }
 
 #[test]
-fn refused_mail_waits_at_its_sender_and_arrives_once_the_sender_has_mended_tls() {
+fn refused_mail_waits_at_its_sender_and_arrives_once_the_policy_makes_an_exception() {
     let milter = Milter::start(OPTED_IN);
     let gateway = Postfix::with(&milter);
-    let port = gateway.port(Service::Smtp);
     let options = PostfixOptions::default()
-        .sends_to(port)
-        .master("plain unix - - n - - smtp -o smtp_tls_security_level=none")
-        .main(&format!("transport_maps = inline:{{ {{example.com=plain:[127.0.0.1]:{port}}} }}"));
-    let mut outside = Postfix::start(options);
+        .sends_to(gateway.port(Service::Smtp))
+        .main("default_transport = in_the_clear");
+    let mut outside = Postfix::start(
+        options.master("in_the_clear unix - - n - - smtp -o smtp_tls_security_level=none"),
+    );
     hand_in(&outside, 0..2);
     assert_eq!(gateway.sink().wait_for_subject("message 1").recipients, ["user1@example.net"]);
     outside.wait_for_queue("the refused message", |queue| {
@@ -79,8 +79,13 @@ fn refused_mail_waits_at_its_sender_and_arrives_once_the_sender_has_mended_tls()
                 .iter()
                 .all(|(to, why)| to == "user0@example.com" && why.contains("450 4.7.1"))
     });
-    // Its sender mends TLS.
-    outside.change_main("transport_maps =");
+    milter.change_policy(
+        "
+domains:
+  - domain: example.com
+    exceptions: [{ sender: example.org, reason: 'mended in spring' }]
+",
+    );
     outside.retry_until_delivered();
     assert_eq!(gateway.sink().wait_for_subject("message 0").recipients, ["user0@example.com"]);
 }

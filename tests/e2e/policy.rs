@@ -119,4 +119,20 @@ fn domains_in_other_scripts_are_opted_in_by_either_of_their_names() {
     client.rcpt("user@bücher.example").assert_refused();
     client.rcpt("user@BÜCHER.example").assert_refused();
     client.rcpt("user@example.net").assert_accepted();
+    // Postfix folds this name to fass.example for {rcpt_addr}, and routes to faß.example.
+    milter.change_policy("domains: [faß.example]\n");
+    client.rset();
+    client.expect("MAIL FROM:<sender@example.org> SMTPUTF8", 250);
+    client.rcpt("user@faß.example").assert_refused();
+    client.rcpt("user@fass.example").assert_accepted();
+}
+
+#[test]
+fn an_address_without_a_domain_is_judged_by_the_one_that_postfix_appends() {
+    let milter = Milter::start("domains: [local.example]\n");
+    let postfix = Postfix::with(&milter);
+    let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
+    client.try_rcpt("user").assert_refused().says("local.example");
+    client.try_rcpt("postmaster").assert_refused();
+    client.try_rcpt("user@example.com").assert_accepted();
 }

@@ -115,8 +115,7 @@ impl Postfix {
         self.mta.directory().join("spool")
     }
 
-    /// Tries everything in the queue again, now, until all of it is delivered. One flush is not always
-    /// enough: a queue manager that has just been told to reload takes no notice.
+    /// Tries everything in the queue again, now and as often as it needs.
     pub fn retry_until_delivered(&mut self) {
         wait_until("an empty queue", || {
             let queue = self.queue();
@@ -125,11 +124,6 @@ impl Postfix {
             }
             queue.is_empty().then_some(())
         });
-    }
-
-    /// Puts a line of main.cf in the place of the one of that name, and has it take effect.
-    pub fn change_main(&mut self, line: &str) {
-        self.mta.command(&format!("main {line}"));
     }
 
     /// What is in the queue.
