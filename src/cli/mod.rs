@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Exit statuses, after sysexits(3).
 mod status {
-    /// Errors in the policy or the settings.
+    /// Errors in the policy or the settings, or in how the MTA is set up.
     pub const CONFIG: u8 = 78;
     /// Wrong arguments.
     pub const USAGE: u8 = 64;
@@ -22,7 +22,8 @@ mod status {
 
 const AFTER_HELP: &str = "\
 Exit status: 0 done; 64 wrong arguments; 65 input that cannot be read; 69 something that the
-system refused, such as a socket; 78 errors in the policy or the settings.";
+system refused, such as a socket; 78 errors in the policy, the settings or, with
+check --postfix, in Postfix.";
 
 /// A milter for Postfix and Sendmail: takes mail for opted-in domains only over adequately
 /// encrypted sessions.
