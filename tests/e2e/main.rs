@@ -1,6 +1,7 @@
 //! End to end: the milter's binary in front of a real Postfix and a real Sendmail. Run by `tests/run`.
 #![cfg(test)]
 
+mod certificates;
 mod failures;
 mod log;
 mod policy;
