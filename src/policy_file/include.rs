@@ -68,7 +68,18 @@ fn one_pattern(
         sources.add_file(&full);
         return vec![full];
     }
-    let pattern = match glob::Pattern::new(name) {
+    matching_files(decoder, item, directory, name, sources)
+}
+
+/// The files of a directory whose names match a pattern.
+fn matching_files(
+    decoder: &mut Decoder<'_>,
+    item: &Node<'_>,
+    directory: &Path,
+    pattern: &str,
+    sources: &mut Sources,
+) -> Vec<PathBuf> {
+    let pattern = match glob::Pattern::new(pattern) {
         Ok(pattern) => pattern,
         Err(error) => {
             decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), "");

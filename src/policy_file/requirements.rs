@@ -1,10 +1,12 @@
 //! The policy's own requirements.
 
 use super::values;
-use crate::policy::Requirement;
+use crate::policy::requirement::{Requirement, RequirementBuilder};
 use crate::yaml::{Decoder, Fields, Node, Spot};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -113,6 +115,35 @@ fn one_requirement(
             builder = builder.extends(base);
         }
     }
+    builder = strengths(decoder, &mut fields, builder);
+    builder = ciphers(decoder, &mut fields, builder);
+    if let Some(node) = fields.take("client_certificate")
+        && let Some(names) = values::certificate(decoder, node)
+    {
+        builder = builder.client_certificate(names);
+    }
+    decoder.finish(fields);
+    if decoder.problems.count() > errors_before {
+        return None;
+    }
+    let requirement = builder
+        .build()
+        .map_err(|error| decoder.problems.add(one.spot, error.to_string(), ""))
+        .ok()?;
+    let in_vain: Vec<&str> = requirement.allowed_in_vain().map(|suite| suite.name).collect();
+    if !in_vain.is_empty() {
+        let message = format!("allowed, but refused by another condition: {}", in_vain.join(", "));
+        decoder.problems.warn(one.spot, message, "");
+    }
+    Some(requirement)
+}
+
+/// The conditions that are a measure.
+fn strengths(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_, '_>,
+    mut builder: RequirementBuilder,
+) -> RequirementBuilder {
     if let Some(node) = fields.take("min_version")
         && let Some(version) = decoder.parsed(node, "`min_version`", str::parse)
     {
@@ -124,63 +155,38 @@ fn one_requirement(
         builder = builder.min_bits(u16::try_from(bits).unwrap_or(u16::MAX));
     }
     if let Some(node) = fields.take("forward_secrecy") {
-        builder =
-            builder.forward_secrecy(decoder.truth(node, "`forward_secrecy`").unwrap_or(false));
+        let demanded = decoder.truth(node, "`forward_secrecy`").unwrap_or(false);
+        builder = builder.forward_secrecy(demanded);
     }
     if let Some(node) = fields.take("aead") {
         builder = builder.aead(decoder.truth(node, "`aead`").unwrap_or(false));
     }
-    builder =
-        builder.forbid(words(decoder, &mut fields, "forbid", "a property or cipher to forbid"));
-    if let Some(node) = fields.take("allow") {
-        let items = decoder.one_or_more(node);
-        if items.is_empty() {
-            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
-        }
-        let allowed: Vec<_> = items
-            .iter()
-            .filter_map(|item| decoder.parsed(item, "a cipher to allow", str::parse))
-            .collect();
-        builder = builder.allow(allowed);
-    }
-    if let Some(node) = fields.take("client_certificate")
-        && let Some(names) = values::certificate(decoder, node)
-    {
-        builder = builder.client_certificate(names);
-    }
-    decoder.finish(fields);
-    match builder.build() {
-        _ if decoder.problems.count() > errors_before => None,
-        Ok(requirement) => {
-            let in_vain: Vec<&str> =
-                requirement.allowed_in_vain().map(|suite| suite.name).collect();
-            if !in_vain.is_empty() {
-                let message =
-                    format!("allowed, but refused by another condition: {}", in_vain.join(", "));
-                decoder.problems.warn(one.spot, message, "");
-            }
-            Some(requirement)
-        }
-        Err(error) => {
-            decoder.problems.add(one.spot, error.to_string(), "");
-            None
-        }
-    }
+    builder
 }
 
-fn words<T, E>(
+/// The conditions that name ciphers.
+fn ciphers(
     decoder: &mut Decoder<'_>,
     fields: &mut Fields<'_, '_>,
-    name: &'static str,
-    what: &str,
-) -> Vec<T>
+    mut builder: RequirementBuilder,
+) -> RequirementBuilder {
+    if let Some(node) = fields.take("forbid") {
+        builder = builder.forbid(words(decoder, node, "a property or cipher to forbid"));
+    }
+    if let Some(node) = fields.take("allow") {
+        if decoder.one_or_more(node).is_empty() {
+            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
+        }
+        builder = builder.allow(words(decoder, node, "a cipher to allow"));
+    }
+    builder
+}
+
+/// A list of words, each of which a parser turns into a value.
+fn words<T>(decoder: &mut Decoder<'_>, node: &Node<'_>, what: &str) -> Vec<T>
 where
-    T: std::str::FromStr<Err = E>,
-    E: std::fmt::Display,
+    T: FromStr<Err: Display>,
 {
-    let Some(node) = fields.take(name) else {
-        return Vec::new();
-    };
     let items = decoder.one_or_more(node);
     items.iter().filter_map(|item| decoder.parsed(item, what, str::parse)).collect()
 }
