@@ -33,7 +33,12 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
     };
     let result = match (settings.to, settings.format) {
         (LogTarget::Journald, _) => {
-            let journal = tracing_journald::layer()?
+            let journal = tracing_journald::layer()
+                .map_err(|error| {
+                    let message =
+                        format!("systemd's journal cannot be reached ({error}); use `to: stderr`");
+                    io::Error::new(error.kind(), message)
+                })?
                 .with_syslog_identifier("mandatory-tls".into())
                 .with_field_prefix(Some("MANDATORY_TLS".into()));
             tracing::subscriber::set_global_default(registry.with(journal))
@@ -53,9 +58,12 @@ pub fn set_up(settings: &LogSettings) -> io::Result<()> {
 /// Logs what is wrong with a file, each problem with its line and a caret.
 pub fn problems(problems: &Problems) {
     for problem in problems.shown() {
+        let text = problem.to_string();
+        // The level says the first word already.
+        let text = text.split_once(": ").map_or(&*text, |(_, text)| text);
         match problem.severity {
-            Severity::Error => tracing::error!("{problem}"),
-            Severity::Warning => tracing::warn!("{problem}"),
+            Severity::Error => tracing::error!("{text}"),
+            Severity::Warning => tracing::warn!("{text}"),
         }
     }
     if problems.count() > problems.shown().len() {
