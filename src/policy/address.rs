@@ -8,6 +8,7 @@
 //! has just one domain; in any other each word is taken for a domain that may be the route.
 
 use super::domain::{DomainError, DomainName};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// In a convoluted address, more words than this are not gone through: the address then counts
 /// as unreadable, and the strictest terms in force apply.
@@ -291,11 +292,19 @@ fn plain(text: &str) -> Option<Plain<'_>> {
         return None;
     }
     if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-');
-        return literal.chars().all(harmless).then_some(Plain::Local);
+        return is_ip(literal).then_some(Plain::Local);
     }
     let of_domain = |c: char| !c.is_ascii() && c.is_alphanumeric() || c == '.' || in_label(c);
     domain.chars().all(of_domain).then_some(Plain::At(local, domain))
+}
+
+/// Whether a literal is an IP address (RFC 5321, section 4.1.3). Sendmail takes `[example.com]` for the
+/// host of that name.
+fn is_ip(literal: &str) -> bool {
+    match literal.split_at_checked(5) {
+        Some((tag, v6)) if tag.eq_ignore_ascii_case("IPv6:") => v6.parse::<Ipv6Addr>().is_ok(),
+        _ => literal.parse::<Ipv4Addr>().is_ok(),
+    }
 }
 
 /// What stands in a dot-atom (RFC 5321, section 4.1.2; RFC 6531 adds non-ASCII), without `!` and
@@ -409,6 +418,8 @@ mod tests {
             "<user=example.com@local.test%x>",
             "<user@exa(comment)mple.com>",
             "<user@example .com>",
+            "<user@[example.com]>",
+            "<user@[EXAMPLE.COM.]>",
         ] {
             assert!(
                 domains(&argument(text)).contains(&"example.com"),

@@ -46,7 +46,7 @@ fn pipelined_commands_get_each_their_own_answer() {
     assert_eq!(codes(&client.pipeline(&commands)), [250, 250, 450, 250, 450, 354]);
     // The next message rides in the same packet as the end of this one.
     client.send("Subject: piped\r\n\r\nHello.\r\n.\r\n");
-    client.send(&commands[..3].iter().map(|command| format!("{command}\r\n")).collect::<String>());
+    client.send(commands[..3].iter().map(|command| format!("{command}\r\n")).collect::<String>());
     let replies: Vec<_> = (0..4).map(|_| client.reply()).collect();
     assert_eq!(codes(&replies), [250, 250, 250, 450]);
     let mut delivered = postfix.sink().wait_for_subject("piped").recipients;

@@ -17,7 +17,6 @@ mod tls;
 pub use milter::{Milter, MilterOptions};
 pub use postfix::{Postfix, PostfixOptions, Service};
 pub use sendmail::{Sendmail, SendmailOptions};
-pub use sink::Sink;
 pub use smtp::{Reply, SmtpClient};
 pub use tls::Tls;
 

@@ -39,6 +39,12 @@ impl SendmailOptions {
         self.option("--mc", line)
     }
 
+    /// With a table for the feature of this name.
+    pub fn table(mut self, name: &str, lines: &str) -> Self {
+        self.arguments.extend(["--map".to_owned(), name.to_owned(), lines.to_owned()]);
+        self.mc(&format!("FEATURE(`{name}')"))
+    }
+
     fn option(mut self, name: &str, value: &str) -> Self {
         self.arguments.extend([name.to_owned(), value.to_owned()]);
         self

@@ -123,6 +123,8 @@ impl Drop for Sink {
 }
 
 fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+    // Or each of several answers waits until the MTA has acknowledged the one before.
+    stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut lines = BufReader::new(stream);
     let mut sender = String::new();
@@ -169,7 +171,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
 /// What stands in angle brackets.
 fn address(command: &str) -> String {
     let start = command.split_once('<').map_or("", |(_, rest)| rest);
-    start.split('>').next().unwrap_or_default().to_owned()
+    start.rsplit_once('>').map_or(start, |(address, _)| address).to_owned()
 }
 
 /// The lines up to the single dot.

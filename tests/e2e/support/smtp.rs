@@ -128,7 +128,7 @@ impl SmtpClient {
 
     /// RCPT TO.
     pub fn rcpt(&mut self, recipient: &str) -> Reply {
-        self.command(&format!("RCPT TO:<{recipient}>"))
+        self.command(format!("RCPT TO:<{recipient}>"))
     }
 
     /// The answer to one RCPT in a message of its own, which goes no further.
@@ -147,11 +147,14 @@ impl SmtpClient {
     /// DATA, a short message with this subject, the end; must be taken.
     pub fn data(&mut self, subject: &str) {
         self.expect("DATA", 354);
-        self.send(&format!(
-            "From: sender@example.net\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n"
-        ));
-        let reply = self.reply();
+        let reply = self.message(subject);
         assert_eq!(reply.code, 250, "end of data: {reply}");
+    }
+
+    /// A short message with this subject and its end: what follows the answer to DATA.
+    pub fn message(&mut self, subject: &str) -> Reply {
+        self.send(format!("From: sender@example.net\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n"));
+        self.reply()
     }
 
     /// QUIT; must be answered with 221.
@@ -160,8 +163,8 @@ impl SmtpClient {
     }
 
     /// One command and its reply.
-    pub fn command(&mut self, command: &str) -> Reply {
-        self.send(&format!("{command}\r\n"));
+    pub fn command(&mut self, command: impl AsRef<[u8]>) -> Reply {
+        self.send([command.as_ref(), b"\r\n"].concat());
         self.reply()
     }
 
@@ -174,15 +177,15 @@ impl SmtpClient {
 
     /// Several commands in one write, then their replies.
     pub fn pipeline(&mut self, commands: &[&str]) -> Vec<Reply> {
-        self.send(&commands.iter().map(|command| format!("{command}\r\n")).collect::<String>());
+        self.send(commands.iter().map(|command| format!("{command}\r\n")).collect::<String>());
         commands.iter().map(|_| self.reply()).collect()
     }
 
     /// Octets as they are.
-    pub fn send(&mut self, text: &str) {
+    pub fn send(&mut self, octets: impl AsRef<[u8]>) {
         match &mut self.stream {
-            Stream::Plain(stream) => stream.write_all(text.as_bytes()),
-            Stream::Tls(stream) => stream.write_all(text.as_bytes()),
+            Stream::Plain(stream) => stream.write_all(octets.as_ref()),
+            Stream::Tls(stream) => stream.write_all(octets.as_ref()),
             Stream::Taken => panic!("in the handshake"),
         }
         .expect("the server reads");

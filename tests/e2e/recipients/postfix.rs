@@ -1,0 +1,209 @@
+//! Every form on Postfix, in each of the ways in which it reads and routes addresses.
+
+use super::trial::{End, Gateway, Opted, Sent, try_all_forms};
+use crate::support::{Milter, Postfix, PostfixOptions, Service, wait_until};
+
+impl Gateway for Postfix {
+    fn port(&self) -> u16 {
+        Self::port(self, Service::Smtp)
+    }
+
+    fn ends(&self, sent: &[Sent]) -> Vec<Vec<End>> {
+        let lines = wait_until("every message's line in the log", || {
+            let lines = self.log().matching(|line| line.contains(": to=<"));
+            let of_one = |sent: &Sent| {
+                let start = format!(": {}: to=<", sent.queue_id);
+                let lines = lines.iter().filter_map(|line| line.split_once(&start));
+                let lines: Vec<_> = lines.map(|(_, rest)| rest.to_owned()).collect();
+                (!lines.is_empty()).then_some(lines)
+            };
+            sent.iter().map(of_one).collect::<Option<Vec<_>>>()
+        });
+        let deliveries = self.sink().deliveries();
+        let ends = |(lines, sent): (Vec<String>, &Sent)| {
+            let logged = lines.into_iter().map(|line| {
+                let (address, rest) = line.split_once(">, ").expect("an address");
+                let relay = rest.split_once("relay=").map_or("", |(_, relay)| relay);
+                let relay = relay.split([',', '[']).next().unwrap_or_default();
+                End { address: address.to_owned(), relay: relay.to_owned() }
+            });
+            let mine = deliveries.iter().filter(|delivery| delivery.subject() == sent.subject);
+            let arrived = mine.flat_map(|delivery| &delivery.recipients);
+            let arrived =
+                arrived.map(|address| End { address: address.clone(), relay: String::new() });
+            logged.chain(arrived).collect()
+        };
+        lines.into_iter().zip(sent).map(ends).collect()
+    }
+}
+
+const DOMAINS: &str = "domains: [example.com, bücher.example, faß.example]\n";
+const MAILBOXES: &str = "domains: [boss@example.com, big.boss@example.com]\n";
+
+fn at_the_domains(end: &End) -> bool {
+    let (_, domain) = end.parts();
+    ["example.com", "xn--bcher-kva.example", "xn--fa-hia.example"].contains(&domain.as_str())
+}
+
+/// The same where Postfix looks up the hosts itself: who was found counts, too.
+fn at_the_domains_or_hosts(end: &End) -> bool {
+    at_the_domains(end) || end.relay == "example.com"
+}
+
+fn at_the_mailboxes(end: &End) -> bool {
+    let (local, domain) = end.parts();
+    domain == "example.com" && matches!(local.split('+').next(), Some("boss" | "big.boss"))
+}
+
+fn start(lines: &[&str]) -> (Milter, Postfix) {
+    let milter = Milter::start("domains: []\n");
+    let options = PostfixOptions::default().milter(&milter);
+    let options = lines.iter().fold(options, |options, line| options.main(line));
+    let postfix = Postfix::start(options);
+    (milter, postfix)
+}
+
+/// The two policies that every configuration is tried with.
+fn domains_and_mailbox(name: &str, lines: &[&str], false_refusals: [usize; 2]) {
+    let (milter, postfix) = start(lines);
+    let opted = [
+        Opted::new("domains", DOMAINS, &at_the_domains, false_refusals[0]),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, false_refusals[1]),
+    ];
+    try_all_forms(name, &milter, &postfix, &opted);
+}
+
+#[test]
+fn no_form_passes_a_postfix_that_relays() {
+    let (milter, postfix) = start(&[]);
+    let opted = [
+        Opted::new("domains", DOMAINS, &at_the_domains_or_hosts, 50).also_over_tls(),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 55),
+    ];
+    try_all_forms("Postfix, relay", &milter, &postfix, &opted);
+}
+
+#[test]
+fn no_form_passes_a_strict_postfix() {
+    domains_and_mailbox("Postfix, strict", &["strict_rfc821_envelopes = yes"], [50, 55]);
+}
+
+#[test]
+fn no_form_passes_a_postfix_that_rewrites_nothing() {
+    domains_and_mailbox(
+        "Postfix, no rewriting",
+        &[
+            "allow_percent_hack = no",
+            "swap_bangpath = no",
+            "append_at_myorigin = no",
+            "append_dot_mydomain = no",
+            "resolve_dequoted_address = no",
+        ],
+        [150, 70],
+    );
+}
+
+#[test]
+fn no_form_passes_a_postfix_without_smtputf8() {
+    domains_and_mailbox("Postfix, no SMTPUTF8", &["smtputf8_enable = no"], [50, 55]);
+}
+
+#[test]
+fn no_form_passes_a_postfix_that_appends_the_domain() {
+    domains_and_mailbox(
+        "Postfix, appends the domain",
+        &[
+            "myorigin = example.com",
+            "mydomain = com",
+            "append_dot_mydomain = yes",
+            "resolve_null_domain = yes",
+            "resolve_numeric_domain = yes",
+        ],
+        [50, 55],
+    );
+}
+
+#[test]
+fn no_form_passes_a_postfix_with_a_relay_host() {
+    domains_and_mailbox("Postfix, relay host", &["relayhost = [127.0.0.2]"], [50, 55]);
+}
+
+#[test]
+fn no_form_passes_a_postfix_with_a_transport_map() {
+    let map = "transport_maps = inline:{ {example.com = relay:[127.0.0.2]}, \
+               {boss@example.com = smtp:[127.0.0.2]}, {routed.example = relay:example.com}, \
+               {.routed.example = smtp:[example.com]}, {* = smtp:[127.0.0.2]} }";
+    domains_and_mailbox("Postfix, transport map", &[map], [50, 55]);
+}
+
+#[test]
+fn no_form_passes_a_postfix_with_other_subaddresses() {
+    let (milter, postfix) = start(&["recipient_delimiter = -+"]);
+    let at_the_mailboxes = |end: &End| {
+        let (local, domain) = end.parts();
+        let name = local.split(['+', '-']).next();
+        domain == "example.com" && matches!(name, Some("boss" | "big.boss"))
+    };
+    let policy = format!("{MAILBOXES}recipient_delimiter: '+-'\n");
+    let opted = [Opted::new("mailboxes", &policy, &at_the_mailboxes, 55)];
+    try_all_forms("Postfix, subaddresses", &milter, &postfix, &opted);
+}
+
+/// A host where mail ends: addresses without a domain and literals are the opted-in domain's as well,
+/// and `local` in the policy covers them.
+fn final_host(name: &str, lines: &[&str], false_refusals: [usize; 2]) {
+    let (milter, postfix) = start(lines);
+    let at_the_host =
+        |end: &End| at_the_domains(end) || end.parts().1.starts_with('[') && end.relay == "none";
+    let policy = format!("{DOMAINS}local: {{}}\n");
+    let opted = [
+        Opted::new("domains and local", &policy, &at_the_host, false_refusals[0]),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, false_refusals[1]),
+    ];
+    try_all_forms(name, &milter, &postfix, &opted);
+}
+
+#[test]
+fn no_form_passes_a_postfix_where_the_domain_is_local() {
+    final_host(
+        "Postfix, local domain",
+        &[
+            "mydestination = example.com, local.example, mx.example.com, localhost",
+            "myorigin = example.com",
+            "relay_domains =",
+        ],
+        [65, 55],
+    );
+}
+
+#[test]
+fn no_form_passes_a_postfix_with_the_domains_virtual_mailboxes() {
+    final_host(
+        "Postfix, virtual mailboxes",
+        &["virtual_mailbox_domains = example.com", "relay_domains ="],
+        [60, 55],
+    );
+}
+
+#[test]
+fn no_form_passes_a_postfix_with_virtual_aliases_but_those_that_lead_to_the_domain() {
+    let map = "virtual_alias_maps = inline:{ {sales@free.example = by-alias@example.com}, \
+               {@old.example = by-alias@example.com}, {@alias.example = from-alias@example.net} }";
+    let (milter, postfix) = start(&[map, "virtual_alias_domains = alias.example"]);
+    // What comes after the milter it cannot see: an alias that leads to the domain, and is not opted in
+    // itself, is not seen to lead there.
+    let domains = |end: &End| at_the_domains(end) && !end.parts().0.starts_with("by-alias");
+    let alias = |end: &End| end.parts().0.starts_with("from-alias");
+    let ways = |end: &End| end.parts().0.starts_with("by-alias");
+    let opted = [
+        Opted::new("domains", DOMAINS, &domains, 50),
+        Opted::new("the alias's own domain", "domains: [alias.example]\n", &alias, 45),
+        Opted::new(
+            "aliases that lead there",
+            "domains: [sales@free.example, old.example]\n",
+            &ways,
+            45,
+        ),
+    ];
+    try_all_forms("Postfix, virtual aliases", &milter, &postfix, &opted);
+}
