@@ -208,7 +208,7 @@ fn what_people_mistype_is_refused_with_its_place() {
         ("- example.com", "1:1 the policy must be a mapping (`key: value`), not a list"),
         ("domains: []\n---\ndomains: []", "2:1 a second document starts here"),
         ("domains:\n\t- example.com", "2:2 this is not valid YAML: "),
-        ("domains: [", "2:1 this is not valid YAML: "),
+        ("domains: [", "1:11 this is not valid YAML: "),
     ] {
         let found = messages(policy);
         assert!(found.iter().any(|message| message.starts_with(expected)), "{policy}\n{found:#?}");

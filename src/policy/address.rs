@@ -163,13 +163,16 @@ impl Recipient {
         if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
             self.unreadable = true;
         }
-        // As it stands, without quotes, and without all that a parser might drop.
+        // As it stands, without quotes, without all that a parser might drop, and with a dot for
+        // blanks, as Sendmail has it (`BlankSub`).
         let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
         let stripped = without_comments(&unquoted);
+        let dotted = unquoted.split_ascii_whitespace().collect::<Vec<_>>().join(".");
         let domain_part = text.rsplit_once('@').map(|(_, domain)| domain);
         let mut words = Vec::new();
         let mut domains = Vec::new();
-        for word in [text, &unquoted, &stripped].into_iter().flat_map(|text| text.split(ends_word))
+        for word in
+            [text, &unquoted, &stripped, &dotted].into_iter().flat_map(|text| text.split(ends_word))
         {
             let word = word.trim_matches('.');
             if word.is_empty() || words.contains(&word) {
@@ -191,6 +194,13 @@ impl Recipient {
                 }
             }
         }
+        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
+        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
+            self.local = true;
+        } else if domains.is_empty() {
+            // `<@>`: nothing in it could be judged.
+            self.unreadable = true;
+        }
         // A domain has a dot in nearly every case; without one it may still be a name that the
         // MTA routes, so it is kept, but no pairs are made of it.
         for domain in domains {
@@ -201,9 +211,6 @@ impl Recipient {
                 }
             }
             self.push(Seen { mailbox: Mailbox::None, domain, origin });
-        }
-        if !text.contains('@') && !text.contains('!') {
-            self.local = true;
         }
     }
 
@@ -325,6 +332,17 @@ fn ends_word(c: char) -> bool {
     c.is_control() || c.is_whitespace() || "@!%:;,<>()[]\"\\|=+".contains(c)
 }
 
+/// What of a text is neither in quotes nor behind a backslash.
+fn unquoted_chars(text: &str) -> impl Iterator<Item = char> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.chars().filter(move |c| {
+        let plain = !quoted && !escaped;
+        quoted ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        plain
+    })
+}
+
 /// A text without comments (in parentheses, RFC 5322, section 3.2.2) and blanks.
 fn without_comments(text: &str) -> String {
     let mut depth = 0_usize;
@@ -419,6 +437,7 @@ mod tests {
             "<user@exa(comment)mple.com>",
             "<user@example .com>",
             "<user@[example.com]>",
+            "<user@example com>",
             "<user@[EXAMPLE.COM.]>",
         ] {
             assert!(
@@ -468,6 +487,24 @@ mod tests {
     }
 
     #[test]
+    fn a_recipient_whose_at_sign_is_quoted_may_be_the_mtas_own() {
+        for text in [
+            "<\"user@example.com\">",
+            "<\"user@example com\">",
+            "<user\\@example.com>",
+            "<\"\\\"user@example.com\">",
+            "<\"example.com!user\">",
+        ] {
+            assert!(argument(text).local, "{text}");
+        }
+        for text in
+            ["<\"user\"@example.com>", "<\"a\\\"b\"@example.com>", "<\"user\\\\\"@example.com>"]
+        {
+            assert!(!argument(text).local, "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_unreadable() {
         for text in [
             &b"<user@b\xfccher.example>"[..],
@@ -480,6 +517,7 @@ mod tests {
             b"<user@x/example.com>",
             b"<user@example.com&x>",
             b"<foo#bar.example.com!user>",
+            b"<@>",
         ] {
             assert!(Recipient::new(text, None, None).unreadable, "{text:?}");
         }

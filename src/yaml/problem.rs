@@ -125,18 +125,41 @@ impl Problems {
         if self.found.len() >= SHOWN {
             return;
         }
+        let spot = spot.map(|spot| self.within(spot));
         let line = spot.map(|spot| self.line(spot.line).to_owned()).unwrap_or_default();
+        // The name of a file to include can hold anything.
+        let [message, help] = [message, help].map(|text| text.chars().map(visible).collect());
         self.found.push(Problem { severity, path: self.path.clone(), spot, line, message, help });
     }
 
-    /// A line of the current file, from 1.
-    fn line(&mut self, number: usize) -> &str {
-        if self.lines.is_empty() {
-            let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
-            self.lines = std::iter::once(0).chain(ends).collect();
+    /// The place, or the end of the file for one that the parser gives behind it.
+    fn within(&mut self, spot: Spot) -> Spot {
+        self.find_lines();
+        if spot.line <= self.lines.len() {
+            return spot;
         }
+        let last = self.lines.len();
+        Spot::new(last, self.line(last).chars().count() + 1, 1)
+    }
+
+    /// A line of the current file, from 1, without its end.
+    pub(super) fn line(&mut self, number: usize) -> &str {
+        self.find_lines();
         let start = self.lines.get(number.saturating_sub(1)).copied().unwrap_or(self.text.len());
-        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("")
+        let rest = self.text.get(start..).unwrap_or_default();
+        rest.split(['\n', '\r']).next().unwrap_or_default()
+    }
+
+    /// Finds where lines begin. YAML has three ends of a line (YAML 1.2, section 5.4).
+    fn find_lines(&mut self) {
+        if self.lines.is_empty() {
+            let octets = self.text.as_bytes();
+            let ends = self
+                .text
+                .match_indices(['\n', '\r'])
+                .filter(|(at, end)| *end == "\n" || octets.get(at + 1) != Some(&b'\n'));
+            self.lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        }
     }
 
     /// Whether there is no error.
@@ -188,7 +211,7 @@ impl fmt::Display for Problems {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display().to_string();
+        let path: String = self.path.display().to_string().chars().map(visible).collect();
         let Some(spot) = self.spot else {
             let word = match self.severity {
                 Severity::Error => "error",
@@ -223,6 +246,8 @@ impl fmt::Display for Problem {
 fn visible(c: char) -> char {
     match c {
         '\t' => ' ',
+        // Some turn the direction of all that follows.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     }

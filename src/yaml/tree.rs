@@ -34,13 +34,12 @@ pub enum Value<'a> {
 /// Where the YAML itself is broken, what stands before that place is returned, so that errors in
 /// it can be told in the same go.
 pub fn parse<'a>(text: &'a str, problems: &mut Problems) -> Option<Node<'a>> {
-    Builder { parser: Parser::new_from_str(text), problems, text }.document()
+    Builder { parser: Parser::new_from_str(text), problems }.document()
 }
 
 struct Builder<'a, 'p> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     problems: &'p mut Problems,
-    text: &'a str,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -80,17 +79,16 @@ impl<'a> Builder<'a, '_> {
             Ok(next) => Some(next),
             Err(error) => {
                 let marker = error.marker();
-                let spot = Spot::new(marker.line(), marker.col() + 1, 1);
-                let (message, help) = explain(error.info(), self.line(spot));
+                let line = self.problems.line(marker.line());
+                // In a line with a directive (`%`) the parser counts octets.
+                let column = marker.col().min(line.chars().count()) + 1;
+                let (message, help) = explain(error.info(), line);
+                let spot = Spot::new(marker.line(), column, 1);
                 self.problems.add(spot, message, help);
                 self.problems.set_broken();
                 None
             }
         }
-    }
-
-    fn line(&self, spot: Spot) -> &'a str {
-        self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or("")
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Option<Node<'a>> {

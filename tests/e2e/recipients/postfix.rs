@@ -172,7 +172,7 @@ fn no_form_passes_a_postfix_where_the_domain_is_local() {
             "myorigin = example.com",
             "relay_domains =",
         ],
-        [65, 55],
+        [75, 55],
     );
 }
 
@@ -181,7 +181,7 @@ fn no_form_passes_a_postfix_with_the_domains_virtual_mailboxes() {
     final_host(
         "Postfix, virtual mailboxes",
         &["virtual_mailbox_domains = example.com", "relay_domains ="],
-        [60, 55],
+        [70, 55],
     );
 }
 

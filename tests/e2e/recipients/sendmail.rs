@@ -77,8 +77,8 @@ fn domains_and_mailbox(name: &str, options: SendmailOptions, false_refusals: [us
 fn no_form_passes_a_sendmail_that_relays() {
     let (milter, sendmail) = start(SendmailOptions::default());
     let opted = [
-        Opted::new("domains", DOMAINS, &at_the_domains, 130).also_over_tls(),
-        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 90),
+        Opted::new("domains", DOMAINS, &at_the_domains, 135).also_over_tls(),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 95),
     ];
     try_all_forms("Sendmail, relay", &milter, &sendmail, &opted);
 }
@@ -90,7 +90,7 @@ fn no_form_passes_a_sendmail_where_the_domain_is_local() {
     let policy = "domains: [example.com, bücher.example, faß.example, mx.example.com, local.example, \
                   localhost, mx]\nlocal: {}\n";
     let at_the_host = |end: &End| end.relay == "local" || at_the_domains(end);
-    let opted = [Opted::new("all local names", policy, &at_the_host, 145)];
+    let opted = [Opted::new("all local names", policy, &at_the_host, 155)];
     try_all_forms("Sendmail, local domain", &milter, &sendmail, &opted);
 }
 
@@ -108,9 +108,9 @@ fn no_form_passes_a_sendmail_with_virtual_users_and_domains_of_other_names() {
     );
     let alias = |end: &End| end.parts().0.starts_with("from-alias");
     let opted = [
-        Opted::new("domains", DOMAINS, &at_the_domains, 130),
-        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 90),
-        Opted::new("the alias's own domain", "domains: [alias.example]\n", &alias, 75),
+        Opted::new("domains", DOMAINS, &at_the_domains, 135),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 95),
+        Opted::new("the alias's own domain", "domains: [alias.example]\n", &alias, 80),
     ];
     try_all_forms("Sendmail, virtual users", &milter, &sendmail, &opted);
 }
@@ -120,7 +120,7 @@ fn no_form_passes_a_sendmail_with_a_mailer_table() {
     let table = "example.com esmtp:[127.0.0.2]\nrouted.example esmtp:example.com\n\
                  .routed.example esmtp:[example.com]\nother.test smtp:[127.0.0.2]";
     let options = SendmailOptions::default().table("mailertable", table);
-    domains_and_mailbox("Sendmail, mailer table", options, [135, 90]);
+    domains_and_mailbox("Sendmail, mailer table", options, [135, 95]);
 }
 
 #[test]
@@ -129,5 +129,5 @@ fn no_form_passes_a_sendmail_without_bang_paths_behind_a_smart_host() {
         .mc("FEATURE(`nouucp', `nospecial')")
         .mc("FEATURE(`loose_relay_check')")
         .mc("define(`SMART_HOST', `relay:smarthost.test')");
-    domains_and_mailbox("Sendmail, smart host", options, [155, 95]);
+    domains_and_mailbox("Sendmail, smart host", options, [160, 100]);
 }

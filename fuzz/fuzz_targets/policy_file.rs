@@ -1,0 +1,188 @@
+//! The policy file: any text is a policy, or is told what is wrong with it, with places that
+//! exist and words that a terminal can show.
+//!
+//! Input: the text of a policy; also read as a file that a policy includes.
+
+#![no_main]
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+use mandatory_tls::policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
+use mandatory_tls::policy_file::{Loaded, load};
+use mandatory_tls::yaml::{self, Node, Problems, Severity, Value};
+use mandatory_tls_fuzz::{directory, said};
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+/// The files: the input, and beside it one that it may include and one that includes it.
+static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let directory = directory();
+    fs::create_dir_all(directory.join("domains.d")).unwrap();
+    fs::write(
+        directory.join("domains.d/more.yaml"),
+        "- more.example\n- { domain: other.example, mode: monitor }\n",
+    )
+    .unwrap();
+    fs::write(directory.join("around.yaml"), "include: policy.yaml\n").unwrap();
+    directory
+});
+
+fuzz_target!(|text: &[u8]| -> Corpus {
+    if !stays_inside(text) {
+        return Corpus::Reject;
+    }
+    let path = DIRECTORY.join("policy.yaml");
+    fs::write(&path, text).unwrap();
+    let once = load(&path);
+    check(&once, text);
+    check_same(&once, &load(&path));
+    check(&load(&DIRECTORY.join("around.yaml")), text);
+    Corpus::Keep
+});
+
+/// Whether all files that the text includes lie below its own directory: a pattern could name
+/// the whole file system otherwise.
+fn stays_inside(text: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(text) else {
+        return true;
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(root) = yaml::parse(text, &mut Problems::new()) else {
+        return true;
+    };
+    let Value::Map(fields) = &root.value else {
+        return true;
+    };
+    fields
+        .iter()
+        .filter(|(key, _)| matches!(&key.value, Value::Scalar(key) if key == "include"))
+        .all(|(_, value)| match &value.value {
+            Value::List(items) => items.iter().all(is_inside),
+            _ => is_inside(value),
+        })
+}
+
+fn is_inside(pattern: &Node<'_>) -> bool {
+    match &pattern.value {
+        Value::Scalar(pattern) => {
+            // A character class may spell a dot.
+            let up = pattern.contains("..") || pattern.contains("[.") || pattern.contains('?');
+            !pattern.starts_with('/') && !up && pattern.matches('*').count() < 4
+        }
+        _ => true,
+    }
+}
+
+fn check(loaded: &Loaded, text: &[u8]) {
+    assert!(loaded.sources.files().count() >= 1);
+    check_problems(&loaded.warnings, text);
+    assert!(loaded.warnings.is_empty());
+    match &loaded.policy {
+        Ok(policy) => check_policy(policy),
+        Err(problems) => {
+            check_problems(problems, text);
+            assert!(!problems.is_empty() && problems.count() >= 1);
+            // Whoever mends what is shown comes to the end of it.
+            let shown = problems.shown();
+            assert!(shown.iter().any(|problem| problem.severity == Severity::Error));
+        }
+    }
+}
+
+fn check_policy(policy: &Policy) {
+    let weak =
+        [("SSLv3", "AES256-SHA"), ("TLSv1.2", "ECDHE-RSA-RC4-SHA"), ("TLSv1.2", "NULL-SHA256")]
+            .map(|(version, cipher)| {
+                TlsState::from_macros(Some(version.as_bytes()), Some(cipher.as_bytes()), None)
+            });
+    let check_requirement = |requirement: &Requirement| {
+        for state in &weak {
+            let TlsState::Encrypted(session) = state else {
+                panic!("{state}");
+            };
+            assert!(requirement.check(session).is_err(), "{}", requirement.name());
+        }
+    };
+    let check_entry = |entry: &Entry| {
+        check_requirement(&entry.requirement);
+        for value in ["", "x", &"%x".repeat(600), "\r\n250 ok\0ü"] {
+            said::check_reply(&entry.reply.fill(|_| value.to_owned()).to_milter());
+        }
+    };
+    for requirement in policy.requirements.values() {
+        check_requirement(requirement);
+    }
+    for directory in [&policy.domains, &policy.senders] {
+        let mut entries = 0;
+        for (name, entry) in directory.iter() {
+            entries += 1;
+            check_entry(entry);
+            assert!(directory.get(&name) == Some(entry));
+            let pattern: Pattern = name.parse().unwrap();
+            assert_eq!(pattern.to_string(), name);
+        }
+        assert_eq!(entries, directory.len());
+        assert_eq!(directory.is_empty(), entries == 0);
+        assert!(entries == 0 || directory.strictest().next().is_some());
+    }
+    policy.local.iter().for_each(check_entry);
+    assert!(!policy.recipient_delimiter.contains('@'));
+}
+
+fn check_problems(problems: &Problems, text: &[u8]) {
+    let all = problems.shown();
+    for problem in &all {
+        assert!(!problem.message.is_empty());
+        said::check_for_terminal(&problem.message);
+        said::check_for_terminal(&problem.help);
+        assert!(!problem.message.contains('\n'), "{:?}", problem.message);
+        let is_input = problem.path.ends_with("policy.yaml");
+        if let Some(spot) = problem.spot
+            && is_input
+        {
+            let line = line(text, spot.line);
+            let line = line.unwrap_or_else(|| panic!("no line {}: {problem:?}", spot.line));
+            assert_eq!(*problem.line, *line, "{problem:?}");
+            let width = line.chars().count();
+            // Something that is missing is missing after the last character.
+            assert!((1..=width + 1).contains(&spot.column), "{problem:?}");
+            assert!(spot.length >= 1, "{problem:?}");
+        }
+        check_shown(&problem.to_string());
+    }
+    if !all.is_empty() {
+        check_shown(&problems.to_string());
+    }
+}
+
+fn check_shown(shown: &str) {
+    said::check_for_terminal(shown);
+    assert!(shown.starts_with("error") || shown.starts_with("warning"), "{shown}");
+    assert!(shown.contains(DIRECTORY.to_str().unwrap()), "{shown}");
+}
+
+/// A line of the text, from 1, as an editor counts them; the end of the file is on its last line.
+fn line(text: &[u8], number: usize) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.split('\n').nth(number.checked_sub(1)?).map(str::to_owned)
+}
+
+fn check_same(one: &Loaded, other: &Loaded) {
+    match (&one.policy, &other.policy) {
+        (Ok(one), Ok(other)) => {
+            assert!(entries(&one.domains) == entries(&other.domains));
+            assert!(entries(&one.senders) == entries(&other.senders));
+            assert!(one.local == other.local && one.trusted == other.trusted);
+            assert!(one.requirements == other.requirements && one.files == other.files);
+            assert_eq!(one.recipient_delimiter, other.recipient_delimiter);
+        }
+        (Err(one), Err(other)) => assert_eq!(one.shown(), other.shown()),
+        (one, other) => panic!("{} {}", one.is_ok(), other.is_ok()),
+    }
+}
+
+fn entries(directory: &Directory) -> Vec<(String, &Entry)> {
+    let mut entries: Vec<_> = directory.iter().collect();
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    entries
+}
