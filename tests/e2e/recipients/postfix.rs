@@ -78,14 +78,14 @@ fn no_form_passes_a_postfix_that_relays() {
     let (milter, postfix) = start(&[]);
     let opted = [
         Opted::new("domains", DOMAINS, &at_the_domains_or_hosts, 50).also_over_tls(),
-        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 55),
+        Opted::new("mailboxes", MAILBOXES, &at_the_mailboxes, 60),
     ];
     try_all_forms("Postfix, relay", &milter, &postfix, &opted);
 }
 
 #[test]
 fn no_form_passes_a_strict_postfix() {
-    domains_and_mailbox("Postfix, strict", &["strict_rfc821_envelopes = yes"], [50, 55]);
+    domains_and_mailbox("Postfix, strict", &["strict_rfc821_envelopes = yes"], [50, 60]);
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn no_form_passes_a_postfix_that_rewrites_nothing() {
             "append_dot_mydomain = no",
             "resolve_dequoted_address = no",
         ],
-        [150, 70],
+        [150, 75],
     );
 }
 
 #[test]
 fn no_form_passes_a_postfix_without_smtputf8() {
-    domains_and_mailbox("Postfix, no SMTPUTF8", &["smtputf8_enable = no"], [50, 55]);
+    domains_and_mailbox("Postfix, no SMTPUTF8", &["smtputf8_enable = no"], [50, 60]);
 }
 
 #[test]
@@ -119,13 +119,13 @@ fn no_form_passes_a_postfix_that_appends_the_domain() {
             "resolve_null_domain = yes",
             "resolve_numeric_domain = yes",
         ],
-        [50, 55],
+        [50, 60],
     );
 }
 
 #[test]
 fn no_form_passes_a_postfix_with_a_relay_host() {
-    domains_and_mailbox("Postfix, relay host", &["relayhost = [127.0.0.2]"], [50, 55]);
+    domains_and_mailbox("Postfix, relay host", &["relayhost = [127.0.0.2]"], [50, 60]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn no_form_passes_a_postfix_with_a_transport_map() {
     let map = "transport_maps = inline:{ {example.com = relay:[127.0.0.2]}, \
                {boss@example.com = smtp:[127.0.0.2]}, {routed.example = relay:example.com}, \
                {.routed.example = smtp:[example.com]}, {* = smtp:[127.0.0.2]} }";
-    domains_and_mailbox("Postfix, transport map", &[map], [50, 55]);
+    domains_and_mailbox("Postfix, transport map", &[map], [50, 60]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn no_form_passes_a_postfix_with_other_subaddresses() {
         domain == "example.com" && matches!(name, Some("boss" | "big.boss"))
     };
     let policy = format!("{MAILBOXES}recipient_delimiter: '+-'\n");
-    let opted = [Opted::new("mailboxes", &policy, &at_the_mailboxes, 55)];
+    let opted = [Opted::new("mailboxes", &policy, &at_the_mailboxes, 60)];
     try_all_forms("Postfix, subaddresses", &milter, &postfix, &opted);
 }
 
@@ -172,7 +172,7 @@ fn no_form_passes_a_postfix_where_the_domain_is_local() {
             "myorigin = example.com",
             "relay_domains =",
         ],
-        [75, 55],
+        [75, 60],
     );
 }
 
@@ -181,7 +181,7 @@ fn no_form_passes_a_postfix_with_the_domains_virtual_mailboxes() {
     final_host(
         "Postfix, virtual mailboxes",
         &["virtual_mailbox_domains = example.com", "relay_domains ="],
-        [70, 55],
+        [70, 60],
     );
 }
 
@@ -197,12 +197,12 @@ fn no_form_passes_a_postfix_with_virtual_aliases_but_those_that_lead_to_the_doma
     let ways = |end: &End| end.parts().0.starts_with("by-alias");
     let opted = [
         Opted::new("domains", DOMAINS, &domains, 50),
-        Opted::new("the alias's own domain", "domains: [alias.example]\n", &alias, 45),
+        Opted::new("the alias's own domain", "domains: [alias.example]\n", &alias, 50),
         Opted::new(
             "aliases that lead there",
             "domains: [sales@free.example, old.example]\n",
             &ways,
-            45,
+            50,
         ),
     ];
     try_all_forms("Postfix, virtual aliases", &milter, &postfix, &opted);
