@@ -230,9 +230,16 @@ fn a_policy_that_cannot_be_read_is_refused_with_its_reason() {
     assert!(said("fifo.yaml").contains("not a regular file"));
     std::os::unix::fs::symlink("loop.yaml", directory.path().join("loop.yaml")).unwrap();
     assert!(said("loop.yaml").contains("cannot be read"));
-    fs::write(directory.path().join("latin1.yaml"), b"domains:\n  - b\xfccher.example\n").unwrap();
-    let latin1 = said("latin1.yaml");
-    assert!(latin1.contains("latin1.yaml:2:6") && latin1.contains("this is not UTF-8"), "{latin1}");
+    for octets in [
+        &b"domains:\n  - b\xfccher.example\n"[..],
+        b"domains:\r  - b\xfccher.example\r",
+        b"\xef\xbb\xbfdomains:\r\n  - b\xfccher.example\r\n",
+    ] {
+        fs::write(directory.path().join("latin1.yaml"), octets).unwrap();
+        let latin1 = said("latin1.yaml");
+        assert!(latin1.contains("latin1.yaml:2:6"), "{latin1}");
+        assert!(latin1.contains("this is not UTF-8"), "{latin1}");
+    }
     fs::write(directory.path().join("empty.yaml"), "# nothing\n").unwrap();
     assert!(said("empty.yaml").contains("the policy is empty"));
     for depth in [30, 100_000] {

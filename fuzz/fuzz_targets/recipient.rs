@@ -164,7 +164,9 @@ fn is_plain_elsewhere(address: &str) -> bool {
             && name != "box.example"
     };
     let local = address.trim_ascii().trim_start_matches('<');
-    local.starts_with(|c: char| c.is_ascii_lowercase())
+    // A control character that the client sent around its address is trimmed; the MTA sends none.
+    !address.bytes().any(|octet| octet.is_ascii_control())
+        && local.starts_with(|c: char| c.is_ascii_lowercase())
         && local
             .split('@')
             .next()

@@ -91,15 +91,14 @@ pub(crate) fn read_file<T>(
         }
     };
     let text = match str::from_utf8(&bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Ok(text) => without_mark(text),
         Err(error) => {
-            let before =
-                String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            problems.enter(path, &String::from_utf8_lossy(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            let marked = text.len() - without_mark(&text).len();
+            problems.enter(path, without_mark(&text));
+            let spot = problems.spot_at(error.valid_up_to() - marked);
             problems.add(
-                Spot::new(line, column, 1),
+                spot,
                 "this is not UTF-8",
                 "save the file as UTF-8, or write the domain in its A-label form (xn--...)",
             );
@@ -112,6 +111,11 @@ pub(crate) fn read_file<T>(
         return None;
     }
     decode(&mut Decoder::new(problems), root.as_ref())
+}
+
+/// A text without the byte order mark that some editors put first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Reads a regular file. A FIFO would block and a device might never end.

@@ -142,6 +142,15 @@ impl Problems {
         Spot::new(last, self.line(last).chars().count() + 1, 1)
     }
 
+    /// The place of the character at an octet of the current file.
+    pub fn spot_at(&mut self, octet: usize) -> Spot {
+        self.find_lines();
+        let line = self.lines.partition_point(|start| *start <= octet);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let before = self.text.get(start..octet).unwrap_or_default();
+        Spot::new(line, before.chars().count() + 1, 1)
+    }
+
     /// A line of the current file, from 1, without its end.
     pub(super) fn line(&mut self, number: usize) -> &str {
         self.find_lines();
