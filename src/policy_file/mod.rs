@@ -11,7 +11,7 @@ mod terms;
 mod values;
 
 use crate::policy::Policy;
-use crate::yaml::{self, Decoder, Problems, Spot};
+use crate::yaml::{self, Decoder, Problems};
 use std::{
     fs,
     io::{self, Read},
