@@ -49,23 +49,88 @@ impl Macros {
         self.0.shrink_to(USUAL);
     }
 
-    /// The value of a macro; names of more than one letter are given with their braces.
+    /// The macros that are of use, by name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
+    pub fn read(&self) -> Known<'_> {
+        let mut known = Known::default();
         let mut parts = self.0.split(|octet| *octet == 0);
-        while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
-            if bare(key) == bare(name.as_bytes()) {
-                return Some(value);
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            if let Some(place) = known.place(name) {
+                // The first one counts where a name comes twice.
+                place.get_or_insert(value);
             }
         }
-        None
+        known
+    }
+}
+
+/// The values of macros; none for one that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known<'m> {
+    /// The MTA's own name.
+    pub j: Option<&'m [u8]>,
+    /// The queue id.
+    pub i: Option<&'m [u8]>,
+    /// The version of TLS.
+    pub tls_version: Option<&'m [u8]>,
+    /// The cipher suite.
+    pub cipher: Option<&'m [u8]>,
+    /// The key length.
+    pub cipher_bits: Option<&'m [u8]>,
+    /// Whom the client's certificate names.
+    pub cert_subject: Option<&'m [u8]>,
+    /// Who issued it.
+    pub cert_issuer: Option<&'m [u8]>,
+    /// Whether Sendmail trusts it.
+    pub verify: Option<&'m [u8]>,
+    /// How the client has authenticated.
+    pub auth_type: Option<&'m [u8]>,
+    /// As whom.
+    pub auth_authen: Option<&'m [u8]>,
+    /// The sender, as the MTA understood it.
+    pub mail_addr: Option<&'m [u8]>,
+    /// The recipient, as the MTA understood it.
+    pub rcpt_addr: Option<&'m [u8]>,
+    /// Where the MTA routes it to.
+    pub rcpt_host: Option<&'m [u8]>,
+    /// The MTA's own port.
+    pub daemon_port: Option<&'m [u8]>,
+}
+
+impl<'m> Known<'m> {
+    fn place(&mut self, name: &[u8]) -> Option<&mut Option<&'m [u8]>> {
+        Some(match bare(name) {
+            b"j" => &mut self.j,
+            b"i" => &mut self.i,
+            b"tls_version" => &mut self.tls_version,
+            b"cipher" => &mut self.cipher,
+            b"cipher_bits" => &mut self.cipher_bits,
+            b"cert_subject" => &mut self.cert_subject,
+            b"cert_issuer" => &mut self.cert_issuer,
+            b"verify" => &mut self.verify,
+            b"auth_type" => &mut self.auth_type,
+            b"auth_authen" => &mut self.auth_authen,
+            b"mail_addr" => &mut self.mail_addr,
+            b"rcpt_addr" => &mut self.rcpt_addr,
+            b"rcpt_host" => &mut self.rcpt_host,
+            b"daemon_port" => &mut self.daemon_port,
+            _ => return None,
+        })
     }
 
-    /// The value of a macro, if it is there and not empty.
-    #[must_use]
-    pub fn get_filled(&self, name: &str) -> Option<&[u8]> {
-        self.get(name).filter(|value| !value.is_empty())
+    /// The TLS state that these macros tell of.
+    fn tls(&self) -> TlsState {
+        TlsState::from_macros(self.tls_version, self.cipher, self.cipher_bits)
     }
+
+    fn is_authenticated(&self) -> bool {
+        filled(self.auth_authen).or(filled(self.auth_type)).is_some()
+    }
+}
+
+/// A value that is not empty.
+fn filled(value: Option<&[u8]>) -> Option<&[u8]> {
+    value.filter(|value| !value.is_empty())
 }
 
 /// A name without braces: one-letter names come with and without them.
@@ -151,7 +216,7 @@ impl Session {
         self.rcpt.clear();
         self.message = Some(Message {
             policy,
-            sender: Sender::new(argument, self.mail.get_filled("{mail_addr}")),
+            sender: Sender::new(argument, filled(self.mail.read().mail_addr)),
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
         });
@@ -164,17 +229,21 @@ impl Session {
         now: Timestamp,
         policy: impl FnOnce() -> Arc<Policy>,
     ) -> Judgement<'s> {
-        let tls = self.tls();
+        let macros = self.rcpt.read();
+        let is_list_honoured = self.is_list_honoured(&macros);
+        let tls = self.tls(&macros, is_list_honoured);
         // Of a recipient that the MTA delivers itself, Postfix gives its own name as the host.
-        let host = self.rcpt.get_filled("{rcpt_host}").filter(|host| {
-            let me = self.rcpt.get_filled("j").unwrap_or_default();
+        let host = filled(macros.rcpt_host).filter(|host| {
+            let me = macros.j.unwrap_or_default();
             !host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
         });
-        let recipient = Recipient::new(argument, self.rcpt.get_filled("{rcpt_addr}"), host);
+        let recipient = Recipient::new(argument, filled(macros.rcpt_addr), host);
+        let of_mail = self.mail.read();
         let client = Client {
             address: self.peer.address,
-            authenticated: self.is_authenticated(),
-            local_submission: self.is_local_submission(),
+            authenticated: macros.is_authenticated()
+                || !is_list_honoured && of_mail.is_authenticated(),
+            local_submission: is_list_honoured && self.is_local_submission(&macros),
         };
         let message = self.message.get_or_insert_with(|| Message {
             policy: policy(),
@@ -197,8 +266,8 @@ impl Session {
         let verdict = judge(&message.policy, &case);
         let reply = verdict.reply(&case);
         Judgement {
-            queue_id: self.rcpt.get_filled("i").or_else(|| self.mail.get_filled("i")),
-            mail_addr: self.mail.get_filled("{mail_addr}"),
+            queue_id: filled(macros.i).or(filled(of_mail.i)),
+            mail_addr: filled(of_mail.mail_addr),
             case,
             verdict,
             reply,
@@ -218,56 +287,35 @@ impl Session {
         self.rcpt.clear();
     }
 
-    fn is_list_honoured(&self) -> bool {
-        self.lists && self.rcpt.get_filled("j").is_some()
+    fn is_list_honoured(&self, of_rcpt: &Known<'_>) -> bool {
+        self.lists && filled(of_rcpt.j).is_some()
     }
 
     /// The stage whose macros count: that of the RCPT where it has what was asked for, else the
     /// latest at which the MTA said anything of TLS.
-    fn tls(&self) -> TlsState {
-        let state = |macros: &Macros| {
-            TlsState::from_macros(
-                macros.get("{tls_version}"),
-                macros.get("{cipher}"),
-                macros.get("{cipher_bits}"),
-            )
-        };
-        if self.is_list_honoured() {
-            return state(&self.rcpt).with_certificate(Certificate::from_macros(
-                self.rcpt.get("{cert_subject}"),
-                self.rcpt.get("{cert_issuer}"),
-                self.rcpt.get("{verify}"),
+    fn tls(&self, of_rcpt: &Known<'_>, is_list_honoured: bool) -> TlsState {
+        if is_list_honoured {
+            return of_rcpt.tls().with_certificate(Certificate::from_macros(
+                of_rcpt.cert_subject,
+                of_rcpt.cert_issuer,
+                of_rcpt.verify,
             ));
         }
         // Without the list, Sendmail names certificates and does not say whether it trusts them.
         [&self.rcpt, &self.mail, &self.helo, &self.connect]
             .into_iter()
-            .find(|macros| {
-                macros.get("{tls_version}").is_some() || macros.get("{cipher}").is_some()
-            })
-            .map_or(TlsState::Unknown, state)
-    }
-
-    fn is_authenticated(&self) -> bool {
-        let in_stage = |macros: &Macros| {
-            macros.get_filled("{auth_authen}").is_some()
-                || macros.get_filled("{auth_type}").is_some()
-        };
-        if self.is_list_honoured() {
-            in_stage(&self.rcpt)
-        } else {
-            in_stage(&self.rcpt) || in_stage(&self.mail)
-        }
+            .map(Macros::read)
+            .find(|macros| macros.tls_version.is_some() || macros.cipher.is_some())
+            .map_or(TlsState::Unknown, |macros| macros.tls())
     }
 
     /// Whether Postfix makes the session up for mail from local programs (`non_smtpd_milters`):
     /// client and daemon are on the loopback address with port 0, which no TCP connection has, and
-    /// the recipient is not routed yet.
-    fn is_local_submission(&self) -> bool {
-        self.is_list_honoured()
-            && self.peer.port == 0
+    /// the recipient is not routed yet. Holds only where the list of macros was honoured.
+    fn is_local_submission(&self, of_rcpt: &Known<'_>) -> bool {
+        self.peer.port == 0
             && self.peer.address.is_some_and(|ip| ip.is_loopback())
-            && self.connect.get("{daemon_port}") == Some(b"0")
-            && self.rcpt.get("{rcpt_host}").is_none()
+            && self.connect.read().daemon_port == Some(b"0")
+            && of_rcpt.rcpt_host.is_none()
     }
 }

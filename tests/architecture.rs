@@ -60,16 +60,9 @@ fn the_policy_is_pure() {
 
 #[test]
 fn only_the_milter_knows_the_milter_protocol() {
-    for part in [
-        "cli",
-        "logging.rs",
-        "policy",
-        "policy_file",
-        "reload",
-        "session.rs",
-        "settings.rs",
-        "yaml",
-    ] {
+    for part in
+        ["cli", "logging", "policy", "policy_file", "reload", "session.rs", "settings.rs", "yaml"]
+    {
         assert_eq!(mentions(part, &["indymilter"]), Vec::<String>::new(), "{part}");
     }
 }

@@ -61,14 +61,18 @@ fuzz_target!(|batch: &[u8]| {
     let mut macros = Macros::default();
     macros.replace(batch);
     let pairs = wire::pairs(batch);
-    let of = |name: &str| {
+    let known = macros.read();
+    let of = |name: &str, read: Option<&[u8]>| {
         let found = pairs.iter().find(|(key, _)| key == name.as_bytes());
-        let value = found.map(|(_, value)| &**value);
-        assert_eq!(macros.get(&format!("{{{name}}}")), value, "{name}");
-        value
+        assert_eq!(read, found.map(|(_, value)| &**value), "{name}");
+        read
     };
-    let (version, cipher, bits) = (of("tls_version"), of("cipher"), of("cipher_bits"));
-    let (subject, issuer, verify) = (of("cert_subject"), of("cert_issuer"), of("verify"));
+    let version = of("tls_version", known.tls_version);
+    let cipher = of("cipher", known.cipher);
+    let bits = of("cipher_bits", known.cipher_bits);
+    let subject = of("cert_subject", known.cert_subject);
+    let issuer = of("cert_issuer", known.cert_issuer);
+    let verify = of("verify", known.verify);
     let state = TlsState::from_macros(version, cipher, bits)
         .with_certificate(Certificate::from_macros(subject, issuer, verify));
     check_display(&state);

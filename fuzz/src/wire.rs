@@ -3,7 +3,9 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 /// The longest packet that is answered; a longer one ends the conversation.
-const LONGEST: usize = 256 * 1024;
+const LONGEST: usize = 32 * 1024;
+/// The same for headers and pieces of the body.
+const LONGEST_CONTENT: usize = 1024 * 1024;
 
 /// A letter and what comes after it.
 pub type Packet = (u8, Vec<u8>);
@@ -36,7 +38,8 @@ pub fn split(mut stream: &[u8]) -> (Vec<Packet>, bool) {
     let mut packets = Vec::new();
     while stream.len() >= 4 {
         let length = u32::from_be_bytes([stream[0], stream[1], stream[2], stream[3]]) as usize;
-        if length == 0 || length > LONGEST {
+        let is_content = matches!(stream.get(4), None | Some(b'L' | b'B'));
+        if length == 0 || length > if is_content { LONGEST_CONTENT } else { LONGEST } {
             return (packets, true);
         }
         if stream.len() < 4 + length {

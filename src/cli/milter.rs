@@ -35,10 +35,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::CONFIG.into();
         }
     };
-    if let Err(error) = logging::set_up(&settings.log) {
-        eprintln!("error: the log cannot be set up: {error}");
-        return status::UNAVAILABLE.into();
-    }
+    let _guard = match logging::set_up(&settings.log) {
+        Ok(guard) => guard,
+        Err(error) => {
+            eprintln!("error: the log cannot be set up: {error}");
+            return status::UNAVAILABLE.into();
+        }
+    };
     // A fault inside ends one connection; it belongs into the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
@@ -55,7 +58,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     };
     raise_descriptor_limit(settings.limits.connections);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "cannot start");
@@ -77,7 +80,7 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     }
     let mut listeners = Vec::new();
     for listen in &settings.listen {
-        match Listener::bind(listen).await {
+        match Listener::bind(listen) {
             Ok(listener) => {
                 tracing::info!("listening on {}", listener.address());
                 listeners.push(listener);
@@ -97,7 +100,13 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
         tracing::error!(%error, "cannot start");
         return status::UNAVAILABLE.into();
     }
-    let cut_off = serve(listeners, context, settings.limits, stopped).await;
+    let cut_off = match serve(listeners, context, settings.limits, stopped).await {
+        Ok(cut_off) => cut_off,
+        Err(error) => {
+            tracing::error!(%error, "cannot go on");
+            return status::UNAVAILABLE.into();
+        }
+    };
     if cut_off > 0 {
         tracing::warn!(
             "stopped; connections cut off: {cut_off}; the MTA applies its default action to them"

@@ -1,66 +1,197 @@
 //! One milter connection: octets from the socket into a [`Conversation`], and its answers back.
 
-use super::conversation::{Context, Conversation, Next};
-use std::{io, sync::Arc, time::Duration};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use super::conversation::{Conversation, Next};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
 
 /// An MTA that says nothing for so long is gone: a bit longer than the longest time-outs of
 /// MTAs, and what libmilter waits.
 const IDLE: Duration = Duration::from_secs(7210);
-/// An MTA negotiates as soon as it has connected, and takes answers as soon as they come.
-const PROMPT: Duration = Duration::from_secs(30);
-/// Room for the packets of one RCPT.
-const BUFFER: usize = 1024;
+/// An MTA negotiates as soon as it has connected, sends packets whole, and takes answers as soon
+/// as they come.
+pub(super) const PROMPT: Duration = Duration::from_secs(30);
+/// Octets that are read at a time.
+const READ: usize = 16 * 1024;
 
-/// A socket that a milter connection can be on.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Called after each read.
-    fn after_read(&self) {}
+/// A socket that a milter connection is on.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
 }
 
-impl Socket for tokio::net::UnixStream {}
+impl Socket {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+        }
+    }
 
-impl Socket for tokio::net::TcpStream {
-    /// Sendmail writes macros and command apart, under Nagle's algorithm: unless the first part
-    /// is acknowledged at once, each event waits some 40 ms. The kernel takes the option back
-    /// again and again.
-    fn after_read(&self) {
-        let _ = socket2::SockRef::from(self).set_tcp_quickack(true);
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => {
+                let read = stream.read(buffer);
+                // Sendmail writes macros and command apart, under Nagle's algorithm: unless the
+                // first part is acknowledged at once, each event waits some 40 ms. The kernel
+                // takes the option back again and again.
+                let _ = socket2::SockRef::from(&*stream).set_tcp_quickack(true);
+                read
+            }
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(octets),
+            Self::Unix(stream) => stream.write(octets),
+        }
     }
 }
 
-/// Holds the conversation on one connection until one side ends it.
-///
-/// # Errors
-///
-/// When the socket fails or the MTA does not keep to the protocol.
-pub(super) async fn converse(mut socket: impl Socket, context: Arc<Context>) -> io::Result<()> {
-    let mut conversation = Conversation::new(context);
-    let mut input = Vec::with_capacity(BUFFER);
-    let mut output = Vec::new();
-    let mut patience = PROMPT;
-    loop {
-        let read = tokio::time::timeout(patience, socket.read_buf(&mut input)).await;
-        if read.map_err(|_| io::ErrorKind::TimedOut)?? == 0 {
-            return Ok(());
+/// Room for what is read and written at the moment; shared by all connections, so that one that
+/// is idle needs none.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    input: Box<[u8]>,
+    output: Vec<u8>,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self { input: vec![0; READ].into(), output: Vec::new() }
+    }
+}
+
+/// What a connection needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// That the socket becomes ready.
+    Event,
+    /// Another turn: there may be more to read.
+    Turn,
+    /// To be closed.
+    End,
+}
+
+/// One milter connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: Socket,
+    conversation: Conversation,
+    /// The beginning of a packet whose rest has not come yet.
+    begun: Vec<u8>,
+    /// Answers that the socket did not take yet. Nothing is read before they are sent.
+    unsent: Vec<u8>,
+    /// Whether anything was answered yet.
+    negotiated: bool,
+    /// When it is given up unless something comes before.
+    due: Instant,
+}
+
+impl Connection {
+    /// A connection on which nothing was said yet; asks to be told when something is.
+    pub(super) fn new(
+        mut socket: Socket,
+        conversation: Conversation,
+        registry: &Registry,
+        token: Token,
+        now: Instant,
+    ) -> io::Result<Self> {
+        registry.register(socket.source(), token, Interest::READABLE)?;
+        Ok(Self {
+            socket,
+            conversation,
+            begun: Vec::new(),
+            unsent: Vec::new(),
+            negotiated: false,
+            due: now + PROMPT,
+        })
+    }
+
+    /// When it is given up.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Takes a turn: reads once, and answers all packets that are whole.
+    ///
+    /// # Errors
+    ///
+    /// When the socket fails or the MTA does not keep to the protocol.
+    pub(super) fn turn(
+        &mut self,
+        buffers: &mut Buffers,
+        registry: &Registry,
+        token: Token,
+        now: Instant,
+    ) -> io::Result<Need> {
+        if !self.unsent.is_empty() {
+            let unsent = std::mem::take(&mut self.unsent);
+            self.send(&unsent, registry, token)?;
+            if !self.unsent.is_empty() {
+                return Ok(Need::Event);
+            }
         }
-        socket.after_read();
-        let received = conversation.receive(&input, &mut output);
+        let read = match self.socket.read(&mut buffers.input) {
+            Ok(0) => return Ok(Need::End),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Need::Event),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Need::Turn),
+            Err(error) => return Err(error),
+        };
+        let input = buffers.input.get(..read).unwrap_or_default();
+        buffers.output.clear();
+        let received = if self.begun.is_empty() {
+            let received = self.conversation.receive(input, &mut buffers.output);
+            if let Ok((used, _)) = received {
+                self.begun.extend_from_slice(input.get(used..).unwrap_or_default());
+            }
+            received
+        } else {
+            self.begun.extend_from_slice(input);
+            let received = self.conversation.receive(&self.begun, &mut buffers.output);
+            if let Ok((used, _)) = received {
+                self.begun.drain(..used);
+            }
+            received
+        };
+        if self.begun.is_empty() {
+            self.begun = Vec::new();
+        }
         // What was answered before an error is sent all the same.
-        if !output.is_empty() {
-            let written = tokio::time::timeout(PROMPT, socket.write_all(&output)).await;
-            written.map_err(|_| io::ErrorKind::TimedOut)??;
-            patience = IDLE;
+        if !buffers.output.is_empty() {
+            self.negotiated = true;
+            self.send(&buffers.output, registry, token)?;
         }
-        output.clear();
-        let (used, next) = received.map_err(io::Error::other)?;
-        if next == Next::Close {
-            return Ok(());
+        let (_, next) = received.map_err(io::Error::other)?;
+        let idle = self.negotiated && self.begun.is_empty() && self.unsent.is_empty();
+        self.due = now + if idle { IDLE } else { PROMPT };
+        Ok(match next {
+            Next::Close => Need::End,
+            Next::Read if read == READ => Need::Turn,
+            Next::Read => Need::Event,
+        })
+    }
+
+    /// Sends answers, or as much of them as the socket takes.
+    fn send(&mut self, mut answers: &[u8], registry: &Registry, token: Token) -> io::Result<()> {
+        while !answers.is_empty() {
+            match self.socket.write(answers) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(sent) => answers = answers.get(sent..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unsent.extend_from_slice(answers);
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    return registry.reregister(self.socket.source(), token, interest);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        input.drain(..used);
-        if input.is_empty() {
-            input.shrink_to(BUFFER);
-            output.shrink_to(BUFFER);
-        }
+        Ok(())
     }
 }

@@ -55,6 +55,8 @@ pub struct Conversation {
     context: Arc<Context>,
     agreed: Option<Agreed>,
     session: Session,
+    /// Octets still to come of a packet whose payload is not looked at.
+    missing: usize,
 }
 
 impl Conversation {
@@ -62,7 +64,7 @@ impl Conversation {
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
         let session = Session::new(context.on_unknown_tls, false);
-        Self { context, agreed: None, session }
+        Self { context, agreed: None, session, missing: 0 }
     }
 
     /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
@@ -77,10 +79,26 @@ impl Conversation {
         out: &mut Vec<u8>,
     ) -> Result<(usize, Next), ProtocolError> {
         let mut rest = input;
+        if self.missing > 0 {
+            let (skipped, after) = rest.split_at(self.missing.min(rest.len()));
+            self.missing -= skipped.len();
+            if self.missing > 0 {
+                return Ok((input.len(), Next::Read));
+            }
+            go_on(out);
+            rest = after;
+        }
         loop {
             match packet::split(rest) {
                 packet::First::Incomplete => return Ok((input.len() - rest.len(), Next::Read)),
                 packet::First::BadLength(length) => return Err(ProtocolError::Length(length)),
+                packet::First::Content(letter, _) if self.agreed.is_none() => {
+                    return Err(ProtocolError::Order(letter));
+                }
+                packet::First::Content(_, missing) => {
+                    self.missing = missing;
+                    return Ok((input.len(), Next::Read));
+                }
                 packet::First::Packet(letter, payload, after) => {
                     if self.packet(letter, payload, out)? == Next::Close {
                         return Ok((input.len() - after.len(), Next::Close));
@@ -149,9 +167,8 @@ impl Conversation {
             command::QUIT => return Ok(Next::Close),
             _ => return Err(ProtocolError::Order(letter)),
         }
-        let (answer, agreed) =
-            negotiation::negotiate(payload).ok_or(ProtocolError::Malformed(letter))?;
-        packet::write(out, ReplyKind::OptNeg.into(), &answer);
+        let agreed =
+            negotiation::negotiate(payload, out).ok_or(ProtocolError::Malformed(letter))?;
         self.session = Session::new(self.context.on_unknown_tls, agreed.lists);
         self.agreed = Some(agreed);
         Ok(Next::Read)
@@ -164,9 +181,10 @@ impl Conversation {
         self.context.log.judged(&judgement);
         match judgement.reply {
             Some(reply) => {
-                let mut text = reply.to_milter().into_bytes();
-                text.push(0);
-                packet::write(out, ReplyKind::ReplyCode.into(), &text);
+                packet::write_with(out, ReplyKind::ReplyCode.into(), |out| {
+                    out.extend_from_slice(reply.to_milter().as_bytes());
+                    out.push(0);
+                });
             }
             None => go_on(out),
         }

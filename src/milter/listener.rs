@@ -1,25 +1,17 @@
-//! Sockets: bind, accept, limit, drain.
+//! Sockets to listen on: bind, accept, remove.
 
-use super::connection::{Socket, converse};
-use super::conversation::Context;
-use crate::settings::{Limits, Listen, SocketSpec};
+use super::connection::Socket;
+use crate::settings::{Listen, SocketSpec};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
 use nix::unistd::Group;
+use std::net::ToSocketAddrs;
+use std::os::unix::net::UnixStream;
 use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     path::Path,
-    sync::Arc,
-    time::Duration,
 };
-use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-
-/// How long to wait before the next try when accepting fails (out of file descriptors, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How often it was asked to stop: once to let sessions end, twice to end now. The sender is held
-/// by whoever stops the milter.
-pub type Shutdown = watch::Receiver<u32>;
 
 /// A socket that is bound and listening.
 #[derive(Debug)]
@@ -33,8 +25,8 @@ pub struct Listener {
 
 #[derive(Debug)]
 enum Kind {
-    Tcp(TcpListener),
-    Unix(UnixListener),
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
 }
 
 /// Why a socket cannot be listened on.
@@ -59,10 +51,10 @@ impl Listener {
     /// # Errors
     ///
     /// When the socket cannot be bound, with a remedy where there is one.
-    pub async fn bind(listen: &Listen) -> Result<Self, BindError> {
+    pub fn bind(listen: &Listen) -> Result<Self, BindError> {
         let bound = match &listen.socket {
-            SocketSpec::Inet(host, port) => bind_tcp(host, *port).await,
-            SocketSpec::Unix(path) => bind_unix(path, listen).await,
+            SocketSpec::Inet(host, port) => bind_tcp(host, *port),
+            SocketSpec::Unix(path) => bind_unix(path, listen),
         };
         bound.map_err(|error| BindError {
             address: listen.socket.clone(),
@@ -77,14 +69,32 @@ impl Listener {
         &self.address
     }
 
-    async fn accept(&self) -> io::Result<Accepted> {
+    /// Asks to be told when connections come.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(self.source(), token, Interest::READABLE)
+    }
+
+    /// Asks not to be told any more.
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(self.source())
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match &mut self.kind {
+            Kind::Tcp(listener) => listener,
+            Kind::Unix(listener) => listener,
+        }
+    }
+
+    /// The next connection; [`io::ErrorKind::WouldBlock`] where none is waiting.
+    pub(super) fn accept(&self) -> io::Result<Socket> {
         match &self.kind {
             Kind::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, _) = listener.accept()?;
                 stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream))
+                Ok(Socket::Tcp(stream))
             }
-            Kind::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+            Kind::Unix(listener) => Ok(Socket::Unix(listener.accept()?.0)),
         }
     }
 }
@@ -107,21 +117,23 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-enum Accepted {
-    Tcp(tokio::net::TcpStream),
-    Unix(UnixStream),
-}
-
-async fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
-    let listener = TcpListener::bind((host, port)).await?;
+fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in (host, port).to_socket_addrs()? {
+        result = mio::net::TcpListener::bind(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    let listener = result?;
     let address = SocketSpec::Inet(host.to_owned(), listener.local_addr()?.port());
     Ok(Listener { kind: Kind::Tcp(listener), address, file: None })
 }
 
-async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
+fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
     let group = listen.group.as_deref().map(find_group).transpose()?;
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
-        match UnixStream::connect(path).await {
+        match UnixStream::connect(path) {
             // Only this says that nobody listens; a lack of rights or a crowd does not.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path)?
@@ -129,7 +141,7 @@ async fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
             _ => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
-    let listener = UnixListener::bind(path)?;
+    let listener = mio::net::UnixListener::bind(path)?;
     let bound = Listener {
         kind: Kind::Unix(listener),
         address: SocketSpec::Unix(path.into()),
@@ -166,92 +178,4 @@ fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
         (SocketSpec::Inet(..), io::ErrorKind::PermissionDenied) => "choose a port above 1023",
         _ => "",
     }
-}
-
-/// Serves connections on all sockets until told to stop; then no more are accepted, and those
-/// that are open may go on for the drain time. Returns how many were cut off after it.
-pub async fn serve(
-    listeners: Vec<Listener>,
-    context: Arc<Context>,
-    limits: Limits,
-    mut shutdown: Shutdown,
-) -> usize {
-    let places = Arc::new(Semaphore::new(limits.connections as usize));
-    let accepting: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| {
-            tokio::spawn(accept_all(
-                listener,
-                Arc::clone(&context),
-                Arc::clone(&places),
-                shutdown.clone(),
-            ))
-        })
-        .collect();
-    for task in accepting {
-        let _ = task.await;
-    }
-    tokio::select! {
-        _ = places.acquire_many(limits.connections) => {}
-        () = tokio::time::sleep(limits.drain) => {}
-        () = asked(&mut shutdown, 2) => {}
-    }
-    limits.connections as usize - places.available_permits()
-}
-
-async fn accept_all(
-    listener: Listener,
-    context: Arc<Context>,
-    places: Arc<Semaphore>,
-    mut shutdown: Shutdown,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = asked(&mut shutdown, 1) => return,
-        };
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::error!(%error, "cannot accept a connection on {}; will try again", listener.address);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let place = tokio::select! {
-            place = free_place(&places) => place,
-            () = asked(&mut shutdown, 1) => return,
-        };
-        match accepted {
-            Accepted::Tcp(socket) => start(socket, Arc::clone(&context), place),
-            Accepted::Unix(socket) => start(socket, Arc::clone(&context), place),
-        }
-    }
-}
-
-/// Waits until it was asked so often to stop.
-async fn asked(shutdown: &mut Shutdown, times: u32) {
-    // An error means that nobody is left to ask: stop then, too.
-    let _ = shutdown.wait_for(|asked| *asked >= times).await;
-}
-
-/// A place among the connections. Waits, and says so, when all are taken.
-async fn free_place(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
-        return Some(place);
-    }
-    tracing::warn!("all connections that `limits` allows are in use; MTAs have to wait");
-    Arc::clone(places).acquire_owned().await.ok()
-}
-
-fn start(socket: impl Socket, context: Arc<Context>, place: Option<OwnedSemaphorePermit>) {
-    tokio::spawn(async move {
-        let result = converse(socket, context).await;
-        if let Err(error) = result
-            && !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-        {
-            tracing::warn!(%error, "a milter connection broke off; the MTA applies its default action");
-        }
-        drop(place);
-    });
 }

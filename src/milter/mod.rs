@@ -1,11 +1,10 @@
 //! The milter: what the MTA talks to.
 //!
 //! `packet` reads and writes the packets, [`Conversation`] answers them without any I/O,
-//! `connection` feeds it from a socket, `listener` accepts connections and sees to limit and
-//! drain.
+//! `connection` feeds it from a socket, `listener` binds and accepts, `server` is the loop that
+//! serves all connections and sees to limit, time-outs and drain.
 //!
-//! From indymilter come the protocol's constants, the negotiation packet and the replies; its
-//! runtime is not used. indymilter 0.3.0 ends a session when Sendmail gives an IPv6 client as
+//! From indymilter come the protocol's options and replies by name; its runtime is not used. indymilter 0.3.0 ends a session when Sendmail gives an IPv6 client as
 //! `IPv6:2001:...`, drops the empty batch of macros by which Postfix says that nothing is known
 //! any more (so that an earlier `{tls_version}` would speak for a later message), ends for good
 //! at the first failed accept, has no drain, and takes two tasks and a channel hop a packet.
@@ -15,6 +14,8 @@ mod conversation;
 mod listener;
 mod negotiation;
 mod packet;
+mod server;
 
 pub use conversation::{Context, Conversation, Next, ProtocolError};
-pub use listener::{BindError, Listener, Shutdown, serve};
+pub use listener::{BindError, Listener};
+pub use server::{Shutdown, serve};

@@ -4,11 +4,9 @@
 //! RCPT. All that is not offered is done without: an option that the MTA does not know makes
 //! Sendmail give the milter up.
 
-use bytes::Bytes;
-use indymilter::{
-    Actions, MacroStage, ProtoOpts, message::command::OptNegPayload, message::reply::Reply,
-};
-use std::{collections::HashMap, ffi::CString};
+use super::packet;
+use indymilter::message::reply::ReplyKind;
+use indymilter::{Actions, ProtoOpts};
 
 /// The newest version of the protocol; Postfix gives a milter up that answers with a newer one.
 const VERSION: u32 = indymilter::message::PROTOCOL_VERSION;
@@ -25,17 +23,24 @@ const WANTED: ProtoOpts = ProtoOpts::NO_HELO
     .union(ProtoOpts::NOREPLY_CONNECT)
     .union(ProtoOpts::NOREPLY_MAIL);
 
-/// Macros by stage. `j` stands first in each list: it is always defined, so that its presence
-/// shows that the list was honoured. Names need their braces. Once any list is sent, Postfix
-/// sends nothing at the stages that have none.
-const MACROS: [(MacroStage, &std::ffi::CStr); 3] = [
-    (MacroStage::Connect, c"j {daemon_port}"),
-    (MacroStage::Mail, c"j {mail_addr} i"),
+/// Macros by stage, each list ended by NUL. `j` stands first in each: it is always defined, so
+/// that its presence shows that the list was honoured. Names need their braces. Once any list is
+/// sent, Postfix sends nothing at the stages that have none.
+const MACROS: [(u32, &[u8]); 3] = [
+    (stage::CONNECT, b"j {daemon_port}\0"),
+    (stage::MAIL, b"j {mail_addr} i\0"),
     (
-        MacroStage::Rcpt,
-        c"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i",
+        stage::RCPT,
+        b"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i\0",
     ),
 ];
+
+/// Numbers of the stages in lists of macros.
+mod stage {
+    pub(super) const CONNECT: u32 = 0;
+    pub(super) const MAIL: u32 = 2;
+    pub(super) const RCPT: u32 = 3;
+}
 
 /// What was agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,30 +51,33 @@ pub(super) struct Agreed {
     pub lists: bool,
 }
 
-/// Answers the MTA's offer: the payload of the answer, and what holds from now on. `None` if the
-/// offer cannot be read or is too old.
-pub(super) fn negotiate(offer: &[u8]) -> Option<(Bytes, Agreed)> {
-    let offer = OptNegPayload::parse_buffer(Bytes::copy_from_slice(offer)).ok()?;
-    if offer.version < OLDEST {
+/// Answers the MTA's offer: appends the answer to `out`, and returns what holds from now on.
+/// `None` if the offer cannot be read or is too old; nothing is appended then.
+///
+/// Offer and answer have three words: version, actions, options; in the answer, lists of macros
+/// follow.
+pub(super) fn negotiate(offer: &[u8], out: &mut Vec<u8>) -> Option<Agreed> {
+    let mut words = offer.chunks_exact(4).map(|word| word.try_into().map(u32::from_be_bytes));
+    let mut word = || words.next()?.ok();
+    let (version, actions, options) = (word()?, word()?, word()?);
+    if version < OLDEST {
         return None;
     }
-    let agreed = Agreed {
-        options: WANTED & offer.opts,
-        lists: offer.actions.contains(Actions::REQUEST_MACROS),
-    };
-    let macros = if agreed.lists {
-        MACROS.into_iter().map(|(stage, names)| (stage, CString::from(names))).collect()
-    } else {
-        HashMap::new()
-    };
-    let reply = Reply::OptNeg {
-        version: offer.version.min(VERSION),
-        // SETSYMLIST; the message itself is never changed.
-        actions: Actions::REQUEST_MACROS & offer.actions,
-        opts: agreed.options,
-        macros,
-    };
-    Some((reply.into_message().buffer, agreed))
+    // SETSYMLIST; the message itself is never changed.
+    let actions = Actions::REQUEST_MACROS & Actions::from_bits_truncate(actions);
+    let options = WANTED & ProtoOpts::from_bits_truncate(options);
+    let agreed = Agreed { options, lists: !actions.is_empty() };
+    let lists = if agreed.lists { &MACROS[..] } else { &[] };
+    packet::write_with(out, ReplyKind::OptNeg.into(), |out| {
+        for word in [version.min(VERSION), actions.bits(), options.bits()] {
+            out.extend_from_slice(&word.to_be_bytes());
+        }
+        for (stage, names) in lists {
+            out.extend_from_slice(&stage.to_be_bytes());
+            out.extend_from_slice(names);
+        }
+    });
+    Some(agreed)
 }
 
 #[cfg(test)]
@@ -78,6 +86,16 @@ mod tests {
 
     fn offer(version: u32, actions: u32, options: u32) -> Vec<u8> {
         [version, actions, options].into_iter().flat_map(u32::to_be_bytes).collect()
+    }
+
+    /// The payload of the answer, and what was agreed.
+    fn negotiate(offer: &[u8]) -> Option<(Vec<u8>, Agreed)> {
+        let mut out = Vec::new();
+        let agreed = super::negotiate(offer, &mut out)?;
+        let packet::First::Packet(b'O', payload, []) = packet::split(&out) else {
+            panic!("{out:?}")
+        };
+        Some((payload.to_vec(), agreed))
     }
 
     fn words(payload: &[u8]) -> [u32; 3] {

@@ -3,9 +3,12 @@
 use crate::session::{Peer, Stage};
 use std::net::IpAddr;
 
-/// A longer packet is refused. Body chunks have 64 KiB at most, headers some 100 KiB, where an MTA
-/// sends them unasked.
-pub(super) const MAX_PACKET: usize = 256 * 1024;
+/// A longer packet is refused: SMTP commands have 2 KiB in Postfix and Sendmail, macros together
+/// a few.
+pub(super) const MAX_PACKET: usize = 32 * 1024;
+/// The same for header lines and pieces of the body, where an MTA sends them unasked: they are
+/// not kept.
+pub(super) const MAX_CONTENT: usize = 1024 * 1024;
 
 /// Letters of the commands that an MTA sends.
 pub(super) mod command {
@@ -33,6 +36,8 @@ pub(super) enum First<'b> {
     Incomplete,
     /// It has a length of none or too much.
     BadLength(usize),
+    /// Its letter; it is a piece of the content, of which so many octets are still to come.
+    Content(u8, usize),
     /// Its letter, its payload, and what comes after it.
     Packet(u8, &'b [u8], &'b [u8]),
 }
@@ -43,21 +48,37 @@ pub(super) fn split(buffer: &[u8]) -> First<'_> {
         return First::Incomplete;
     };
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-    if length == 0 || length > MAX_PACKET {
+    if length == 0 || length > MAX_CONTENT {
+        return First::BadLength(length);
+    }
+    let Some(letter) = rest.first() else {
+        return First::Incomplete;
+    };
+    let is_content = matches!(*letter, command::HEADER | command::BODY);
+    if length > MAX_PACKET && !is_content {
         return First::BadLength(length);
     }
     match rest.split_at_checked(length) {
         Some(([letter, payload @ ..], rest)) => First::Packet(*letter, payload, rest),
+        _ if is_content => First::Content(*letter, length - rest.len()),
         _ => First::Incomplete,
     }
 }
 
 /// Appends a packet.
 pub(super) fn write(out: &mut Vec<u8>, letter: u8, payload: &[u8]) {
-    let length = u32::try_from(payload.len() + 1).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.push(letter);
-    out.extend_from_slice(payload);
+    write_with(out, letter, |out| out.extend_from_slice(payload));
+}
+
+/// Appends a packet with the payload that `payload` appends.
+pub(super) fn write_with(out: &mut Vec<u8>, letter: u8, payload: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, letter]);
+    payload(out);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
 }
 
 /// The first of the strings in a payload, each ended by NUL: the argument of MAIL and RCPT.
@@ -120,6 +141,10 @@ mod tests {
     fn packets_without_a_letter_or_too_long_are_refused() {
         assert_eq!(split(b"\0\0\0\0A"), First::BadLength(0));
         assert_eq!(split(b"\xff\xff\xff\xffA"), First::BadLength(0xffff_ffff));
+        assert_eq!(split(b"\0\0\x80\x01R"), First::BadLength(MAX_PACKET + 1));
+        assert_eq!(split(b"\0\0\x80\0R"), First::Incomplete);
+        assert_eq!(split(b"\0\x10\0\x01B"), First::BadLength(MAX_CONTENT + 1));
+        assert_eq!(split(b"\0\x10\0\0Bbody"), First::Content(b'B', MAX_CONTENT - 5));
     }
 
     #[test]

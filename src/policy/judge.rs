@@ -42,8 +42,8 @@ pub struct Policy {
 /// Judges one RCPT: of all that the entries in sight say, the strictest stands.
 ///
 /// Pure: the same policy and case give the same verdict.
-pub fn judge<'p>(policy: &'p Policy, case: &Case<'_>) -> Verdict<'p> {
-    let mut strictest: Option<Finding<'p>> = None;
+pub fn judge<'a>(policy: &'a Policy, case: &Case<'a>) -> Verdict<'a> {
+    let mut strictest: Option<Finding<'a>> = None;
     policy.each_finding(case, |finding| {
         let stricter = strictest.as_ref().is_none_or(|old| {
             (finding.decision, rank(&finding.reason)) > (old.decision, rank(&old.reason))
@@ -74,17 +74,17 @@ impl Policy {
     /// All that the entries in sight say of a case, in the order of sight. [`judge`] takes the
     /// strictest; `explain` shows them all.
     #[must_use]
-    pub fn findings<'p>(&'p self, case: &Case<'_>) -> Vec<Finding<'p>> {
+    pub fn findings<'a>(&'a self, case: &Case<'a>) -> Vec<Finding<'a>> {
         let mut findings = Vec::new();
         self.each_finding(case, |finding| findings.push(finding));
         findings
     }
 
-    fn each_finding<'p>(&'p self, case: &Case<'_>, mut found: impl FnMut(Finding<'p>)) {
+    fn each_finding<'a>(&'a self, case: &Case<'a>, mut found: impl FnMut(Finding<'a>)) {
         for seen in case.recipient.seen() {
-            let subject = Subject::Recipient(seen.domain.clone(), seen.origin);
+            let subject = Subject::Recipient(&seen.domain, seen.origin);
             for matched in self.matches(&self.domains, seen) {
-                found(matched_finding(self, case, subject.clone(), matched));
+                found(matched_finding(self, case, subject, matched));
             }
         }
         if let Some(local) = self.local.as_ref().filter(|_| case.recipient.is_local()) {
@@ -96,9 +96,9 @@ impl Policy {
             }
         }
         for seen in case.sender.seen() {
-            let subject = Subject::Sender(seen.domain.clone());
+            let subject = Subject::Sender(&seen.domain);
             for matched in self.matches(&self.senders, seen) {
-                found(matched_finding(self, case, subject.clone(), matched));
+                found(matched_finding(self, case, subject, matched));
             }
         }
     }
@@ -128,23 +128,23 @@ impl Policy {
     }
 }
 
-fn matched_finding<'p>(
+fn matched_finding<'a>(
     policy: &Policy,
     case: &Case<'_>,
-    subject: Subject,
-    matched: Match<'p>,
-) -> Finding<'p> {
+    subject: Subject<'a>,
+    matched: Match<'a>,
+) -> Finding<'a> {
     let entry = matched.entry;
     finding(policy, case, subject, Some(matched), entry)
 }
 
-fn finding<'p>(
+fn finding<'a>(
     policy: &Policy,
     case: &Case<'_>,
-    subject: Subject,
-    matched: Option<Match<'p>>,
-    entry: &'p Entry,
-) -> Finding<'p> {
+    subject: Subject<'a>,
+    matched: Option<Match<'a>>,
+    entry: &'a Entry,
+) -> Finding<'a> {
     let mode = entry.schedule.mode_at(case.now);
     let mut reason = reason(policy, case, entry, mode);
     if matches!(reason, Reason::Fault(_))

@@ -33,4 +33,4 @@ pub use reply::{
 };
 pub use requirement::{Requirement, shortfall::Shortfall};
 pub use tls::TlsState;
-pub use verdict::{Finding, Subject, Verdict, cipher, tls_version};
+pub use verdict::{Finding, Subject, Verdict};

@@ -159,19 +159,19 @@ impl ReplyTemplate {
     }
 
     /// Fills the template in. `value` gives the value of a placeholder (`url` is known here).
-    pub fn fill(&self, value: impl Fn(&'static str) -> String) -> Reply {
-        let mut lines = Vec::new();
+    pub fn fill<V: AsRef<str>>(&self, value: impl Fn(&'static str) -> V) -> Reply {
+        let mut lines = Vec::with_capacity(1);
+        let mut line = String::new();
         for pieces in &self.lines {
-            let line: String = pieces
-                .iter()
-                .map(|piece| match piece {
-                    Piece::Text(text) => text.clone(),
-                    Piece::Placeholder("url") => self.url.clone().unwrap_or_default(),
-                    Piece::Placeholder(name) => printable(&value(name)),
-                })
-                .collect();
-            let first = if lines.is_empty() { TEXT_OF_FIRST } else { TEXT_PER_LINE };
-            lines.extend(fold(&line, first));
+            line.clear();
+            for piece in pieces {
+                match piece {
+                    Piece::Text(text) => line.push_str(text),
+                    Piece::Placeholder("url") => line.push_str(self.url().unwrap_or_default()),
+                    Piece::Placeholder(name) => line.extend(printable(value(name).as_ref())),
+                }
+            }
+            fold(&line, &mut lines);
         }
         Reply { code: self.code, lines }
     }
@@ -213,12 +213,11 @@ fn literal(text: &str) -> Result<Piece, ReplyError> {
 
 /// A value on its way into a reply: whatever it is, it stays printable ASCII and short enough
 /// for a line.
-fn printable(value: &str) -> String {
+fn printable(value: &str) -> impl Iterator<Item = char> {
     value
         .chars()
         .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .take(TEXT_PER_LINE / 2)
-        .collect()
 }
 
 /// Octets of a text once each `%` is doubled.
@@ -226,35 +225,39 @@ fn doubled_len(text: &str) -> usize {
     text.len() + text.matches('%').count()
 }
 
-/// Breaks a line at blanks so that each part fits, with each `%` doubled; the first part has room
-/// for `first` octets.
-fn fold(line: &str, first: usize) -> Vec<String> {
-    let mut parts = Vec::new();
-    let mut part = String::new();
-    let mut room = first;
-    for word in line.split(' ').filter(|word| !word.is_empty()) {
-        for word in chop(word) {
-            if !part.is_empty() && doubled_len(&part) + 1 + doubled_len(&word) > room {
-                parts.push(std::mem::take(&mut part));
-                room = TEXT_PER_LINE;
-            }
-            if !part.is_empty() {
-                part.push(' ');
-            }
-            part.push_str(&word);
+/// Breaks a line at blanks so that each part fits once its `%` are doubled, and appends the parts
+/// to `lines`.
+fn fold(line: &str, lines: &mut Vec<String>) {
+    let mut part = String::with_capacity(line.len());
+    let mut used = 0;
+    let words = line.split(' ').filter(|word| !word.is_empty());
+    for word in words.flat_map(chop) {
+        let length = doubled_len(word);
+        let room = if lines.is_empty() { TEXT_OF_FIRST } else { TEXT_PER_LINE };
+        if used > 0 && used + 1 + length > room {
+            lines.push(std::mem::take(&mut part));
+            used = 0;
         }
+        if used > 0 {
+            part.push(' ');
+            used += 1;
+        }
+        part.push_str(word);
+        used += length;
     }
-    parts.push(part);
-    parts
+    lines.push(part);
 }
 
 /// A word that is longer than a line (made of placeholders without blanks), in pieces.
-fn chop(word: &str) -> Vec<String> {
-    if doubled_len(word) <= TEXT_PER_LINE {
-        return vec![word.to_owned()];
-    }
-    let characters: Vec<char> = word.chars().collect();
-    characters.chunks(TEXT_PER_LINE / 2).map(|piece| piece.iter().collect()).collect()
+fn chop(word: &str) -> impl Iterator<Item = &str> {
+    let long = doubled_len(word) > TEXT_PER_LINE;
+    let size = if long { TEXT_PER_LINE / 2 } else { word.len() };
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at_checked(size).unwrap_or((rest, ""));
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// An SMTP reply to RCPT, ready to be sent.
@@ -269,7 +272,16 @@ impl Reply {
     /// Postfix and Sendmail take the text for a format.
     #[must_use]
     pub fn to_milter(&self) -> String {
-        self.to_string().replace('%', "%%").replace('\n', "\r\n")
+        let mut wire = String::new();
+        let text = self.to_string();
+        for c in text.chars() {
+            match c {
+                '%' => wire.push_str("%%"),
+                '\n' => wire.push_str("\r\n"),
+                c => wire.push(c),
+            }
+        }
+        wire
     }
 
     /// The enhanced status code (RFC 3463): delivery not authorised, in the class of the code.

@@ -7,25 +7,25 @@ use super::domain::DomainName;
 use super::entry::{Entry, Mode};
 use super::reason::{Decision, Reason};
 use super::reply::Reply;
-use super::tls::TlsState;
+use std::borrow::Cow;
 
 /// What an entry was found for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
     /// A domain that the recipient may lead to.
-    Recipient(DomainName, Origin),
+    Recipient(&'a DomainName, Origin),
     /// The MTA's own recipients.
     Local,
     /// A recipient that cannot be understood.
     Unreadable,
     /// A partner's domain.
-    Sender(DomainName),
+    Sender(&'a DomainName),
 }
 
-impl Subject {
+impl<'a> Subject<'a> {
     /// The domain, where there is one.
     #[must_use]
-    pub fn domain(&self) -> Option<&DomainName> {
+    pub fn domain(self) -> Option<&'a DomainName> {
         match self {
             Self::Recipient(domain, _) | Self::Sender(domain) => Some(domain),
             Self::Local | Self::Unreadable => None,
@@ -34,7 +34,7 @@ impl Subject {
 
     /// Where it was seen, as the log and `explain` give it.
     #[must_use]
-    pub fn seen_in(&self) -> &'static str {
+    pub fn seen_in(self) -> &'static str {
         match self {
             Self::Recipient(_, origin) => origin.name(),
             Self::Local => "local",
@@ -44,24 +44,24 @@ impl Subject {
     }
 
     /// How a reply calls it.
-    pub(super) fn for_reply(&self) -> String {
-        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
+    pub(super) fn for_reply(self) -> &'a str {
+        self.domain().map_or("this recipient", DomainName::as_str)
     }
 }
 
 /// What one entry in sight says of the case.
 #[derive(Clone, Debug)]
-pub struct Finding<'p> {
+pub struct Finding<'a> {
     /// What the entry was found for.
-    pub subject: Subject,
+    pub subject: Subject<'a>,
     /// The pattern that named it; none for `local` and for recipients that cannot be understood.
-    pub matched: Option<Match<'p>>,
+    pub matched: Option<Match<'a>>,
     /// The entry.
-    pub entry: &'p Entry,
+    pub entry: &'a Entry,
     /// Its mode at the time of the case.
     pub mode: Mode,
     /// Why it decides as it does.
-    pub reason: Reason<'p>,
+    pub reason: Reason<'a>,
     /// What it decides.
     pub decision: Decision,
 }
@@ -69,12 +69,12 @@ pub struct Finding<'p> {
 /// What to do with one RCPT, and why. Log line, reply and all reports derive from it.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Verdict<'p> {
+pub struct Verdict<'a> {
     /// The finding that decided; none where nothing in sight is opted in.
-    pub finding: Option<Finding<'p>>,
+    pub finding: Option<Finding<'a>>,
 }
 
-impl<'p> Verdict<'p> {
+impl<'a> Verdict<'a> {
     /// What to do.
     pub fn decision(&self) -> Decision {
         self.finding.as_ref().map_or(Decision::Accept, |finding| finding.decision)
@@ -82,8 +82,8 @@ impl<'p> Verdict<'p> {
 
     /// Why.
     #[must_use]
-    pub fn reason(&self) -> Reason<'p> {
-        self.finding.as_ref().map_or(Reason::NotOptedIn, |finding| finding.reason.clone())
+    pub fn reason(&self) -> &Reason<'a> {
+        self.finding.as_ref().map_or(&Reason::NotOptedIn, |finding| &finding.reason)
     }
 
     /// The answer to the RCPT, where it is refused.
@@ -96,34 +96,19 @@ impl<'p> Verdict<'p> {
         if finding.decision != Decision::Refuse {
             return None;
         }
-        Some(finding.entry.reply.fill(|name| match name {
-            "domain" => finding.subject.for_reply(),
-            "reason" => fault.to_string(),
-            "remedy" => fault.remedy().to_owned(),
-            "client" => case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string()),
-            "tls_version" => tls_version(case.tls),
-            "cipher" => cipher(case.tls),
-            _ => String::new(),
+        Some(finding.entry.reply.fill(|name| -> Cow<'_, str> {
+            match name {
+                "domain" => finding.subject.for_reply().into(),
+                "reason" => fault.to_string().into(),
+                "remedy" => fault.remedy().into(),
+                "client" => match case.client.address {
+                    Some(address) => address.to_string().into(),
+                    None => "unknown".into(),
+                },
+                "tls_version" => case.tls.version().to_string().into(),
+                "cipher" => case.tls.cipher().to_string().into(),
+                _ => "".into(),
+            }
         }))
-    }
-}
-
-/// The TLS version as the log and replies give it: `TLSv1.3`, `none`, `unknown`.
-#[must_use]
-pub fn tls_version(tls: &TlsState) -> String {
-    match tls {
-        TlsState::Plaintext => "none".into(),
-        TlsState::Unknown => "unknown".into(),
-        TlsState::Encrypted(encryption) => encryption.version().to_string(),
-    }
-}
-
-/// The cipher suite as the log and replies give it: its name, `none`, `unknown`.
-#[must_use]
-pub fn cipher(tls: &TlsState) -> String {
-    match tls {
-        TlsState::Plaintext => "none".into(),
-        TlsState::Unknown => "unknown".into(),
-        TlsState::Encrypted(encryption) => encryption.cipher().to_string(),
     }
 }

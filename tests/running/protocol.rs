@@ -3,7 +3,7 @@
 use crate::support::{ALL_OPTIONS, Milter};
 use serde_json::Value;
 use std::{
-    io::Write,
+    io::{ErrorKind, Write},
     net::{Shutdown, TcpStream},
 };
 
@@ -233,6 +233,51 @@ fn packets_may_come_in_any_pieces() {
         mta.socket.write_all(&[octet]).unwrap();
     }
     assert_eq!(mta.receive().unwrap().0, b'y');
+}
+
+#[test]
+fn content_that_is_sent_unasked_is_answered_and_not_kept() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.connect();
+    mta.negotiate(6, 0x1ff, 0);
+    let content = vec![b'x'; 1024 * 1024 - 1];
+    for letter in *b"LBB" {
+        mta.send(letter, &content);
+        assert_eq!(mta.receive(), Some((b'c', Vec::new())));
+    }
+    assert_eq!(mta.rcpt("<u@example.com>", &[]).0, b'y');
+    mta.socket.write_all(b"\0\x10\0\x01B").unwrap();
+    assert_eq!(mta.receive(), None);
+}
+
+#[test]
+fn an_mta_that_reads_no_answers_is_not_read_from_and_misses_none() {
+    let milter = Milter::start(POLICY, "");
+    let mut mta = milter.session();
+    let mut frame = 17u32.to_be_bytes().to_vec();
+    frame.extend_from_slice(b"R<u@example.com>\0");
+    let mut stream = frame.repeat(64);
+    mta.socket.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    loop {
+        match mta.socket.write(&stream) {
+            Ok(written) => {
+                sent += written;
+                stream.rotate_left(written % frame.len());
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    mta.socket.set_nonblocking(false).unwrap();
+    let rest = (frame.len() - sent % frame.len()) % frame.len();
+    mta.socket.write_all(&stream[..rest]).unwrap();
+    // The buffers of both sockets hold a tenth of the answers at most.
+    let sent = (sent + rest) / frame.len();
+    for _ in 0..sent {
+        assert_eq!(mta.receive().unwrap().0, b'y');
+    }
+    assert_eq!(mta.rcpt("<u@example.com>", &TLS).0, b'c');
 }
 
 #[test]

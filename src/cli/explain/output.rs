@@ -3,7 +3,6 @@
 use super::input::Facts;
 use crate::policy::{
     Case, Decision, Finding, Mailbox, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
-    cipher, tls_version,
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -38,8 +37,8 @@ pub(super) fn object(
         detail: verdict.reason().to_string(),
         entry: finding.and_then(|finding| Some(finding.matched.as_ref()?.pattern.to_string())),
         requirement: finding.map(|finding| requirement_name(case, finding).to_owned()),
-        tls_version: tls_version(case.tls),
-        cipher: cipher(case.tls),
+        tls_version: case.tls.version().to_string(),
+        cipher: case.tls.cipher().to_string(),
     };
     writeln!(out, "{}", serde_json::to_string(&answer)?)
 }

@@ -112,6 +112,34 @@ impl TlsState {
 }
 
 /// `plaintext`, `unknown`, or version and cipher.
+/// One side of a TLS state, as the log and replies give it; see [`TlsState::version`].
+#[derive(Clone, Copy, Debug)]
+struct Part<'t, T>(&'t TlsState, fn(&'t Encryption) -> T);
+
+impl TlsState {
+    /// The TLS version as the log and replies give it: `TLSv1.3`, `none`, `unknown`.
+    #[must_use]
+    pub fn version(&self) -> impl fmt::Display {
+        Part(self, Encryption::version)
+    }
+
+    /// The cipher suite as the log and replies give it: its name, `none`, `unknown`.
+    #[must_use]
+    pub fn cipher(&self) -> impl fmt::Display {
+        Part(self, Encryption::cipher)
+    }
+}
+
+impl<'t, T: fmt::Display> fmt::Display for Part<'t, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            TlsState::Plaintext => f.write_str("none"),
+            TlsState::Unknown => f.write_str("unknown"),
+            TlsState::Encrypted(encryption) => (self.1)(encryption).fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for TlsState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

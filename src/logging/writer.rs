@@ -1,0 +1,241 @@
+//! Lines on their way to standard error, without any wait for who writes them.
+//!
+//! Whoever reads the log may be slow or stand still: a full pipe, a suspended reader, a disk that
+//! hangs. Mail must not wait for that. Lines go into a buffer, and a thread of its own writes them
+//! out, those of some milliseconds at a time: a system call for each line would cost as much as
+//! the verdict. Where the buffer is full, lines are lost, counted, and their number is logged.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Octets of lines that may wait.
+const MOST: usize = 4 << 20;
+/// How long the lines of one moment are gathered.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long the last lines are waited for when the process ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Octets of room that are kept when there is little to write.
+const USUAL: usize = 64 << 10;
+
+/// Takes lines, and never waits for them to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Lines(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// The first line has come, or the last.
+    filled: Condvar,
+    /// All has been written.
+    drained: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    lost: u64,
+    /// Whether the thread has lines in hand.
+    writing: bool,
+    ending: bool,
+}
+
+/// Writes out what is waiting when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Guard(Option<Lines>);
+
+impl Guard {
+    /// Nothing has to be written at the end.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(Lines(shared)) = &self.0 else { return };
+        let mut waiting = shared.lock();
+        waiting.ending = true;
+        shared.filled.notify_one();
+        let is_open = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        drop(shared.drained.wait_timeout_while(waiting, FAREWELL, is_open));
+    }
+}
+
+impl Lines {
+    /// Begins to write lines to `out`. `report` is told how many were lost, once lines can be
+    /// written again.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be had.
+    pub(super) fn to(
+        out: impl Write + Send + 'static,
+        report: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<(Self, Guard)> {
+        let shared = Arc::new(Shared::default());
+        let lines = Self(Arc::clone(&shared));
+        thread::Builder::new().name("log".into()).spawn(move || shared.write_out(out, report))?;
+        Ok((lines.clone(), Guard(Some(lines))))
+    }
+}
+
+impl Write for &Lines {
+    /// Takes one whole line, or loses it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.0.lock();
+        if waiting.lines.len() + line.len() > MOST {
+            waiting.lost += 1;
+        } else {
+            if waiting.lines.is_empty() {
+                self.0.filled.notify_one();
+            }
+            waiting.lines.extend_from_slice(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> &'a Self {
+        self
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Lines are whole even where a thread has panicked.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes lines as they come; for the thread.
+    fn write_out(&self, mut out: impl Write, report: impl Fn(u64)) {
+        let mut batch = Vec::new();
+        loop {
+            let mut lost = self.take(&mut batch);
+            let written = out.write_all(&batch).and_then(|()| out.flush());
+            let mut waiting = self.lock();
+            waiting.writing = false;
+            if written.is_err() {
+                waiting.lost += lost + batch.iter().filter(|octet| **octet == b'\n').count() as u64;
+                // Told later: a line about it now would be lost, too.
+                lost = 0;
+            }
+            self.drained.notify_all();
+            drop(waiting);
+            batch.clear();
+            batch.shrink_to(USUAL);
+            if lost > 0 {
+                report(lost);
+            }
+        }
+    }
+
+    /// Waits for lines, takes them into the empty `batch`, and returns how many were lost before.
+    fn take(&self, batch: &mut Vec<u8>) -> u64 {
+        let waiting = self.lock();
+        let waiting = self.filled.wait_while(waiting, |waiting| waiting.lines.is_empty());
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.filled.wait_timeout_while(waiting, GATHER, |waiting| !waiting.ending);
+        let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut waiting.lines, batch);
+        waiting.writing = true;
+        std::mem::take(&mut waiting.lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// What was written, a batch a message; each waits for leave.
+    struct Reader {
+        leave: mpsc::Receiver<io::Result<()>>,
+        batches: mpsc::Sender<String>,
+    }
+
+    impl Write for Reader {
+        fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+            self.leave.recv().unwrap_or(Ok(()))?;
+            self.batches.send(String::from_utf8(batch.to_vec()).unwrap()).unwrap();
+            Ok(batch.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Log {
+        lines: Lines,
+        guard: Guard,
+        leave: mpsc::Sender<io::Result<()>>,
+        batches: mpsc::Receiver<String>,
+        lost: mpsc::Receiver<u64>,
+    }
+
+    fn log() -> Log {
+        let (leave, left) = mpsc::channel();
+        let (batch, batches) = mpsc::channel();
+        let (report, lost) = mpsc::channel();
+        let reader = Reader { leave: left, batches: batch };
+        let (lines, guard) = Lines::to(reader, move |count| report.send(count).unwrap()).unwrap();
+        Log { lines, guard, leave, batches, lost }
+    }
+
+    #[test]
+    fn lines_are_written_whole_and_in_order() {
+        let log = log();
+        let mut expected = String::new();
+        for number in 0..1000 {
+            let line = format!("line {number}\n");
+            (&log.lines).write_all(line.as_bytes()).unwrap();
+            expected += &line;
+        }
+        drop((log.leave, log.guard));
+        assert_eq!(log.batches.try_iter().collect::<String>(), expected);
+    }
+
+    #[test]
+    fn a_reader_that_stands_still_holds_nobody_up_and_is_told_what_it_missed() {
+        let log = log();
+        let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
+        (&log.lines).write_all(b"first\n").unwrap();
+        // The thread has it in hand once the buffer is empty.
+        while !log.lines.0.lock().lines.is_empty() {
+            thread::yield_now();
+        }
+        for _ in 0..MOST / 1024 + 7 {
+            (&log.lines).write_all(&line).unwrap();
+        }
+        drop(log.leave);
+        assert_eq!(log.batches.recv().unwrap(), "first\n");
+        assert_eq!(log.batches.recv().unwrap().len(), MOST);
+        assert_eq!(log.lost.recv().unwrap(), 7);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_once_others_can() {
+        let log = log();
+        log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        (&log.lines).write_all(b"one\ntwo\n").unwrap();
+        while log.lines.0.lock().lost == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(log.lost.try_recv(), Err(mpsc::TryRecvError::Empty));
+        (&log.lines).write_all(b"three\n").unwrap();
+        drop(log.leave);
+        assert_eq!(log.batches.recv().unwrap(), "three\n");
+        assert_eq!(log.lost.recv().unwrap(), 2);
+    }
+}
