@@ -3,9 +3,7 @@
 //! Nothing from outside gets into the log but as printable ASCII without blanks, so that no
 //! client can make up a field or a line.
 
-use crate::policy::{
-    Decision, DomainName, Fault, Match, Pattern, Reason, Subject, cipher, tls_version,
-};
+use crate::policy::{Decision, DomainName, Fault, Match, Reason, Subject, cipher, tls_version};
 use crate::session::Judgement;
 use crate::settings::{LogFormat, LogSettings, LogTarget};
 use crate::yaml::{Problems, Severity};
@@ -183,9 +181,9 @@ impl Log {
 
     /// The entry that decided; a mailbox without its name.
     fn pattern(self, matched: &Match<'_>) -> String {
-        match &matched.pattern {
-            Pattern::Mailbox(_, domain) if !self.local_parts => format!("...@{domain}"),
-            pattern => Safe(pattern.to_string().as_bytes()).to_string(),
+        match matched.pattern.rsplit_once('@') {
+            Some((_, domain)) if !self.local_parts => format!("...@{domain}"),
+            _ => Safe(matched.pattern.as_bytes()).to_string(),
         }
     }
 }

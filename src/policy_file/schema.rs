@@ -3,7 +3,9 @@
 use super::requirements;
 use super::terms::{self, Defaults, MODES, ReplyParts, Side};
 use super::{Sources, include, read_file, values};
-use crate::policy::{Directory, Entry, Mode, Place, Policy, Requirement, Trusted};
+use crate::policy::{
+    Directory, Entry, Mode, Pattern, Place, Policy, Refused, Requirement, Trusted,
+};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +36,8 @@ pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) 
         policy.files.push(include);
     }
     policy.requirements = defaults.requirements;
+    policy.domains.shrink_to_fit();
+    policy.senders.shrink_to_fit();
     Some(policy)
 }
 
@@ -236,18 +240,35 @@ fn entries(
             None => *of_bare_names.get_or_insert_with(|| directory.add_entry(defaults.entry(side))),
         };
         let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
-        let shown = pattern.to_string();
-        if let Err(earlier) = directory.insert(pattern, number, place) {
-            let same = earlier.0.file == file;
-            let at = match files.get(usize::from(earlier.0.file)) {
-                Some(path) if !same => format!("line {} of {}", earlier.0.line, path.display()),
-                _ => format!("line {}", earlier.0.line),
-            };
-            decoder.problems.add(
-                name.spot,
-                format!("{shown} is named a second time"),
-                format!("it stands in {at} already; keep one of the two"),
-            );
+        if let Err(refused) = directory.insert(&pattern, number, place) {
+            not_taken(decoder, name, &pattern, refused, place, files);
         }
     }
+}
+
+/// Says why a pattern was not taken in; `files` are those before the current one.
+fn not_taken(
+    decoder: &mut Decoder<'_>,
+    name: &Node<'_>,
+    pattern: &Pattern,
+    refused: Refused,
+    place: Place,
+    files: &[PathBuf],
+) {
+    let Refused::Duplicate(earlier) = refused else {
+        let help = "leave out what a wildcard could say";
+        decoder.problems.add(name.spot, "the policy names too many domains", help);
+        return;
+    };
+    let at = match files.get(usize::from(earlier.file)) {
+        Some(path) if earlier.file != place.file => {
+            format!("line {} of {}", earlier.line, path.display())
+        }
+        _ => format!("line {}", earlier.line),
+    };
+    decoder.problems.add(
+        name.spot,
+        format!("{pattern} is named a second time"),
+        format!("it stands in {at} already; keep one of the two"),
+    );
 }
