@@ -4,7 +4,7 @@ use super::domain::DomainName;
 use super::entry::Entry;
 use super::pattern::Pattern;
 use super::records::{Record, Records};
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
@@ -55,15 +55,17 @@ pub struct Directory {
     entries: Vec<Entry>,
     /// All patterns.
     records: Records,
-    /// Where in the records each pattern is, but for `*`.
-    table: HashTable<u32>,
-    /// Keyed: who adds domains cannot know which ones meet in the table.
+    /// Where in the records each pattern is. Apart, because there are few wildcards as a rule, and
+    /// their table then stays in the processor's caches.
+    mailboxes: HashTable<u32>,
+    domains: HashTable<u32>,
+    below: HashTable<u32>,
+    every: Option<u32>,
+    /// Keyed: who adds domains cannot know which ones meet in a table.
     hasher: RandomState,
-    mailboxes: usize,
     /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
     /// has 127 labels at most.
     depths: u128,
-    every: Option<u32>,
     /// For each requirement that occurs, the entry that enforces it first.
     strictest: Vec<u32>,
 }
@@ -113,22 +115,23 @@ impl Directory {
             Pattern::Below(domain) => Key::Below(domain.as_str()),
             Pattern::Every => return self.insert_every(entry, place),
         };
-        let Self { records, table, hasher, .. } = self;
-        let hash_of =
-            |at: &u32| records.get(*at).map_or(0, |record| Key::of(record.text()).hash(hasher));
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        let table = match key {
+            Key::Mailbox(..) => mailboxes,
+            Key::Domain(_) => domains,
+            Key::Below(_) => below,
+        };
         let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
-        match table.entry(key.hash(hasher), is_same, hash_of) {
-            hashbrown::hash_table::Entry::Occupied(old) => {
+        match table.entry(key.hash(hasher), is_same, |at| hash_of(records, hasher, *at)) {
+            hash_table::Entry::Occupied(old) => {
                 return Err(Refused::Duplicate(records.place(*old.get())));
             }
-            hashbrown::hash_table::Entry::Vacant(free) => {
+            hash_table::Entry::Vacant(free) => {
                 free.insert(records.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
             }
         }
-        match key {
-            Key::Mailbox(..) => self.mailboxes += 1,
-            Key::Below(parent) => self.depths |= depth(parent),
-            Key::Domain(_) => {}
+        if let Key::Below(parent) = key {
+            self.depths |= depth(parent);
         }
         Ok(())
     }
@@ -143,11 +146,11 @@ impl Directory {
 
     /// Gives back the memory that is held for more patterns: to be called when all are there.
     pub fn shrink_to_fit(&mut self) {
-        let Self { records, table, hasher, .. } = self;
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
         records.shrink_to_fit();
-        table.shrink_to_fit(|at| {
-            records.get(*at).map_or(0, |record| Key::of(record.text()).hash(hasher))
-        });
+        for table in [mailboxes, domains, below] {
+            table.shrink_to_fit(|at| hash_of(records, hasher, *at));
+        }
         self.entries.shrink_to_fit();
     }
 
@@ -155,25 +158,22 @@ impl Directory {
     #[must_use]
     pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
         self.find(Key::Domain(domain.as_str()))
-            .or_else(|| {
-                let mut parents = domain.parents().filter(|_| self.depths != 0);
-                parents.find_map(|parent| {
-                    if self.depths & depth(parent) == 0 {
-                        None
-                    } else {
-                        self.find(Key::Below(parent))
-                    }
-                })
-            })
-            .or_else(|| self.every.and_then(|at| self.matched(at)))
+            .or_else(|| self.find_above(domain))
+            .or_else(|| self.matched(self.every?))
+    }
+
+    /// The longest wildcard's entry.
+    fn find_above(&self, domain: &DomainName) -> Option<Match<'_>> {
+        if self.below.is_empty() {
+            return None;
+        }
+        let mut parents = domain.parents().filter(|parent| self.depths & depth(parent) != 0);
+        parents.find_map(|parent| self.find(Key::Below(parent)))
     }
 
     /// The entry for just this mailbox; `local` is lower case.
     #[must_use]
     pub fn find_mailbox(&self, local: &str, domain: &DomainName) -> Option<Match<'_>> {
-        if self.mailboxes == 0 {
-            return None;
-        }
         self.find(Key::Mailbox(local, domain.as_str()))
     }
 
@@ -192,16 +192,19 @@ impl Directory {
     #[must_use]
     pub fn get(&self, pattern: &str) -> Option<&Entry> {
         let found = match pattern {
-            "*" => self.every.and_then(|at| self.matched(at)),
+            "*" => self.matched(self.every?),
             pattern => self.find(Key::of(pattern)),
         };
-        found.map(|found| found.entry)
+        Some(found?.entry)
     }
 
     /// How many patterns there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len() + usize::from(self.every.is_some())
+        self.mailboxes.len()
+            + self.domains.len()
+            + self.below.len()
+            + usize::from(self.every.is_some())
     }
 
     /// Whether there is no pattern.
@@ -211,9 +214,17 @@ impl Directory {
     }
 
     fn find(&self, key: Key<'_>) -> Option<Match<'_>> {
+        let table = match key {
+            Key::Mailbox(..) => &self.mailboxes,
+            Key::Domain(_) => &self.domains,
+            Key::Below(_) => &self.below,
+        };
+        if table.is_empty() {
+            return None;
+        }
         let is_same =
             |at: &u32| self.records.get(*at).is_some_and(|record| key.is(record.octets()));
-        self.matched(*self.table.find(key.hash(&self.hasher), is_same)?)
+        self.matched(*table.find(key.hash(&self.hasher), is_same)?)
     }
 
     fn matched(&self, at: u32) -> Option<Match<'_>> {
@@ -225,6 +236,11 @@ impl Directory {
     fn entry(&self, record: &Record<'_>) -> Option<&Entry> {
         self.entries.get(record.entry as usize)
     }
+}
+
+/// The hash of a record, for a table that moves it.
+fn hash_of(records: &Records, hasher: &RandomState, at: u32) -> u64 {
+    records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
 }
 
 /// What is looked up: a pattern in its parts, so that none has to be put together.
@@ -254,19 +270,29 @@ impl<'k> Key<'k> {
         }
     }
 
+    fn domain(self) -> &'k str {
+        let (Self::Mailbox(_, domain) | Self::Domain(domain) | Self::Below(domain)) = self;
+        domain
+    }
+
     fn is(self, text: &[u8]) -> bool {
-        let mut rest = Some(text);
-        for part in self.parts() {
-            rest = rest.and_then(|rest| rest.strip_prefix(part.as_bytes()));
-        }
-        rest.is_some_and(<[u8]>::is_empty)
+        let rest = match self {
+            Self::Mailbox(local, _) => {
+                text.strip_prefix(local.as_bytes()).and_then(|rest| rest.strip_prefix(b"@"))
+            }
+            Self::Domain(_) => Some(text),
+            Self::Below(_) => text.strip_prefix(b"*."),
+        };
+        rest == Some(self.domain().as_bytes())
     }
 
     fn hash(self, hasher: &RandomState) -> u64 {
         let mut hasher = hasher.build_hasher();
-        for part in self.parts() {
-            hasher.write(part.as_bytes());
+        if let Self::Mailbox(local, _) = self {
+            hasher.write(local.as_bytes());
+            hasher.write_u8(b'@');
         }
+        hasher.write(self.domain().as_bytes());
         hasher.finish()
     }
 }
@@ -301,7 +327,7 @@ mod tests {
             directory.insert(&pattern, entry, Place { file: 0, line }).unwrap();
         }
         directory.shrink_to_fit();
-        let octets = directory.records.allocated() + directory.table.allocation_size();
+        let octets = directory.records.allocated() + directory.domains.allocation_size();
         assert_eq!(directory.len(), count);
         assert!(octets <= 32 * count, "{}", octets as f64 / count as f64);
     }

@@ -141,6 +141,7 @@ impl Records {
     }
 }
 
+#[inline]
 fn read_number(octets: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {
