@@ -50,7 +50,7 @@ struct Main {
 
 fn main_file(
     decoder: &mut Decoder<'_>,
-    root: Option<&Node<'_>>,
+    root: Option<Node<'_>>,
     path: &Path,
     sources: &mut Sources,
 ) -> Option<Main> {
@@ -96,7 +96,7 @@ fn main_file(
     Some(Main { policy, defaults, includes })
 }
 
-fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defaults {
+fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults {
     let mut defaults = Defaults {
         mode: Mode::Enforce,
         requirement: baseline(),
@@ -135,7 +135,7 @@ fn baseline() -> Arc<Requirement> {
     Arc::new(Requirement::builtin("baseline").expect("the baseline is built in").clone())
 }
 
-fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trusted {
+fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Trusted {
     let mut trusted = Trusted::default();
     let Some(node) = fields.take("trusted") else {
         return trusted;
@@ -160,7 +160,7 @@ fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trust
     trusted
 }
 
-fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> String {
+fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> String {
     let Some(node) = fields.take("recipient_delimiter") else {
         return RECIPIENT_DELIMITER.into();
     };
@@ -177,7 +177,7 @@ fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Str
 
 fn read_local(
     decoder: &mut Decoder<'_>,
-    fields: &mut Fields<'_, '_>,
+    fields: &mut Fields<'_>,
     defaults: &Defaults,
 ) -> Option<Entry> {
     let node = fields.take("local")?;
@@ -197,7 +197,7 @@ struct Target<'t> {
 /// Reads a list of entries. Each is a name, or a mapping with `domain`.
 fn entries(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
     defaults: &Defaults,
     side: Side,
     target: Target<'_>,
@@ -210,8 +210,8 @@ fn entries(
     // The entry of all that are just named; only there if one is, because the strictest entry of
     // a directory decides about recipients that cannot be understood.
     let mut of_bare_names = None;
-    for item in items {
-        let (name, entry) = match &item.value {
+    for item in items.iter() {
+        let (name, entry) = match item.value {
             Value::Map(_) => {
                 let before = decoder.problems.count();
                 let Some(mut fields) = decoder.fields(item, "an entry") else {
@@ -249,7 +249,7 @@ fn entries(
 /// Says why a pattern was not taken in; `files` are those before the current one.
 fn not_taken(
     decoder: &mut Decoder<'_>,
-    name: &Node<'_>,
+    name: Node<'_>,
     pattern: &Pattern,
     refused: Refused,
     place: Place,
