@@ -184,7 +184,7 @@ impl Settings {
     }
 }
 
-fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Option<Settings> {
+fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Option<Settings> {
     let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
         decoder
             .problems
@@ -226,7 +226,7 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
 
 fn missing<T: Default>(
     decoder: &mut Decoder<'_>,
-    fields: &Fields<'_, '_>,
+    fields: &Fields<'_>,
     name: &str,
     example: &str,
 ) -> T {
@@ -237,7 +237,7 @@ fn missing<T: Default>(
     T::default()
 }
 
-fn read_listen(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Listen> {
+fn read_listen(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Listen> {
     if !matches!(node.value, Value::Map(_)) {
         let socket = decoder.parsed(node, "a socket", str::parse)?;
         return Some(Listen { socket, mode: None, group: None });
@@ -269,7 +269,7 @@ fn read_listen(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Listen> {
     Some(Listen { socket: socket?, mode, group })
 }
 
-fn read_limits(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Limits> {
+fn read_limits(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Limits> {
     let mut fields = decoder.fields(node, "`limits`")?;
     let mut limits = Limits::default();
     if let Some(node) = fields.take("connections")
@@ -289,7 +289,7 @@ fn read_limits(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Limits> {
     Some(limits)
 }
 
-fn read_log(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<LogSettings> {
+fn read_log(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<LogSettings> {
     let mut fields = decoder.fields(node, "`log`")?;
     let mut log = LogSettings::default();
     if let Some(node) = fields.take("format") {

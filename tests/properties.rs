@@ -3,7 +3,7 @@
 use mandatory_tls::policy::tls::cipher::suites;
 use mandatory_tls::policy::{
     Case, Client, Decision, Directory, DomainName, Entry, OnUnknownTls, Pattern, Place, Policy,
-    Recipient, ReplyTemplate, Requirement, Schedule, Sender, TlsState, judge,
+    Recipient, Refused, ReplyTemplate, Requirement, Schedule, Sender, TlsState, judge,
 };
 use mandatory_tls::policy::{Mode, requirement::builtins};
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ fn decide(policy: &Policy, tls: &TlsState, rcpt: &str) -> Decision {
 fn policy_of(pattern: &str, entry: Entry) -> Policy {
     let mut policy = Policy::default();
     let number = policy.domains.add_entry(entry);
-    policy.domains.insert(pattern.parse().unwrap(), number, Place::default()).unwrap();
+    policy.domains.insert(&pattern.parse().unwrap(), number, Place::default()).unwrap();
     policy
 }
 
@@ -105,23 +105,51 @@ proptest! {
 
     #[test]
     fn the_directory_finds_what_a_search_through_all_patterns_finds(
-        patterns in prop::collection::btree_set(pattern(), 0..12),
+        patterns in prop::collection::vec((pattern(), 0..12_u32, 0..3_u16, mode()), 0..40),
         domain in name(),
         local in prop::sample::select(vec!["u", "v", "w"]),
+        shrunk in any::<bool>(),
     ) {
-        let patterns: Vec<String> = patterns.into_iter().collect();
         let mut directory = Directory::new();
-        for (line, text) in (1..).zip(&patterns) {
-            let number = directory.add_entry(entry(Mode::Enforce, Requirement::builtin("baseline").unwrap()));
-            directory.insert(text.parse().unwrap(), number, Place { file: 0, line }).unwrap();
+        // What has come in, as text, with its place and mode.
+        let mut model: Vec<(String, Place, Mode)> = Vec::new();
+        let mut place = Place { file: 0, line: 1 };
+        for (text, lines, file, mode) in patterns {
+            place = Place { file, line: if file == place.file { place.line + lines } else { 1 } };
+            let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
+            let result = directory.insert(&text.parse().unwrap(), number, place);
+            match model.iter().find(|(old, ..)| *old == text) {
+                Some((_, earlier, _)) => prop_assert_eq!(result, Err(Refused::Duplicate(*earlier))),
+                None => {
+                    prop_assert_eq!(result, Ok(()));
+                    model.push((text, place, mode));
+                }
+            }
         }
+        if shrunk {
+            directory.shrink_to_fit();
+        }
+        let mode_of = |entry: &Entry| entry.schedule.mode_at(jiff::Timestamp::UNIX_EPOCH);
+
+        let all: Vec<_> = directory.iter().map(|(text, entry)| (text, mode_of(entry))).collect();
+        let expected: Vec<_> = model.iter().map(|(text, _, mode)| (&**text, *mode)).collect();
+        prop_assert_eq!(all, expected);
+        prop_assert_eq!((directory.len(), directory.is_empty()), (model.len(), model.is_empty()));
+        for (text, _, mode) in &model {
+            prop_assert_eq!(directory.get(text).map(mode_of), Some(*mode));
+        }
+        let other = format!("{local}@{domain}");
+        prop_assert_eq!(directory.get(&other).is_some(), model.iter().any(|(text, ..)| *text == other));
+
+        let texts: Vec<String> = model.iter().map(|(text, ..)| text.clone()).collect();
         let domain = DomainName::parse(&domain).unwrap();
         let found = directory.find_mailbox(local, &domain).or_else(|| directory.find_domain(&domain));
-        let found = found.map(|found| {
-            assert_eq!(patterns[found.place.line as usize - 1], found.pattern.to_string());
-            found.pattern.to_string()
-        });
-        prop_assert_eq!(found.as_ref(), naive(&patterns, local, domain.as_str()));
+        let expected = naive(&texts, local, domain.as_str());
+        prop_assert_eq!(found.map(|found| found.pattern), expected.map(|text| &**text));
+        if let Some(found) = found {
+            let (_, place, mode) = model.iter().find(|(text, ..)| text == found.pattern).unwrap();
+            prop_assert_eq!((found.place(), mode_of(found.entry)), (*place, *mode));
+        }
     }
 
     #[test]
@@ -173,7 +201,7 @@ proptest! {
         let alone = policy_of(&first, entry(modes.0, baseline));
         let mut both = alone.clone();
         let number = both.domains.add_entry(entry(modes.1, baseline));
-        both.domains.insert(Pattern::Domain(DomainName::parse(&second).unwrap()), number, Place::default()).unwrap();
+        both.domains.insert(&Pattern::Domain(DomainName::parse(&second).unwrap()), number, Place::default()).unwrap();
         let rcpt = format!("<u@{first}>");
         prop_assert_eq!(decide(&alone, &tls, &rcpt), decide(&both, &tls, &rcpt));
     }

@@ -181,8 +181,8 @@ fn check_same(one: &Loaded, other: &Loaded) {
     }
 }
 
-fn entries(directory: &Directory) -> Vec<(String, &Entry)> {
+fn entries(directory: &Directory) -> Vec<(&str, &Entry)> {
     let mut entries: Vec<_> = directory.iter().collect();
-    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    entries.sort_by_key(|(pattern, _)| *pattern);
     entries
 }

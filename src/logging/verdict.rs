@@ -1,7 +1,7 @@
 //! The line of a judged RCPT.
 
 use super::Safe;
-use crate::policy::{Decision, Fault, Match, Pattern, Reason, Sender};
+use crate::policy::{Decision, Fault, Reason, Sender};
 use crate::session::Judgement;
 use std::fmt;
 use tracing::Level;
@@ -32,7 +32,7 @@ macro_rules! write_line {
             tls_version = %case.tls.version(),
             cipher = %case.tls.cipher(),
             queue_id = %OrDash(judgement.queue_id.map(Safe)),
-            entry = matched.map(|matched| display(EntryName { matched, log })),
+            entry = matched.map(|matched| display(EntryName { pattern: matched.pattern, log })),
             seen = finding.map(|finding| display(finding.subject.seen_in())),
             detail = detail(reason).map(debug),
             rcpt = log.local_parts.then(|| display(Safe(judgement.argument))),
@@ -66,15 +66,15 @@ impl Log {
 
 /// The entry that decided; a mailbox without its name unless local parts may be logged.
 struct EntryName<'a> {
-    matched: &'a Match<'a>,
+    pattern: &'a str,
     log: Log,
 }
 
 impl fmt::Display for EntryName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.matched.pattern {
-            Pattern::Mailbox(_, domain) if !self.log.local_parts => write!(f, "...@{domain}"),
-            pattern => Safe(pattern.to_string().as_bytes()).fmt(f),
+        match self.pattern.rsplit_once('@') {
+            Some((_, domain)) if !self.log.local_parts => write!(f, "...@{domain}"),
+            _ => Safe(self.pattern.as_bytes()).fmt(f),
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::domain::DomainName;
 use super::entry::Entry;
 use super::pattern::Pattern;
-use std::collections::HashMap;
+use super::records::{Record, Records};
+use hashbrown::{HashTable, hash_table};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
 /// line, from 1.
@@ -16,36 +18,54 @@ pub struct Place {
 }
 
 /// An entry that applies, with the pattern that names it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Match<'p> {
-    /// What the entry names.
-    pub pattern: Pattern,
-    /// Where it stands.
-    pub place: Place,
+    /// What the entry names, in the form in which [`Pattern`] shows itself: `user@example.org`,
+    /// `example.org`, `*.example.org`, `*`.
+    pub pattern: &'p str,
     /// What it says.
     pub entry: &'p Entry,
+    records: &'p Records,
+    at: u32,
 }
 
-/// A pattern that was already there, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Duplicate(pub Place);
+impl Match<'_> {
+    /// Where the entry stands. This takes longer than to find it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.records.place(self.at)
+    }
+}
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    entry: u32,
-    place: Place,
+/// Why a pattern was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It was already there: the place.
+    Duplicate(Place),
+    /// There is no more room: all patterns together take 4 GiB.
+    Full,
 }
 
 /// Entries by pattern; the most specific one is found: mailbox, domain, longest wildcard.
 ///
-/// Built for up to a million patterns, most of which share a few entries.
+/// Built for up to a million patterns, most of which share a few entries: 32 octets each with names
+/// of usual length, and nothing is allocated to find one.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     entries: Vec<Entry>,
-    mailboxes: HashMap<Box<str>, Slot>,
-    domains: HashMap<Box<str>, Slot>,
-    below: HashMap<Box<str>, Slot>,
-    every: Option<Slot>,
+    /// All patterns.
+    records: Records,
+    /// Where in the records each pattern is. Apart, because there are few wildcards as a rule, and
+    /// their table then stays in the processor's caches.
+    mailboxes: HashTable<u32>,
+    domains: HashTable<u32>,
+    below: HashTable<u32>,
+    every: Option<u32>,
+    /// Keyed: who adds domains cannot know which ones meet in a table.
+    hasher: RandomState,
+    /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
+    /// has 127 labels at most.
+    depths: u128,
     /// For each requirement that occurs, the entry that enforces it first.
     strictest: Vec<u32>,
 }
@@ -87,56 +107,74 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// When the pattern is there already; nothing is changed then.
-    pub fn insert(&mut self, pattern: Pattern, entry: u32, place: Place) -> Result<(), Duplicate> {
-        let slot = Slot { entry, place };
-        let (map, key) = match pattern {
-            Pattern::Mailbox(local, domain) => {
-                (&mut self.mailboxes, mailbox_key(&local, domain.as_str()))
-            }
-            Pattern::Domain(domain) => (&mut self.domains, domain.as_str().into()),
-            Pattern::Below(domain) => (&mut self.below, domain.as_str().into()),
-            Pattern::Every => {
-                if let Some(old) = self.every {
-                    return Err(Duplicate(old.place));
-                }
-                self.every = Some(slot);
-                return Ok(());
-            }
+    /// When the pattern is there already, or there is no more room; nothing is changed then.
+    pub fn insert(&mut self, pattern: &Pattern, entry: u32, place: Place) -> Result<(), Refused> {
+        let key = match pattern {
+            Pattern::Mailbox(local, domain) => Key::Mailbox(local, domain.as_str()),
+            Pattern::Domain(domain) => Key::Domain(domain.as_str()),
+            Pattern::Below(domain) => Key::Below(domain.as_str()),
+            Pattern::Every => return self.insert_every(entry, place),
         };
-        match map.entry(key) {
-            std::collections::hash_map::Entry::Occupied(old) => Err(Duplicate(old.get().place)),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(slot);
-                Ok(())
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        let table = match key {
+            Key::Mailbox(..) => mailboxes,
+            Key::Domain(_) => domains,
+            Key::Below(_) => below,
+        };
+        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
+        match table.entry(key.hash(hasher), is_same, |at| hash_of(records, hasher, *at)) {
+            hash_table::Entry::Occupied(old) => {
+                return Err(Refused::Duplicate(records.place(*old.get())));
+            }
+            hash_table::Entry::Vacant(free) => {
+                free.insert(records.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
             }
         }
+        if let Key::Below(parent) = key {
+            self.depths |= depth(parent);
+        }
+        Ok(())
+    }
+
+    fn insert_every(&mut self, entry: u32, place: Place) -> Result<(), Refused> {
+        if let Some(old) = self.every {
+            return Err(Refused::Duplicate(self.records.place(old)));
+        }
+        self.every = Some(self.records.push(&["*"], entry, place).ok_or(Refused::Full)?);
+        Ok(())
+    }
+
+    /// Gives back the memory that is held for more patterns: to be called when all are there.
+    pub fn shrink_to_fit(&mut self) {
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        records.shrink_to_fit();
+        for table in [mailboxes, domains, below] {
+            table.shrink_to_fit(|at| hash_of(records, hasher, *at));
+        }
+        self.entries.shrink_to_fit();
     }
 
     /// The entry for a domain: its own, or the longest wildcard's.
     #[must_use]
     pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
-        if let Some(slot) = self.domains.get(domain.as_str()) {
-            return self.matched(slot, Pattern::Domain(domain.clone()));
+        self.find(Key::Domain(domain.as_str()))
+            .or_else(|| self.find_above(domain))
+            .or_else(|| self.matched(self.every?))
+    }
+
+    /// The longest wildcard's entry.
+    fn find_above(&self, domain: &DomainName) -> Option<Match<'_>> {
+        if self.below.is_empty() {
+            return None;
         }
-        if !self.below.is_empty()
-            && let Some((parent, slot)) =
-                domain.parents().find_map(|parent| Some((parent, self.below.get(parent)?)))
-        {
-            // A parent of a domain name is one itself.
-            return self.matched(slot, Pattern::Below(DomainName::parse(parent).ok()?));
-        }
-        self.matched(self.every.as_ref()?, Pattern::Every)
+        let mut parents = domain.parents().filter(|parent| self.depths & depth(parent) != 0);
+        parents.find_map(|parent| self.find(Key::Below(parent)))
     }
 
     /// The entry for just this mailbox; `local` is lower case.
     #[must_use]
     pub fn find_mailbox(&self, local: &str, domain: &DomainName) -> Option<Match<'_>> {
-        if self.mailboxes.is_empty() {
-            return None;
-        }
-        let slot = self.mailboxes.get(&mailbox_key(local, domain.as_str()))?;
-        self.matched(slot, Pattern::Mailbox(local.into(), domain.clone()))
+        self.find(Key::Mailbox(local, domain.as_str()))
     }
 
     /// For each requirement that occurs, the entry that enforces it first: all that a recipient can
@@ -145,32 +183,19 @@ impl Directory {
         self.strictest.iter().filter_map(|number| self.entries.get(*number as usize))
     }
 
-    /// Every pattern as text, with its entry, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (String, &Entry)> {
-        let mailboxes = self.mailboxes.iter().map(|(name, slot)| (name.to_string(), slot));
-        let domains = self.domains.iter().map(|(name, slot)| (name.to_string(), slot));
-        let below = self.below.iter().map(|(name, slot)| (format!("*.{name}"), slot));
-        let every = self.every.iter().map(|slot| ("*".to_owned(), slot));
-        mailboxes
-            .chain(domains)
-            .chain(below)
-            .chain(every)
-            .filter_map(|(name, slot)| Some((name, self.entry(slot)?)))
+    /// Every pattern as text, with its entry, in the order in which they came in.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.records.iter().filter_map(|record| Some((record.text(), self.entry(&record)?)))
     }
 
     /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
     #[must_use]
     pub fn get(&self, pattern: &str) -> Option<&Entry> {
-        let slot = if pattern == "*" {
-            self.every.as_ref()
-        } else if let Some(parent) = pattern.strip_prefix("*.") {
-            self.below.get(parent)
-        } else if pattern.contains('@') {
-            self.mailboxes.get(pattern)
-        } else {
-            self.domains.get(pattern)
+        let found = match pattern {
+            "*" => self.matched(self.every?),
+            pattern => self.find(Key::of(pattern)),
         };
-        self.entry(slot?)
+        Some(found?.entry)
     }
 
     /// How many patterns there are.
@@ -188,15 +213,122 @@ impl Directory {
         self.len() == 0
     }
 
-    fn matched(&self, slot: &Slot, pattern: Pattern) -> Option<Match<'_>> {
-        Some(Match { pattern, place: slot.place, entry: self.entry(slot)? })
+    fn find(&self, key: Key<'_>) -> Option<Match<'_>> {
+        let table = match key {
+            Key::Mailbox(..) => &self.mailboxes,
+            Key::Domain(_) => &self.domains,
+            Key::Below(_) => &self.below,
+        };
+        if table.is_empty() {
+            return None;
+        }
+        let is_same =
+            |at: &u32| self.records.get(*at).is_some_and(|record| key.is(record.octets()));
+        self.matched(*table.find(key.hash(&self.hasher), is_same)?)
     }
 
-    fn entry(&self, slot: &Slot) -> Option<&Entry> {
-        self.entries.get(slot.entry as usize)
+    fn matched(&self, at: u32) -> Option<Match<'_>> {
+        let record = self.records.get(at)?;
+        let entry = self.entry(&record)?;
+        Some(Match { pattern: record.text(), entry, records: &self.records, at })
+    }
+
+    fn entry(&self, record: &Record<'_>) -> Option<&Entry> {
+        self.entries.get(record.entry as usize)
     }
 }
 
-fn mailbox_key(local: &str, domain: &str) -> Box<str> {
-    format!("{local}@{domain}").into()
+/// The hash of a record, for a table that moves it.
+fn hash_of(records: &Records, hasher: &RandomState, at: u32) -> u64 {
+    records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
+}
+
+/// What is looked up: a pattern in its parts, so that none has to be put together.
+#[derive(Clone, Copy, Debug)]
+enum Key<'k> {
+    Mailbox(&'k str, &'k str),
+    Domain(&'k str),
+    Below(&'k str),
+}
+
+impl<'k> Key<'k> {
+    /// The key of a pattern as text.
+    fn of(text: &'k str) -> Self {
+        match (text.rsplit_once('@'), text.strip_prefix("*.")) {
+            (Some((local, domain)), _) => Self::Mailbox(local, domain),
+            (None, Some(parent)) => Self::Below(parent),
+            (None, None) => Self::Domain(text),
+        }
+    }
+
+    /// The pattern as text, in parts.
+    fn parts(self) -> [&'k str; 3] {
+        match self {
+            Self::Mailbox(local, domain) => [local, "@", domain],
+            Self::Domain(domain) => ["", "", domain],
+            Self::Below(parent) => ["*", ".", parent],
+        }
+    }
+
+    fn domain(self) -> &'k str {
+        let (Self::Mailbox(_, domain) | Self::Domain(domain) | Self::Below(domain)) = self;
+        domain
+    }
+
+    fn is(self, text: &[u8]) -> bool {
+        let rest = match self {
+            Self::Mailbox(local, _) => {
+                text.strip_prefix(local.as_bytes()).and_then(|rest| rest.strip_prefix(b"@"))
+            }
+            Self::Domain(_) => Some(text),
+            Self::Below(_) => text.strip_prefix(b"*."),
+        };
+        rest == Some(self.domain().as_bytes())
+    }
+
+    fn hash(self, hasher: &RandomState) -> u64 {
+        let mut hasher = hasher.build_hasher();
+        if let Self::Mailbox(local, _) = self {
+            hasher.write(local.as_bytes());
+            hasher.write_u8(b'@');
+        }
+        hasher.write(self.domain().as_bytes());
+        hasher.finish()
+    }
+}
+
+/// The bit of [`Directory::depths`] for a parent.
+fn depth(parent: &str) -> u128 {
+    let dots = parent.bytes().filter(|octet| *octet == b'.').count();
+    1_u128.rotate_left(u32::try_from(dots).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Mode, ReplyTemplate, Requirement, Schedule};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_domain_of_a_million_takes_at_most_32_octets() {
+        let mut directory = Directory::new();
+        let entry = directory.add_entry(Entry {
+            schedule: Schedule::Always(Mode::Enforce),
+            requirement: Arc::new(Requirement::builtin("baseline").unwrap().clone()),
+            reply: Arc::new(ReplyTemplate::new(450, "{reason}", None).unwrap()),
+            exceptions: Vec::new(),
+            contact: None,
+        });
+        // The table is as full as that of a million, which is sixteen times as large.
+        let count = 1_000_000 / 16;
+        for number in 0..count {
+            let pattern: Pattern = format!("d{:06}.example.net", number * 16).parse().unwrap();
+            let line = 2 + u32::try_from(number).unwrap();
+            directory.insert(&pattern, entry, Place { file: 0, line }).unwrap();
+        }
+        directory.shrink_to_fit();
+        let octets = directory.records.allocated() + directory.domains.allocation_size();
+        assert_eq!(directory.len(), count);
+        assert!(octets <= 32 * count, "{}", octets as f64 / count as f64);
+    }
 }

@@ -13,6 +13,7 @@ mod entry;
 mod judge;
 mod pattern;
 mod reason;
+mod records;
 mod reply;
 pub mod requirement;
 mod suggest;
@@ -21,7 +22,7 @@ mod verdict;
 
 pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
 pub use case::{Case, Client, OnUnknownTls};
-pub use directory::{Directory, Duplicate, Match, Place};
+pub use directory::{Directory, Match, Place, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
 pub use judge::{Policy, Trusted, judge};

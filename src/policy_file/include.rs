@@ -21,13 +21,13 @@ const WILDCARDS: [char; 3] = ['*', '?', '['];
 /// The files that `include` names, sorted within each pattern, each file once.
 pub(super) fn files(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
     base: &Path,
     sources: &mut Sources,
 ) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
-    for item in decoder.one_or_more(node) {
+    for item in decoder.one_or_more(node).iter() {
         let Some(pattern) = decoder.text(item, "a file to include") else { continue };
         let found = one_pattern(decoder, item, base, pattern, sources);
         files.extend(found.into_iter().filter(|path| seen.insert(path.clone())));
@@ -37,7 +37,7 @@ pub(super) fn files(
 
 fn one_pattern(
     decoder: &mut Decoder<'_>,
-    item: &Node<'_>,
+    item: Node<'_>,
     base: &Path,
     pattern: &str,
     sources: &mut Sources,
@@ -74,7 +74,7 @@ fn one_pattern(
 /// The files of a directory whose names match a pattern.
 fn matching_files(
     decoder: &mut Decoder<'_>,
-    item: &Node<'_>,
+    item: Node<'_>,
     directory: &Path,
     pattern: &str,
     sources: &mut Sources,

@@ -80,7 +80,7 @@ pub fn moment(text: &str) -> Option<jiff::Timestamp> {
 pub(crate) fn read_file<T>(
     path: &Path,
     problems: &mut Problems,
-    decode: impl FnOnce(&mut Decoder<'_>, Option<&yaml::Node<'_>>) -> Option<T>,
+    decode: impl FnOnce(&mut Decoder<'_>, Option<yaml::Node<'_>>) -> Option<T>,
 ) -> Option<T> {
     problems.enter(path, "");
     let bytes = match read_limited(path) {
@@ -106,11 +106,11 @@ pub(crate) fn read_file<T>(
         }
     };
     problems.enter(path, text);
-    let root = yaml::parse(text, problems);
-    if problems.is_broken() && root.is_none() {
+    let tree = yaml::parse(text, problems);
+    if problems.is_broken() && tree.root().is_none() {
         return None;
     }
-    decode(&mut Decoder::new(problems), root.as_ref())
+    decode(&mut Decoder::new(problems), tree.root())
 }
 
 /// A text without the byte order mark that some editors put first.

@@ -14,33 +14,33 @@ use std::{
 const MAX_CHAIN: usize = 20;
 
 /// One requirement as it stands in the file.
-struct Raw<'n, 'a> {
+struct Raw<'n> {
     name: &'n str,
     spot: Spot,
-    node: &'n Node<'a>,
+    node: Node<'n>,
 }
 
 /// Reads `requirements`: a mapping of names to conditions. They may build on built-in ones and on
 /// each other (`extends`), in any order. Also returns the names of those that have errors.
 pub(super) fn read(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
 ) -> (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>) {
     let Some(mut fields) = decoder.fields(node, "`requirements`") else {
         return Default::default();
     };
-    let raw: Vec<Raw<'_, '_>> =
+    let raw: Vec<Raw<'_>> =
         fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
     let names: Vec<String> = raw.iter().map(|one| one.name.to_owned()).collect();
     let mut done = BTreeMap::new();
-    let mut waiting: Vec<Raw<'_, '_>> = Vec::new();
+    let mut waiting: Vec<Raw<'_>> = Vec::new();
     for one in raw {
         if check_name(decoder, &one) {
             waiting.push(one);
         }
     }
     for _ in 0..MAX_CHAIN {
-        let ready = |one: &Raw<'_, '_>| {
+        let ready = |one: &Raw<'_>| {
             base_name(one.node)
                 .is_none_or(|base| done.contains_key(base) || Requirement::builtin(base).is_some())
         };
@@ -69,7 +69,7 @@ pub(super) fn read(
     (done, faulty)
 }
 
-fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
+fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if one.name.is_empty() || one.name.len() > 64 || !one.name.chars().all(plain) {
         decoder.problems.add(
@@ -88,21 +88,19 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_, '_>) -> bool {
 }
 
 /// What `extends` names, before the mapping is read.
-fn base_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    let crate::yaml::Value::Map(fields) = &node.value else {
+fn base_name<'n>(node: Node<'n>) -> Option<&'n str> {
+    let crate::yaml::Value::Map(fields) = node.value else {
         return None;
     };
-    fields.iter().find_map(|(key, value)| match (&key.value, &value.value) {
-        (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base)) if key == "extends" => {
-            Some(&**base)
-        }
+    fields.iter().find_map(|(key, value)| match (key.value, value.value) {
+        (crate::yaml::Value::Scalar("extends"), crate::yaml::Value::Scalar(base)) => Some(base),
         _ => None,
     })
 }
 
 fn one_requirement(
     decoder: &mut Decoder<'_>,
-    one: &Raw<'_, '_>,
+    one: &Raw<'_>,
     done: &BTreeMap<String, Arc<Requirement>>,
 ) -> Option<Requirement> {
     let errors_before = decoder.problems.count();
@@ -141,7 +139,7 @@ fn one_requirement(
 /// The conditions that are a measure.
 fn strengths(
     decoder: &mut Decoder<'_>,
-    fields: &mut Fields<'_, '_>,
+    fields: &mut Fields<'_>,
     mut builder: RequirementBuilder,
 ) -> RequirementBuilder {
     if let Some(node) = fields.take("min_version")
@@ -167,7 +165,7 @@ fn strengths(
 /// The conditions that name ciphers.
 fn ciphers(
     decoder: &mut Decoder<'_>,
-    fields: &mut Fields<'_, '_>,
+    fields: &mut Fields<'_>,
     mut builder: RequirementBuilder,
 ) -> RequirementBuilder {
     if let Some(node) = fields.take("forbid") {
@@ -183,7 +181,7 @@ fn ciphers(
 }
 
 /// A list of words, each of which a parser turns into a value.
-fn words<T>(decoder: &mut Decoder<'_>, node: &Node<'_>, what: &str) -> Vec<T>
+fn words<T>(decoder: &mut Decoder<'_>, node: Node<'_>, what: &str) -> Vec<T>
 where
     T: FromStr<Err: Display>,
 {

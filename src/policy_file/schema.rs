@@ -3,7 +3,9 @@
 use super::requirements;
 use super::terms::{self, Defaults, MODES, ReplyParts, Side};
 use super::{Sources, include, read_file, values};
-use crate::policy::{Directory, Entry, Mode, Place, Policy, Requirement, Trusted};
+use crate::policy::{
+    Directory, Entry, Mode, Pattern, Place, Policy, Refused, Requirement, Trusted,
+};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +36,8 @@ pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) 
         policy.files.push(include);
     }
     policy.requirements = defaults.requirements;
+    policy.domains.shrink_to_fit();
+    policy.senders.shrink_to_fit();
     Some(policy)
 }
 
@@ -46,7 +50,7 @@ struct Main {
 
 fn main_file(
     decoder: &mut Decoder<'_>,
-    root: Option<&Node<'_>>,
+    root: Option<Node<'_>>,
     path: &Path,
     sources: &mut Sources,
 ) -> Option<Main> {
@@ -92,7 +96,7 @@ fn main_file(
     Some(Main { policy, defaults, includes })
 }
 
-fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defaults {
+fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults {
     let mut defaults = Defaults {
         mode: Mode::Enforce,
         requirement: baseline(),
@@ -131,7 +135,7 @@ fn baseline() -> Arc<Requirement> {
     Arc::new(Requirement::builtin("baseline").expect("the baseline is built in").clone())
 }
 
-fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trusted {
+fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Trusted {
     let mut trusted = Trusted::default();
     let Some(node) = fields.take("trusted") else {
         return trusted;
@@ -156,7 +160,7 @@ fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Trust
     trusted
 }
 
-fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> String {
+fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> String {
     let Some(node) = fields.take("recipient_delimiter") else {
         return RECIPIENT_DELIMITER.into();
     };
@@ -173,7 +177,7 @@ fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Str
 
 fn read_local(
     decoder: &mut Decoder<'_>,
-    fields: &mut Fields<'_, '_>,
+    fields: &mut Fields<'_>,
     defaults: &Defaults,
 ) -> Option<Entry> {
     let node = fields.take("local")?;
@@ -193,7 +197,7 @@ struct Target<'t> {
 /// Reads a list of entries. Each is a name, or a mapping with `domain`.
 fn entries(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
     defaults: &Defaults,
     side: Side,
     target: Target<'_>,
@@ -206,8 +210,8 @@ fn entries(
     // The entry of all that are just named; only there if one is, because the strictest entry of
     // a directory decides about recipients that cannot be understood.
     let mut of_bare_names = None;
-    for item in items {
-        let (name, entry) = match &item.value {
+    for item in items.iter() {
+        let (name, entry) = match item.value {
             Value::Map(_) => {
                 let before = decoder.problems.count();
                 let Some(mut fields) = decoder.fields(item, "an entry") else {
@@ -236,18 +240,35 @@ fn entries(
             None => *of_bare_names.get_or_insert_with(|| directory.add_entry(defaults.entry(side))),
         };
         let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
-        let shown = pattern.to_string();
-        if let Err(earlier) = directory.insert(pattern, number, place) {
-            let same = earlier.0.file == file;
-            let at = match files.get(usize::from(earlier.0.file)) {
-                Some(path) if !same => format!("line {} of {}", earlier.0.line, path.display()),
-                _ => format!("line {}", earlier.0.line),
-            };
-            decoder.problems.add(
-                name.spot,
-                format!("{shown} is named a second time"),
-                format!("it stands in {at} already; keep one of the two"),
-            );
+        if let Err(refused) = directory.insert(&pattern, number, place) {
+            not_taken(decoder, name, &pattern, refused, place, files);
         }
     }
+}
+
+/// Says why a pattern was not taken in; `files` are those before the current one.
+fn not_taken(
+    decoder: &mut Decoder<'_>,
+    name: Node<'_>,
+    pattern: &Pattern,
+    refused: Refused,
+    place: Place,
+    files: &[PathBuf],
+) {
+    let Refused::Duplicate(earlier) = refused else {
+        let help = "leave out what a wildcard could say";
+        decoder.problems.add(name.spot, "the policy names too many domains", help);
+        return;
+    };
+    let at = match files.get(usize::from(earlier.file)) {
+        Some(path) if earlier.file != place.file => {
+            format!("line {} of {}", earlier.line, path.display())
+        }
+        _ => format!("line {}", earlier.line),
+    };
+    decoder.problems.add(
+        name.spot,
+        format!("{pattern} is named a second time"),
+        format!("it stands in {at} already; keep one of the two"),
+    );
 }

@@ -60,7 +60,7 @@ impl Defaults {
     pub(super) fn requirement(
         &self,
         decoder: &mut Decoder<'_>,
-        node: &Node<'_>,
+        node: Node<'_>,
     ) -> Option<Arc<Requirement>> {
         let name = decoder.text(node, "a requirement")?;
         let found = self
@@ -83,7 +83,7 @@ impl Defaults {
     pub(super) fn read_entry(
         &self,
         decoder: &mut Decoder<'_>,
-        fields: &mut Fields<'_, '_>,
+        fields: &mut Fields<'_>,
         side: Side,
     ) -> Entry {
         let mut entry = self.entry(side);
@@ -129,7 +129,7 @@ impl Defaults {
 /// Reads `reply`; what it does not say is inherited.
 pub(super) fn read_reply(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
     inherited: &ReplyParts,
 ) -> Option<ReplyParts> {
     let mut fields = decoder.fields(node, "`reply`")?;
@@ -161,7 +161,7 @@ pub(super) fn read_reply(
     Some(parts)
 }
 
-fn check<T>(decoder: &mut Decoder<'_>, node: &Node<'_>, result: Result<T, ReplyError>) {
+fn check<T>(decoder: &mut Decoder<'_>, node: Node<'_>, result: Result<T, ReplyError>) {
     if let Err(error) = result {
         decoder.problems.add(node.spot, error.to_string(), "");
     }
@@ -207,7 +207,7 @@ fn built_in_reply(side: Side) -> ReplyTemplate {
 }
 
 /// The end of an exception; one that is over already is worth a warning.
-fn end_of(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Timestamp> {
+fn end_of(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
     let end = values::until_date(decoder, node)?;
     if end <= Timestamp::now() {
         decoder.problems.warn(node.spot, "this exception is over", "remove it, or extend it");
@@ -217,7 +217,7 @@ fn end_of(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Timestamp> {
 
 /// The networks of an exception. None at all would be no condition, which is not what an empty list
 /// looks like.
-fn client_networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
+fn client_networks(decoder: &mut Decoder<'_>, node: Node<'_>) -> Vec<IpNet> {
     if decoder.one_or_more(node).is_empty() {
         decoder.problems.add(node.spot, "`client` names no network", "add one, or leave it out");
     }
@@ -228,7 +228,7 @@ fn client_networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
     networks
 }
 
-fn exception(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Exception> {
+fn exception(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Exception> {
     let mut fields = decoder.fields(node, "an exception")?;
     let clients = fields.take("client");
     let sender = fields.take("sender");

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 
 /// The first moment of a day that is given as `2027-01-01` (UTC), or the moment that is given as
 /// `2027-01-01T08:00:00+01:00`.
-pub(super) fn from_date(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Timestamp> {
+pub(super) fn from_date(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
     moment(decoder, node, Some)
 }
 
 /// The end of a day that is given as `2026-12-31` (UTC), or the moment that is given in full.
-pub(super) fn until_date(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Timestamp> {
+pub(super) fn until_date(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
     moment(decoder, node, |day| day.checked_add(1.day()).ok())
 }
 
@@ -28,7 +28,7 @@ pub(super) fn parse_moment(text: &str, of_day: impl Fn(Date) -> Option<Date>) ->
 
 fn moment(
     decoder: &mut Decoder<'_>,
-    node: &Node<'_>,
+    node: Node<'_>,
     of_day: impl Fn(Date) -> Option<Date>,
 ) -> Option<Timestamp> {
     let text = decoder.text(node, "a date")?;
@@ -42,12 +42,12 @@ fn moment(
 }
 
 /// Networks and single addresses; one may stand without a list.
-pub(super) fn networks(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Vec<IpNet> {
+pub(super) fn networks(decoder: &mut Decoder<'_>, node: Node<'_>) -> Vec<IpNet> {
     let items = decoder.one_or_more(node);
     items.iter().filter_map(|item| network(decoder, item)).collect()
 }
 
-fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
+fn network(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<IpNet> {
     let text = decoder.text(node, "a network")?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let Some(network) =
@@ -78,7 +78,7 @@ fn network(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<IpNet> {
 }
 
 /// A mailbox, domain or wildcard.
-pub(super) fn pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Pattern> {
+pub(super) fn pattern(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Pattern> {
     let text = decoder.text(node, "a domain")?;
     match text.parse() {
         Ok(pattern) => Some(pattern),
@@ -90,7 +90,7 @@ pub(super) fn pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Patt
 }
 
 /// A domain or wildcard.
-pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<Pattern> {
+pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Pattern> {
     match pattern(decoder, node)? {
         pattern @ (Pattern::Domain(_) | Pattern::Below(_)) => Some(pattern),
         _ => decoder.wrong(
@@ -102,7 +102,7 @@ pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Opti
 }
 
 /// The names of a client certificate.
-pub(super) fn certificate(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<CertificateNames> {
+pub(super) fn certificate(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<CertificateNames> {
     let mut fields = decoder.fields(node, "`client_certificate`")?;
     let mut name = |field| {
         let text = fields.take(field).and_then(|node| decoder.text(node, "a name"));
@@ -121,7 +121,7 @@ pub(super) fn certificate(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<
 }
 
 /// A mail address.
-pub(super) fn mail_address(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<String> {
+pub(super) fn mail_address(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<String> {
     let text = decoder.text(node, "a mail address")?;
     match text.parse() {
         Ok(Pattern::Mailbox(..)) => Some(text.to_owned()),

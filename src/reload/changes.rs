@@ -45,7 +45,7 @@ impl Changes {
 
     fn compare(&mut self, old: &Directory, new: &Directory, prefix: &str) {
         for (name, entry) in new.iter() {
-            match old.get(&name) {
+            match old.get(name) {
                 None => drop(self.added.insert(format!("{prefix}{name}"))),
                 Some(before) => self.compare_entries(before, entry, &format!("{prefix}{name}")),
             }

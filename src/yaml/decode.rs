@@ -4,7 +4,7 @@
 //! on with the next one, so that all errors of a file are found in one go.
 
 use super::problem::{Problems, Spot};
-use super::tree::{Node, Value};
+use super::tree::{Items, Node, Value};
 use std::{borrow::Cow, fmt::Display};
 
 /// Reads nodes as values and takes note of what is wrong.
@@ -14,9 +14,9 @@ pub struct Decoder<'p> {
 }
 
 /// The fields of a mapping, to be taken one by one.
-pub struct Fields<'n, 'a> {
+pub struct Fields<'n> {
     spot: Spot,
-    fields: Vec<(&'n str, Spot, &'n Node<'a>)>,
+    fields: Vec<(&'n str, Spot, Node<'n>)>,
     /// The names of all fields.
     all: Vec<&'n str>,
     known: Vec<&'static str>,
@@ -33,7 +33,7 @@ impl<'p> Decoder<'p> {
     /// Takes note of a problem at a node.
     pub fn wrong<T>(
         &mut self,
-        node: &Node<'_>,
+        node: Node<'_>,
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Option<T> {
@@ -42,8 +42,8 @@ impl<'p> Decoder<'p> {
     }
 
     /// A mapping.
-    pub fn fields<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<Fields<'n, 'a>> {
-        let Value::Map(map) = &node.value else {
+    pub fn fields<'n>(&mut self, node: Node<'n>, what: &str) -> Option<Fields<'n>> {
+        let Value::Map(map) = node.value else {
             return self.wrong(
                 node,
                 format!("{what} must be a mapping (`key: value`), not {}", kind(node)),
@@ -52,8 +52,8 @@ impl<'p> Decoder<'p> {
         };
         let fields: Vec<_> = map
             .iter()
-            .filter_map(|(key, value)| match &key.value {
-                Value::Scalar(name) => Some((&**name, key.spot, value)),
+            .filter_map(|(key, value)| match key.value {
+                Value::Scalar(name) => Some((name, key.spot, value)),
                 _ => None,
             })
             .collect();
@@ -62,16 +62,16 @@ impl<'p> Decoder<'p> {
     }
 
     /// A list; one single value counts as a list of one.
-    pub fn one_or_more<'n, 'a>(&mut self, node: &'n Node<'a>) -> &'n [Node<'a>] {
-        match &node.value {
+    pub fn one_or_more<'n>(&mut self, node: Node<'n>) -> Items<'n> {
+        match node.value {
             Value::List(items) => items,
-            _ => std::slice::from_ref(node),
+            _ => node.alone(),
         }
     }
 
     /// A list.
-    pub fn list<'n, 'a>(&mut self, node: &'n Node<'a>, what: &str) -> Option<&'n [Node<'a>]> {
-        match &node.value {
+    pub fn list<'n>(&mut self, node: Node<'n>, what: &str) -> Option<Items<'n>> {
+        match node.value {
             Value::List(items) => Some(items),
             _ => self.wrong(
                 node,
@@ -82,15 +82,15 @@ impl<'p> Decoder<'p> {
     }
 
     /// Text.
-    pub fn text<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<&'n str> {
-        match &node.value {
+    pub fn text<'n>(&mut self, node: Node<'n>, what: &str) -> Option<&'n str> {
+        match node.value {
             Value::Scalar(text) => Some(text),
             _ => self.wrong(node, format!("{what} must be a single value, not {}", kind(node)), ""),
         }
     }
 
     /// `true` or `false`.
-    pub fn truth(&mut self, node: &Node<'_>, what: &str) -> Option<bool> {
+    pub fn truth(&mut self, node: Node<'_>, what: &str) -> Option<bool> {
         match self.text(node, what)? {
             "true" => Some(true),
             "false" => Some(false),
@@ -102,7 +102,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// A number from 0 up to `most`.
-    pub fn number(&mut self, node: &Node<'_>, what: &str, most: u32) -> Option<u32> {
+    pub fn number(&mut self, node: Node<'_>, what: &str, most: u32) -> Option<u32> {
         let number = self.text(node, what)?.parse().ok().filter(|number| *number <= most);
         number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
     }
@@ -110,7 +110,7 @@ impl<'p> Decoder<'p> {
     /// One of some words.
     pub fn choice<T: Copy>(
         &mut self,
-        node: &Node<'_>,
+        node: Node<'_>,
         what: &str,
         choices: &[(&str, T)],
     ) -> Option<T> {
@@ -126,7 +126,7 @@ impl<'p> Decoder<'p> {
     /// Text that a parser turns into a value.
     pub fn parsed<T, E: Display>(
         &mut self,
-        node: &Node<'_>,
+        node: Node<'_>,
         what: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
@@ -138,7 +138,7 @@ impl<'p> Decoder<'p> {
 
     /// Takes note of every field that was not asked for, or has no value. To be called when all
     /// were asked for.
-    pub fn finish(&mut self, fields: Fields<'_, '_>) {
+    pub fn finish(&mut self, fields: Fields<'_>) {
         for (name, spot) in &fields.empty {
             let help = match *name {
                 "domains" | "senders" | "exceptions" => format!("write `{name}: []` for none"),
@@ -163,7 +163,7 @@ impl<'p> Decoder<'p> {
     }
 }
 
-impl<'n, 'a> Fields<'n, 'a> {
+impl<'n> Fields<'n> {
     /// Where the mapping begins.
     #[must_use]
     pub fn spot(&self) -> Spot {
@@ -172,7 +172,7 @@ impl<'n, 'a> Fields<'n, 'a> {
 
     /// The value of a field, if it is there. Each field is asked for once. A field without a value
     /// is an error: an empty condition must not look like none.
-    pub fn take(&mut self, name: &'static str) -> Option<&'n Node<'a>> {
+    pub fn take(&mut self, name: &'static str) -> Option<Node<'n>> {
         self.known.push(name);
         let position = self.fields.iter().position(|(field, ..)| *field == name)?;
         let (_, spot, node) = self.fields.swap_remove(position);
@@ -190,14 +190,14 @@ impl<'n, 'a> Fields<'n, 'a> {
     }
 
     /// All fields, whatever their names; none is left.
-    pub fn take_all(&mut self) -> Vec<(&'n str, Spot, &'n Node<'a>)> {
+    pub fn take_all(&mut self) -> Vec<(&'n str, Spot, Node<'n>)> {
         std::mem::take(&mut self.fields)
     }
 }
 
 /// What a node is, in words.
-fn kind(node: &Node<'_>) -> Cow<'static, str> {
-    match &node.value {
+fn kind(node: Node<'_>) -> Cow<'static, str> {
+    match node.value {
         Value::Scalar(text) => {
             let start: String = text.chars().take(20).collect();
             format!("the value `{}`", start.escape_debug()).into()

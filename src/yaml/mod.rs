@@ -1,6 +1,6 @@
 //! YAML with places: what the policy and the settings are written in.
 //!
-//! A file becomes a tree of [`Node`]s that know where they stand, so that every error can name
+//! A file becomes a [`Tree`] of [`Node`]s that know where they stand, so that every error can name
 //! line and column and show the line itself. Deserialisers in the manner of serde stop at the
 //! first error and forget the places; here all errors of a file are collected.
 //!
@@ -13,4 +13,4 @@ mod tree;
 
 pub use decode::{Decoder, Fields};
 pub use problem::{Problem, Problems, Severity, Spot};
-pub use tree::{Node, Value, parse};
+pub use tree::{Items, Node, Pairs, Tree, Value, parse};

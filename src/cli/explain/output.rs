@@ -144,7 +144,7 @@ fn entry(
     };
     writeln!(out, "{subject}:")?;
     if let Some(matched) = &finding.matched {
-        writeln!(out, "  entry       {} ({})", matched.pattern, place(policy, matched.place))?;
+        writeln!(out, "  entry       {} ({})", matched.pattern, place(policy, matched.place()))?;
     }
     writeln!(out, "  mode        {} (now: {})", finding.entry.schedule, finding.mode)?;
     if let Some(contact) = &finding.entry.contact {
