@@ -14,7 +14,7 @@ use crate::policy::{
     Case, Client, OnUnknownTls, Policy, Recipient, Reply, Sender, TlsState, Verdict, judge,
 };
 use jiff::Timestamp;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// The stage of an SMTP session to which macros belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,31 +29,58 @@ pub enum Stage {
     Rcpt,
 }
 
-/// Octets of the macros of one stage that are kept room for.
+/// Octets of macros that are kept room for.
 const USUAL: usize = 1024;
 
-/// The macros of one stage, as they came: names and values, each ended by NUL.
+/// The macros of a session by stage, as they came: names and values, each ended by NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Macros(Vec<u8>);
+pub struct Macros {
+    /// Those of all stages, one stage after the other.
+    octets: Vec<u8>,
+    /// Where those of each stage end.
+    ends: [usize; STAGES],
+}
+
+/// How many stages there are.
+const STAGES: usize = 4;
 
 impl Macros {
-    /// Replaces all macros by those of a batch, which may be empty.
-    pub fn replace(&mut self, batch: &[u8]) {
-        self.clear();
-        self.0.extend_from_slice(batch);
+    /// Replaces all macros of a stage by those of a batch, which may be empty.
+    pub fn replace(&mut self, stage: Stage, batch: &[u8]) {
+        if self.octets.capacity() == 0 && !batch.is_empty() {
+            self.octets.reserve(USUAL / 2);
+        }
+        let old = self.range(stage);
+        let (removed, added) = (old.len(), batch.len());
+        if old.end == self.octets.len() {
+            self.octets.truncate(old.start);
+            self.octets.extend_from_slice(batch);
+        } else {
+            self.octets.splice(old, batch.iter().copied());
+        }
+        for end in self.ends.iter_mut().skip(stage as usize) {
+            *end = *end - removed + added;
+        }
     }
 
-    /// Forgets all macros.
-    pub fn clear(&mut self) {
-        self.0.clear();
-        self.0.shrink_to(USUAL);
+    /// Forgets all macros of a stage.
+    pub fn clear(&mut self, stage: Stage) {
+        self.replace(stage, b"");
+        self.octets.shrink_to(USUAL);
     }
 
-    /// The macros that are of use, by name.
+    fn range(&self, stage: Stage) -> Range<usize> {
+        let end = |number: usize| self.ends.get(number).copied().unwrap_or_default();
+        let number = stage as usize;
+        number.checked_sub(1).map_or(0, end)..end(number)
+    }
+
+    /// The macros of a stage that are of use, by name.
     #[must_use]
-    pub fn read(&self) -> Known<'_> {
+    pub fn read(&self, stage: Stage) -> Known<'_> {
         let mut known = Known::default();
-        let mut parts = self.0.split(|octet| *octet == 0);
+        let octets = self.octets.get(self.range(stage)).unwrap_or_default();
+        let mut parts = octets.split(|octet| *octet == 0);
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
             if let Some(place) = known.place(name) {
                 // The first one counts where a name comes twice.
@@ -151,10 +178,7 @@ pub struct Peer {
 #[derive(Debug, Default)]
 pub struct Session {
     peer: Peer,
-    connect: Macros,
-    helo: Macros,
-    mail: Macros,
-    rcpt: Macros,
+    macros: Macros,
     on_unknown_tls: OnUnknownTls,
     /// Whether the MTA takes lists of macros.
     lists: bool,
@@ -198,12 +222,7 @@ impl Session {
 
     /// Takes in the macros of a stage; they replace what was known of it.
     pub fn macros(&mut self, stage: Stage, batch: &[u8]) {
-        match stage {
-            Stage::Connect => self.connect.replace(batch),
-            Stage::Helo => self.helo.replace(batch),
-            Stage::Mail => self.mail.replace(batch),
-            Stage::Rcpt => self.rcpt.replace(batch),
-        }
+        self.macros.replace(stage, batch);
     }
 
     /// The connection begins.
@@ -213,10 +232,10 @@ impl Session {
 
     /// A message begins: `argument` is that of MAIL, `policy` the one in force.
     pub fn mail(&mut self, argument: &[u8], policy: Arc<Policy>) {
-        self.rcpt.clear();
+        self.macros.clear(Stage::Rcpt);
         self.message = Some(Message {
             policy,
-            sender: Sender::new(argument, filled(self.mail.read().mail_addr)),
+            sender: Sender::new(argument, filled(self.macros.read(Stage::Mail).mail_addr)),
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
         });
@@ -229,7 +248,7 @@ impl Session {
         now: Timestamp,
         policy: impl FnOnce() -> Arc<Policy>,
     ) -> Judgement<'s> {
-        let macros = self.rcpt.read();
+        let macros = self.macros.read(Stage::Rcpt);
         let is_list_honoured = self.is_list_honoured(&macros);
         let tls = self.tls(&macros, is_list_honoured);
         // Of a recipient that the MTA delivers itself, Postfix gives its own name as the host.
@@ -238,7 +257,7 @@ impl Session {
             !host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
         });
         let recipient = Recipient::new(argument, filled(macros.rcpt_addr), host);
-        let of_mail = self.mail.read();
+        let of_mail = self.macros.read(Stage::Mail);
         let client = Client {
             address: self.peer.address,
             authenticated: macros.is_authenticated()
@@ -277,14 +296,14 @@ impl Session {
 
     /// A RCPT has been answered: its macros are no evidence for the next one.
     pub fn answered(&mut self) {
-        self.rcpt.clear();
+        self.macros.clear(Stage::Rcpt);
     }
 
     /// The message has ended, one way or other; what is known of the connection stays.
     pub fn end_message(&mut self) {
         self.message = None;
-        self.mail.clear();
-        self.rcpt.clear();
+        self.macros.clear(Stage::Mail);
+        self.macros.clear(Stage::Rcpt);
     }
 
     fn is_list_honoured(&self, of_rcpt: &Known<'_>) -> bool {
@@ -302,9 +321,9 @@ impl Session {
             ));
         }
         // Without the list, Sendmail names certificates and does not say whether it trusts them.
-        [&self.rcpt, &self.mail, &self.helo, &self.connect]
+        [Stage::Rcpt, Stage::Mail, Stage::Helo, Stage::Connect]
             .into_iter()
-            .map(Macros::read)
+            .map(|stage| self.macros.read(stage))
             .find(|macros| macros.tls_version.is_some() || macros.cipher.is_some())
             .map_or(TlsState::Unknown, |macros| macros.tls())
     }
@@ -315,7 +334,34 @@ impl Session {
     fn is_local_submission(&self, of_rcpt: &Known<'_>) -> bool {
         self.peer.port == 0
             && self.peer.address.is_some_and(|ip| ip.is_loopback())
-            && self.connect.read().daemon_port == Some(b"0")
+            && self.macros.read(Stage::Connect).daemon_port == Some(b"0")
             && of_rcpt.rcpt_host.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macros_of_each_stage_are_replaced_and_forgotten_apart_from_the_others() {
+        const BATCHES: [&[u8]; 4] = [b"", b"j\0a\0", b"{mail_addr}\0b@c.test\0", b"i\0\0j\0x\0"];
+        let stages = [Stage::Connect, Stage::Helo, Stage::Mail, Stage::Rcpt];
+        let mut macros = Macros::default();
+        let mut expected = [b"".as_slice(); 4];
+        // Every stage after every other, with every batch.
+        for turn in 0..1000_usize {
+            let (number, batch) = (turn * 7 / 5 % 4, BATCHES[turn * 11 / 3 % 4]);
+            if turn % 13 == 0 {
+                macros.clear(stages[number]);
+                expected[number] = b"";
+            } else {
+                macros.replace(stages[number], batch);
+                expected[number] = batch;
+            }
+            for (stage, expected) in stages.into_iter().zip(expected) {
+                assert_eq!(&macros.octets[macros.range(stage)], expected, "{turn} {stage:?}");
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use mandatory_tls::policy::{
     Case, Client, Decision, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState, cipher,
     judge, tls_version,
 };
-use mandatory_tls::session::Macros;
+use mandatory_tls::session::{Macros, Stage};
 use mandatory_tls_fuzz::{policy, said, wire};
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -59,9 +59,9 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| policy("domains: [example.com
 
 fuzz_target!(|batch: &[u8]| {
     let mut macros = Macros::default();
-    macros.replace(batch);
+    macros.replace(Stage::Rcpt, batch);
     let pairs = wire::pairs(batch);
-    let known = macros.read();
+    let known = macros.read(Stage::Rcpt);
     let of = |name: &str, read: Option<&[u8]>| {
         let found = pairs.iter().find(|(key, _)| key == name.as_bytes());
         assert_eq!(read, found.map(|(_, value)| &**value), "{name}");

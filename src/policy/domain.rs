@@ -111,10 +111,10 @@ fn check(name: &str) -> Result<(), DomainError> {
     if name.is_empty() {
         return Err(DomainError::Empty);
     }
-    if let Some(odd) =
-        name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-    {
-        return Err(DomainError::Character(odd));
+    let stands_in_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    if let Some(odd) = name.bytes().position(|octet| !stands_in_name(octet)) {
+        let odd = name.get(odd..).and_then(|rest| rest.chars().next());
+        return Err(DomainError::Character(odd.unwrap_or(char::REPLACEMENT_CHARACTER)));
     }
     if name.len() > MAX_DOMAIN {
         return Err(DomainError::TooLong);

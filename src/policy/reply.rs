@@ -4,7 +4,7 @@
 //! so what a template may hold is checked when the policy loads, and what is filled in cannot
 //! break it: values are printable ASCII, long lines are folded, `%` is doubled for the MTA.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The longest line of a reply, in octets, with code and line end (RFC 5321, section 4.5.3.1.5).
 const MAX_LINE: usize = 512;
@@ -161,7 +161,7 @@ impl ReplyTemplate {
     /// Fills the template in. `value` gives the value of a placeholder (`url` is known here).
     pub fn fill<V: AsRef<str>>(&self, value: impl Fn(&'static str) -> V) -> Reply {
         let mut lines = Vec::with_capacity(1);
-        let mut line = String::new();
+        let mut line = String::with_capacity(TEXT_PER_LINE / 2);
         for pieces in &self.lines {
             line.clear();
             for piece in pieces {
@@ -272,31 +272,43 @@ impl Reply {
     /// Postfix and Sendmail take the text for a format.
     #[must_use]
     pub fn to_milter(&self) -> String {
-        let mut wire = String::new();
-        let text = self.to_string();
-        for c in text.chars() {
-            match c {
-                '%' => wire.push_str("%%"),
-                '\n' => wire.push_str("\r\n"),
-                c => wire.push(c),
+        let length: usize = self.lines.iter().map(|line| LINE_OVERHEAD + doubled_len(line)).sum();
+        let mut wire = String::with_capacity(length);
+        for (number, line) in self.lines.iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _ = write!(wire, "{}", self.start(number));
+            for (number, part) in line.split('%').enumerate() {
+                wire.push_str(if number > 0 { "%%" } else { "" });
+                wire.push_str(part);
             }
+            wire.push_str(if self.is_last(number) { "" } else { "\r\n" });
         }
         wire
     }
 
-    /// The enhanced status code (RFC 3463): delivery not authorised, in the class of the code.
-    fn status(&self) -> String {
-        format!("{}.7.1", self.code / 100)
+    fn is_last(&self, number: usize) -> bool {
+        number + 1 == self.lines.len()
+    }
+
+    /// What stands before a line: code, separator, and enhanced status code (RFC 3463): delivery
+    /// not authorised, in the class of the code.
+    fn start(&self, number: usize) -> impl fmt::Display {
+        struct Start(u16, char);
+        impl fmt::Display for Start {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}{}.7.1 ", self.0, self.1, self.0 / 100)
+            }
+        }
+        Start(self.code, if self.is_last(number) { ' ' } else { '-' })
     }
 }
 
 /// The reply as the SMTP client sees it, lines joined by a line feed.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.lines.len().saturating_sub(1);
         for (number, line) in self.lines.iter().enumerate() {
-            let (separator, end) = if number == last { (' ', "") } else { ('-', "\n") };
-            write!(f, "{}{separator}{} {line}{end}", self.code, self.status())?;
+            let end = if self.is_last(number) { "" } else { "\n" };
+            write!(f, "{}{line}{end}", self.start(number))?;
         }
         Ok(())
     }

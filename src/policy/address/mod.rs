@@ -12,10 +12,11 @@ mod syntax;
 mod tests;
 
 use self::syntax::{
-    Plain, ends_word, is_error_text, joined, plain, strip_brackets, unquoted_chars,
+    Plain, ends_word, is_error_text, joined, lower_case, plain, strip_brackets, unquoted_chars,
     without_comments,
 };
 use super::domain::{DomainError, DomainName};
+use smallvec::SmallVec;
 
 /// In a convoluted address, more words than this are not gone through: the address then counts
 /// as unreadable, and the strictest terms in force apply.
@@ -70,7 +71,8 @@ pub struct Seen {
 /// All that can be seen of a recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipient {
-    seen: Vec<Seen>,
+    /// Nearly always one.
+    seen: SmallVec<[Seen; 1]>,
     local: bool,
     unreadable: bool,
 }
@@ -150,7 +152,7 @@ impl Recipient {
     fn read_plain(&mut self, local: &str, domain: &str, origin: Origin) {
         match DomainName::readings(domain.trim_end_matches('.')) {
             Ok((first, second)) => {
-                let mailbox = Mailbox::Exact(local.to_lowercase().into());
+                let mailbox = Mailbox::Exact(lower_case(local));
                 for domain in second.into_iter().chain([first]) {
                     self.push(Seen { mailbox: mailbox.clone(), domain, origin });
                 }
@@ -217,7 +219,7 @@ impl Recipient {
         for domain in domains {
             if domain.as_str().contains('.') {
                 for word in &words {
-                    let mailbox = Mailbox::Perhaps(word.to_lowercase().into());
+                    let mailbox = Mailbox::Perhaps(lower_case(word));
                     self.push(Seen { mailbox, domain: domain.clone(), origin });
                 }
             }
@@ -233,6 +235,10 @@ impl Recipient {
             return;
         };
         let name = text.trim_end_matches('.');
+        // As a rule it is the address's own.
+        if self.seen.iter().any(|seen| seen.domain.as_str() == name) {
+            return;
+        }
         if let Ok((first, second)) = DomainName::readings(name) {
             for domain in second.into_iter().chain([first]) {
                 if !self.seen.iter().any(|seen| seen.domain == domain) {

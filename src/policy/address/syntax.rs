@@ -89,6 +89,14 @@ pub(super) fn joined(text: &str, joint: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(joint)
 }
 
+/// A local part or word in lower case.
+pub(super) fn lower_case(text: &str) -> Box<str> {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase().into();
+    }
+    text.to_lowercase().into()
+}
+
 /// `<user@example.com>` to `user@example.com`, where that is the only pair of brackets.
 pub(super) fn strip_brackets(argument: &[u8]) -> &[u8] {
     let trimmed = argument.trim_ascii();

@@ -19,7 +19,7 @@ fn a_plain_address_has_one_domain_and_its_mailbox() {
     {
         let recipient = argument(text);
         assert_eq!(
-            recipient.seen,
+            recipient.seen(),
             [Seen {
                 mailbox: Mailbox::Exact("user".into()),
                 domain: DomainName::parse("example.com").unwrap(),
