@@ -3,6 +3,7 @@
 //! Nothing from outside gets into the log but as printable ASCII without blanks, so that no
 //! client can make up a field or a line.
 
+mod text;
 mod verdict;
 mod writer;
 
@@ -42,13 +43,15 @@ pub fn set_up(settings: &LogSettings) -> io::Result<Guard> {
             "lines of the log were lost: they could not be written, or not as fast as they came"
         );
     })?;
-    let text =
+    let layer =
         tracing_subscriber::fmt::layer().with_writer(lines).with_target(false).with_ansi(false);
     match settings.format {
-        LogFormat::Text => tracing::subscriber::set_global_default(registry.with(text)),
+        LogFormat::Text => {
+            tracing::subscriber::set_global_default(registry.with(layer.event_format(text::Text)))
+        }
         LogFormat::Json => {
             let json =
-                text.json().flatten_event(true).with_span_list(false).with_current_span(false);
+                layer.json().flatten_event(true).with_span_list(false).with_current_span(false);
             tracing::subscriber::set_global_default(registry.with(json))
         }
     }
@@ -80,14 +83,15 @@ pub struct Safe<'a>(pub &'a [u8]);
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 320;
-        for octet in self.0.iter().take(MOST) {
-            match octet {
-                b'"' | b'\\' | b'=' => write!(f, "\\x{octet:02x}")?,
-                octet if octet.is_ascii_graphic() => write!(f, "{}", char::from(*octet))?,
-                octet => write!(f, "\\x{octet:02x}")?,
+        let is_plain = |octet: &u8| octet.is_ascii_graphic() && !b"\"\\=".contains(octet);
+        let (shown, rest) = self.0.split_at(self.0.len().min(MOST));
+        for run in shown.chunk_by(|one, other| is_plain(one) && is_plain(other)) {
+            match (run, str::from_utf8(run)) {
+                ([octet], _) if !is_plain(octet) => write!(f, "\\x{octet:02x}")?,
+                (_, text) => f.write_str(text.unwrap_or_default())?,
             }
         }
-        if self.0.len() > MOST { f.write_str("...") } else { Ok(()) }
+        if rest.is_empty() { Ok(()) } else { f.write_str("...") }
     }
 }
 

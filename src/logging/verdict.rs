@@ -24,17 +24,17 @@ macro_rules! write_line {
         let matched = finding.and_then(|finding| finding.matched.as_ref());
         tracing::event!(
             $level,
-            verdict = %verdict.decision().code(),
-            reason = %reason.code(),
-            domain = %OrDash(domain(judgement)),
+            verdict = verdict.decision().code(),
+            reason = reason.code(),
+            domain = domain(judgement).unwrap_or("-"),
             client = %OrDash(case.client.address),
-            sender = %SenderDomain(case.sender),
+            sender = sender(case.sender),
             tls_version = %case.tls.version(),
             cipher = %case.tls.cipher(),
             queue_id = %OrDash(judgement.queue_id.map(Safe)),
             entry = matched.map(|matched| display(EntryName { pattern: matched.pattern, log })),
-            seen = finding.map(|finding| display(finding.subject.seen_in())),
-            detail = detail(reason).map(debug),
+            seen = finding.map(|finding| finding.subject.seen_in()),
+            detail = detail(reason),
             rcpt = log.local_parts.then(|| display(Safe(judgement.argument))),
             from = judgement.mail_addr.filter(|_| log.local_parts).map(Safe).map(display),
             "{}",
@@ -92,15 +92,11 @@ impl<T: fmt::Display> fmt::Display for OrDash<T> {
 }
 
 /// The sender's domain; `<>` for the null sender.
-struct SenderDomain<'a>(&'a Sender);
-
-impl fmt::Display for SenderDomain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.domain() {
-            Some(domain) => domain.fmt(f),
-            None if self.0.is_null() => f.write_str("<>"),
-            None => f.write_str("-"),
-        }
+fn sender(sender: &Sender) -> &str {
+    match sender.domain() {
+        Some(domain) => domain.as_str(),
+        None if sender.is_null() => "<>",
+        None => "-",
     }
 }
 
