@@ -1,10 +1,16 @@
 //! The running milter, spoken to in the milter protocol: what no MTA at hand would send, too.
 
 use crate::support::{ALL_OPTIONS, Milter};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use std::{
     io::{ErrorKind, Write},
     net::{Shutdown, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 const TLS: [(&str, &str); 3] = [
@@ -278,6 +284,73 @@ fn an_mta_that_reads_no_answers_is_not_read_from_and_misses_none() {
         assert_eq!(mta.receive().unwrap().0, b'y');
     }
     assert_eq!(mta.rcpt("<u@example.com>", &TLS).0, b'c');
+}
+
+#[test]
+fn crowds_of_idle_and_half_spoken_connections_do_not_hurt_the_others() {
+    // Both ends of the connections are this process's and the milter's.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+    let milter = Milter::start(POLICY, "");
+    let idle: Vec<_> = (0..2000).map(|_| milter.session()).collect();
+    let half_spoken: Vec<_> = (0..1000)
+        .map(|_| {
+            let mut mta = milter.session();
+            mta.socket.write_all(b"\0\0\0\x20R<u@exa").unwrap();
+            mta
+        })
+        .collect();
+    let mut good = milter.session();
+    for _ in 0..100 {
+        good.mail();
+        assert_eq!(good.rcpt("<u@example.com>", &TLS).0, b'c');
+        assert_eq!(good.rcpt("<u@example.com>", &[]).0, b'y');
+        good.send(b'A', b"");
+    }
+    let per_connection = milter.memory() / (idle.len() + half_spoken.len());
+    assert!(per_connection < 16 * 1024, "{per_connection} octets");
+    drop((idle, half_spoken));
+    assert_eq!(good.rcpt("<u@example.com>", &TLS).0, b'c');
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_does_not_starve_the_others() {
+    let milter = Milter::start(POLICY, "");
+    let mut good = milter.session();
+    let mut endless = milter.session();
+    let stopped = Arc::new(AtomicBool::new(false));
+    let sender = std::thread::spawn({
+        let stopped = Arc::clone(&stopped);
+        move || {
+            let batch = b"\0\0\0\x04DRi\0".repeat(10_000);
+            while !stopped.load(Ordering::Relaxed) {
+                endless.socket.write_all(&batch).unwrap();
+            }
+        }
+    });
+    for _ in 0..1000 {
+        assert_eq!(good.rcpt("<u@example.com>", &TLS).0, b'c');
+    }
+    stopped.store(true, Ordering::Relaxed);
+    sender.join().unwrap();
+}
+
+#[test]
+fn an_mta_that_stops_in_the_middle_of_a_packet_is_given_up_after_half_a_minute() {
+    let milter = Milter::start(POLICY, "");
+    let mut silent = milter.connect();
+    let mut idle = milter.session();
+    let mut broken = milter.session();
+    broken.socket.write_all(b"\0\0\0\x20R").unwrap();
+    let began = Instant::now();
+    for given_up in [&mut silent, &mut broken] {
+        given_up.socket.set_read_timeout(None).unwrap();
+        assert_eq!(given_up.receive(), None);
+        assert!(began.elapsed() >= Duration::from_secs(29));
+    }
+    milter.wait_for_line("a milter connection broke off");
+    // One that has nothing to say for now is not.
+    assert_eq!(idle.rcpt("<u@example.com>", &TLS).0, b'c');
 }
 
 #[test]
