@@ -93,9 +93,7 @@ fn base_name<'n>(node: Node<'n>) -> Option<&'n str> {
         return None;
     };
     fields.iter().find_map(|(key, value)| match (key.value, value.value) {
-        (crate::yaml::Value::Scalar(key), crate::yaml::Value::Scalar(base)) if key == "extends" => {
-            Some(base)
-        }
+        (crate::yaml::Value::Scalar("extends"), crate::yaml::Value::Scalar(base)) => Some(base),
         _ => None,
     })
 }
