@@ -144,6 +144,12 @@ impl Directory {
         Ok(())
     }
 
+    /// Makes room in the table for so many more domains.
+    pub fn reserve(&mut self, domains: usize) {
+        let Self { domains: table, records, hasher, .. } = self;
+        table.reserve(domains, |at| hash_of(records, hasher, *at));
+    }
+
     /// Gives back the memory that is held for more patterns: to be called when all are there.
     pub fn shrink_to_fit(&mut self) {
         let Self { mailboxes, domains, below, records, hasher, .. } = self;

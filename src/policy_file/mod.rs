@@ -3,6 +3,7 @@
 //! A policy is read whole, with all files that it includes, or not at all: what is wrong is
 //! collected from every file and returned as [`Problems`], each with its place.
 
+mod entries;
 mod include;
 mod requirements;
 mod schema;
@@ -16,6 +17,7 @@ use std::{
     fs,
     io::{self, Read},
     path::Path,
+    sync::Arc,
 };
 
 /// A larger file is refused: a million domains take some 30 MiB.
@@ -48,7 +50,7 @@ pub fn load(path: &Path) -> Loaded {
         loaded = load_once(path);
     }
     let mut problems = Problems::new();
-    problems.enter(path, "");
+    problems.enter(path, Arc::default());
     problems.add_file(
         "the files of the policy change while they are read",
         "write each file under another name, and rename it when it is complete",
@@ -82,7 +84,7 @@ pub(crate) fn read_file<T>(
     problems: &mut Problems,
     decode: impl FnOnce(&mut Decoder<'_>, Option<yaml::Node<'_>>) -> Option<T>,
 ) -> Option<T> {
-    problems.enter(path, "");
+    problems.enter(path, Arc::default());
     let bytes = match read_limited(path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -90,13 +92,14 @@ pub(crate) fn read_file<T>(
             return None;
         }
     };
-    let text = match str::from_utf8(&bytes) {
-        Ok(text) => without_mark(text),
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => Arc::new(without_mark(text)),
         Err(error) => {
-            let text = String::from_utf8_lossy(&bytes);
-            let marked = text.len() - without_mark(&text).len();
-            problems.enter(path, without_mark(&text));
-            let spot = problems.spot_at(error.valid_up_to() - marked);
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let (marked, text) = (text.len(), without_mark(text));
+            let marked = marked - text.len();
+            problems.enter(path, Arc::new(text));
+            let spot = problems.spot_at(error.utf8_error().valid_up_to() - marked);
             problems.add(
                 spot,
                 "this is not UTF-8",
@@ -105,17 +108,20 @@ pub(crate) fn read_file<T>(
             return None;
         }
     };
-    problems.enter(path, text);
-    let tree = yaml::parse(text, problems);
-    if problems.is_broken() && tree.root().is_none() {
-        return None;
-    }
-    decode(&mut Decoder::new(problems), tree.root())
+    problems.enter(path, Arc::clone(&text));
+    let tree = yaml::parse(&text, problems);
+    let decoded = if problems.is_broken() && tree.root().is_none() {
+        None
+    } else {
+        decode(&mut Decoder::new(problems), tree.root())
+    };
+    problems.leave();
+    decoded
 }
 
 /// A text without the byte order mark that some editors put first.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }
 
 /// Reads a regular file. A FIFO would block and a device might never end.
@@ -124,7 +130,8 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut bytes = Vec::new();
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE) + 1).unwrap_or(0));
     fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is larger than 256 MiB"));

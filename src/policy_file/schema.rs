@@ -1,17 +1,12 @@
 //! The keys of a policy, from the top.
 
+use super::entries::{Target, entries};
 use super::requirements;
-use super::terms::{self, Defaults, MODES, ReplyParts, Side};
+use super::terms::{self, Defaults, MODES, Side};
 use super::{Sources, include, read_file, values};
-use crate::policy::{
-    Directory, Entry, Mode, Pattern, Place, Policy, Refused, Requirement, Trusted,
-};
+use crate::policy::{Entry, Policy, Trusted};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 /// Separates a mailbox's name from an extension where the policy says nothing.
 const RECIPIENT_DELIMITER: &str = "+";
@@ -97,13 +92,7 @@ fn main_file(
 }
 
 fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults {
-    let mut defaults = Defaults {
-        mode: Mode::Enforce,
-        requirement: baseline(),
-        reply: ReplyParts::default(),
-        requirements: BTreeMap::new(),
-        faulty: BTreeSet::new(),
-    };
+    let mut defaults = Defaults::new();
     if let Some(node) = fields.take("requirements") {
         (defaults.requirements, defaults.faulty) = requirements::read(decoder, node);
     }
@@ -129,10 +118,6 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults
     }
     decoder.finish(inner);
     defaults
-}
-
-fn baseline() -> Arc<Requirement> {
-    Arc::new(Requirement::builtin("baseline").expect("the baseline is built in").clone())
 }
 
 fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Trusted {
@@ -185,90 +170,4 @@ fn read_local(
     let entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
     decoder.finish(inner);
     Some(entry)
-}
-
-/// Where entries go.
-struct Target<'t> {
-    directory: &'t mut Directory,
-    /// The files before the current one, to name the place of a duplicate.
-    files: &'t [PathBuf],
-}
-
-/// Reads a list of entries. Each is a name, or a mapping with `domain`.
-fn entries(
-    decoder: &mut Decoder<'_>,
-    node: Node<'_>,
-    defaults: &Defaults,
-    side: Side,
-    target: Target<'_>,
-    file: u16,
-) {
-    let Some(items) = decoder.list(node, "domain entries") else {
-        return;
-    };
-    let Target { directory, files } = target;
-    // The entry of all that are just named; only there if one is, because the strictest entry of
-    // a directory decides about recipients that cannot be understood.
-    let mut of_bare_names = None;
-    for item in items.iter() {
-        let (name, entry) = match item.value {
-            Value::Map(_) => {
-                let before = decoder.problems.count();
-                let Some(mut fields) = decoder.fields(item, "an entry") else {
-                    continue;
-                };
-                let name = fields.take("domain");
-                let entry = defaults.read_entry(decoder, &mut fields, side);
-                decoder.finish(fields);
-                let Some(name) = name else {
-                    // Where `domain` is mistyped, that has been said already.
-                    if decoder.problems.count() == before {
-                        let help = "add `domain: example.org`";
-                        decoder.problems.add(item.spot, "an entry names its domain", help);
-                    }
-                    continue;
-                };
-                (name, Some(entry))
-            }
-            _ => (item, None),
-        };
-        let Some(pattern) = values::pattern(decoder, name) else {
-            continue;
-        };
-        let number = match entry {
-            Some(entry) => directory.add_entry(entry),
-            None => *of_bare_names.get_or_insert_with(|| directory.add_entry(defaults.entry(side))),
-        };
-        let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
-        if let Err(refused) = directory.insert(&pattern, number, place) {
-            not_taken(decoder, name, &pattern, refused, place, files);
-        }
-    }
-}
-
-/// Says why a pattern was not taken in; `files` are those before the current one.
-fn not_taken(
-    decoder: &mut Decoder<'_>,
-    name: Node<'_>,
-    pattern: &Pattern,
-    refused: Refused,
-    place: Place,
-    files: &[PathBuf],
-) {
-    let Refused::Duplicate(earlier) = refused else {
-        let help = "leave out what a wildcard could say";
-        decoder.problems.add(name.spot, "the policy names too many domains", help);
-        return;
-    };
-    let at = match files.get(usize::from(earlier.file)) {
-        Some(path) if earlier.file != place.file => {
-            format!("line {} of {}", earlier.line, path.display())
-        }
-        _ => format!("line {}", earlier.line),
-    };
-    decoder.problems.add(
-        name.spot,
-        format!("{pattern} is named a second time"),
-        format!("it stands in {at} already; keep one of the two"),
-    );
 }

@@ -9,6 +9,7 @@ use crate::yaml::{Decoder, Fields, Node, Spot};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -26,6 +27,10 @@ pub(super) struct Defaults {
     pub requirements: BTreeMap<String, Arc<Requirement>>,
     /// Own requirements that have errors: who asks for one need not be told again.
     pub faulty: BTreeSet<String>,
+    /// The built-in requirements, each shared by all who ask for it.
+    built_in: BTreeMap<&'static str, Arc<Requirement>>,
+    /// The replies of entries that say nothing of theirs; made when the first one needs it.
+    replies: [OnceCell<Arc<ReplyTemplate>>; 2],
 }
 
 /// The parts of a reply, each inherited by itself.
@@ -44,13 +49,37 @@ pub(super) enum Side {
 }
 
 impl Defaults {
+    /// What holds where the policy says nothing at all.
+    pub(super) fn new() -> Self {
+        let built_in: BTreeMap<_, _> = requirement::builtins()
+            .map(|requirement| (requirement.name(), Arc::new(requirement.clone())))
+            .collect();
+        Self {
+            mode: Mode::Enforce,
+            requirement: Arc::clone(built_in.get("baseline").expect("the baseline is built in")),
+            reply: ReplyParts::default(),
+            requirements: BTreeMap::new(),
+            faulty: BTreeSet::new(),
+            built_in,
+            replies: Default::default(),
+        }
+    }
+
     /// The entry of a domain of which the policy says nothing but its name.
     pub(super) fn entry(&self, side: Side) -> Entry {
+        let [to_recipients, to_senders] = &self.replies;
+        let reply = match side {
+            Side::Recipients => to_recipients,
+            Side::Senders => to_senders,
+        };
+        let reply = reply.get_or_init(|| {
+            // Checked when the defaults were read.
+            Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side)))
+        });
         Entry {
             schedule: Schedule::Always(self.mode),
             requirement: Arc::clone(&self.requirement),
-            // Checked when the defaults were read.
-            reply: Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side))),
+            reply: Arc::clone(reply),
             exceptions: Vec::new(),
             contact: None,
         }
@@ -63,11 +92,7 @@ impl Defaults {
         node: Node<'_>,
     ) -> Option<Arc<Requirement>> {
         let name = decoder.text(node, "a requirement")?;
-        let found = self
-            .requirements
-            .get(name)
-            .cloned()
-            .or_else(|| Requirement::builtin(name).cloned().map(Arc::new));
+        let found = self.requirements.get(name).or_else(|| self.built_in.get(name)).cloned();
         if found.is_none() && self.faulty.contains(name) {
             return None;
         }

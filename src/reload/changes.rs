@@ -1,7 +1,7 @@
 //! What a reload changed, for the log.
 
 use crate::policy::{Directory, Entry, Policy};
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, ptr};
 
 /// At most so many names of a kind are written out.
 const NAMES: usize = 20;
@@ -10,17 +10,42 @@ const NAMES: usize = 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Domains that are opted in now and were not.
-    pub added: BTreeSet<String>,
+    pub added: Names,
     /// Domains that are not opted in any more.
-    pub removed: BTreeSet<String>,
+    pub removed: Names,
     /// Domains whose mode changed: `example.com: monitor -> enforce`.
-    pub modes: BTreeSet<String>,
+    pub modes: Names,
     /// Domains whose other terms changed (requirement, reply, exceptions, contact).
-    pub terms: BTreeSet<String>,
+    pub terms: Names,
     /// Parts of the policy that are not about single domains.
     pub others: Vec<&'static str>,
     /// Whether mailboxes may be named.
     local_parts: bool,
+}
+
+/// How many names there are, and the first ones: a million need not be held for a line of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    count: usize,
+    first: BTreeSet<String>,
+}
+
+impl Names {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn add(&mut self, name: String) {
+        self.count += 1;
+        if self.first.len() < NAMES {
+            self.first.insert(name);
+        } else if self.first.last().is_some_and(|last| name < *last) {
+            self.first.pop_last();
+            self.first.insert(name);
+        }
+    }
 }
 
 impl Changes {
@@ -44,24 +69,34 @@ impl Changes {
     }
 
     fn compare(&mut self, old: &Directory, new: &Directory, prefix: &str) {
-        for (name, entry) in new.iter() {
-            match old.get(name) {
-                None => drop(self.added.insert(format!("{prefix}{name}"))),
-                Some(before) => self.compare_entries(before, entry, &format!("{prefix}{name}")),
+        // Most names share a few entries: two that say the same are compared once in a row.
+        let mut same: Option<(&Entry, &Entry)> = None;
+        for (name, after) in new.iter() {
+            let Some(before) = old.get(name) else {
+                self.added.add(format!("{prefix}{name}"));
+                continue;
+            };
+            if same.is_some_and(|(one, other)| ptr::eq(one, before) && ptr::eq(other, after)) {
+                continue;
+            }
+            if before == after {
+                same = Some((before, after));
+            } else {
+                self.compare_entries(before, after, format!("{prefix}{name}"));
             }
         }
         for (name, _) in old.iter().filter(|(name, _)| new.get(name).is_none()) {
-            self.removed.insert(format!("{prefix}{name}"));
+            self.removed.add(format!("{prefix}{name}"));
         }
     }
 
-    fn compare_entries(&mut self, old: &Entry, new: &Entry, name: &str) {
+    fn compare_entries(&mut self, old: &Entry, new: &Entry, name: String) {
         if old.schedule != new.schedule {
-            self.modes.insert(format!("{name}: {} -> {}", old.schedule, new.schedule));
+            self.modes.add(format!("{name}: {} -> {}", old.schedule, new.schedule));
         }
         let but_schedule = Entry { schedule: old.schedule, ..new.clone() };
         if *old != but_schedule {
-            self.terms.insert(name.to_owned());
+            self.terms.add(name);
         }
     }
 
@@ -85,8 +120,8 @@ impl fmt::Display for Changes {
             ("terms changed", &self.terms),
         ]
         .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{} {what} ({})", names.len(), self.list(names)))
+        .filter(|(_, names)| names.count > 0)
+        .map(|(what, names)| format!("{} {what} ({})", names.count, self.list(names)))
         .collect();
         if !self.others.is_empty() {
             parts.push(format!("changed: {}", self.others.join(", ")));
@@ -96,13 +131,13 @@ impl fmt::Display for Changes {
 }
 
 impl Changes {
-    fn list(&self, names: &BTreeSet<String>) -> String {
+    fn list(&self, names: &Names) -> String {
         let shown = |name: &String| match name.split_once('@') {
             Some((_, domain)) if !self.local_parts => format!("...@{domain}"),
             _ => name.clone(),
         };
-        let mut shown: Vec<String> = names.iter().take(NAMES).map(shown).collect();
-        if names.len() > NAMES {
+        let mut shown: Vec<String> = names.first.iter().map(shown).collect();
+        if names.count > NAMES {
             shown.push("...".into());
         }
         shown.join(", ")

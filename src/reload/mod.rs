@@ -17,6 +17,7 @@ use crate::policy::Policy;
 use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
 use arc_swap::ArcSwap;
+use rustix::{process::setpriority_process, thread::gettid};
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,10 +39,22 @@ pub struct Reloader {
     /// What the policy was last read from, valid or not.
     sources: Sources,
     watch: Watch,
+    /// Policies that are not in force any more, until no message is judged by them: the last one
+    /// who lets go of a policy frees all of it, and that must not keep mail waiting.
+    retired: Vec<Arc<Policy>>,
     /// Since when the files hold errors, and when the log last said so.
     broken: Option<(jiff::Timestamp, Instant)>,
     /// Whether the log may name mailboxes.
     local_parts: bool,
+}
+
+/// Lets the threads that judge mail go before this one where there are too few processors for all.
+fn step_back() {
+    // As a job in batch(1).
+    const NICE: i32 = 10;
+    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+        tracing::warn!(%error, "the thread that reads the policy cannot lower its priority");
+    }
 }
 
 impl Reloader {
@@ -66,7 +79,15 @@ impl Reloader {
         // From here on, no writing goes unseen.
         let mut watch = Watch::new();
         watch.follow(&sources);
-        Ok(Self { path: path.to_path_buf(), policy, sources, watch, broken: None, local_parts })
+        Ok(Self {
+            path: path.to_path_buf(),
+            policy,
+            sources,
+            watch,
+            retired: Vec::new(),
+            broken: None,
+            local_parts,
+        })
     }
 
     /// The policy in force, as it changes.
@@ -84,7 +105,10 @@ impl Reloader {
     pub fn follow(self, requests: mpsc::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("reload".into());
-        thread.spawn(move || runtime.block_on(self.run(requests)))?;
+        thread.spawn(move || {
+            step_back();
+            runtime.block_on(self.run(requests));
+        })?;
         Ok(())
     }
 
@@ -98,6 +122,7 @@ impl Reloader {
                 }
                 self.reload();
             }
+            self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
             tokio::select! {
                 () = self.watch.changed() => {}
@@ -155,12 +180,14 @@ impl Reloader {
             files = policy.files.len(),
             "policy reloaded: {changes}"
         );
-        if changes.removed.len() > 1 && changes.removed.len() * 2 > old.domains.len() {
+        let removed = changes.removed.count();
+        if removed > 1 && removed * 2 > old.domains.len() {
             tracing::warn!(
-                removed = changes.removed.len(),
+                removed,
                 "more than half of the domains are gone from the policy; is that meant?"
             );
         }
+        self.retired.push(old);
     }
 
     fn remind(&mut self) {

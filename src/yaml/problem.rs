@@ -52,7 +52,8 @@ pub struct Problem {
 #[derive(Clone, Debug)]
 pub struct Problems {
     path: Arc<Path>,
-    text: String,
+    /// Shared with who reads it: it may be large.
+    text: Arc<String>,
     /// Where each line of the text begins; made when the first problem is found.
     lines: Vec<usize>,
     found: Vec<Problem>,
@@ -68,7 +69,7 @@ impl Default for Problems {
     fn default() -> Self {
         Self {
             path: Path::new("").into(),
-            text: String::new(),
+            text: Arc::default(),
             lines: Vec::new(),
             found: Vec::new(),
             errors: 0,
@@ -85,11 +86,17 @@ impl Problems {
     }
 
     /// From here on, places are in this file with this text.
-    pub fn enter(&mut self, path: &Path, text: &str) {
+    pub fn enter(&mut self, path: &Path, text: Arc<String>) {
         self.path = path.into();
-        text.clone_into(&mut self.text);
+        self.text = text;
         self.lines.clear();
         self.broken = false;
+    }
+
+    /// The current file has been read: gives its text up.
+    pub fn leave(&mut self) {
+        self.text = Arc::default();
+        self.lines = Vec::new();
     }
 
     /// Takes note that the rest of the current file cannot be read.

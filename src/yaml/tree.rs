@@ -1,36 +1,40 @@
 //! From YAML's events to a tree with places.
 
 use super::problem::{Problems, Spot};
+use hashbrown::{HashTable, hash_table};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
-use std::{borrow::Cow, collections::HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 /// Deeper nesting than this is refused: no settings need it, and it would exhaust the stack.
 const MAX_DEPTH: usize = 20;
 
 /// A document: its values in the order of the file, those within a list or mapping right behind it.
 ///
-/// One piece of memory, because a list of a million domains is a million values.
+/// Two pieces of memory, because a list of a million domains is a million values.
 #[derive(Clone, Debug, Default)]
-pub struct Tree<'a> {
-    cells: Vec<Cell<'a>>,
+pub struct Tree {
+    cells: Vec<Cell>,
+    /// The texts of all scalars, one after the other.
+    text: String,
 }
 
-#[derive(Clone, Debug)]
-struct Cell<'a> {
-    content: Content<'a>,
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    content: Content,
     line: u32,
     column: u32,
     length: u32,
 }
 
-#[derive(Clone, Debug)]
-enum Content<'a> {
-    Scalar(Cow<'a, str>),
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    /// Where the text begins, and its length in octets.
+    Scalar(u32, u32),
     Null,
     /// With the number of cells behind this one that are in the list.
-    List(usize),
+    List(u32),
     /// The same for a mapping.
-    Map(usize),
+    Map(u32),
 }
 
 /// A value and where it stands.
@@ -40,7 +44,7 @@ pub struct Node<'t> {
     pub value: Value<'t>,
     /// Its place: for a list or mapping that of its first character.
     pub spot: Spot,
-    cells: &'t [Cell<'t>],
+    alone: Items<'t>,
 }
 
 /// What a node holds.
@@ -58,43 +62,53 @@ pub enum Value<'t> {
 
 /// The items of a list.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Items<'t>(&'t [Cell<'t>]);
+pub struct Items<'t> {
+    cells: &'t [Cell],
+    text: &'t str,
+}
 
 /// The keys and values of a mapping.
 #[derive(Clone, Copy, Debug)]
 pub struct Pairs<'t>(Items<'t>);
 
-impl<'a> Tree<'a> {
+impl Tree {
     /// The value of the document; none if there is nothing.
     #[must_use]
     pub fn root(&self) -> Option<Node<'_>> {
-        Items(&self.cells).iter().next()
+        Items { cells: &self.cells, text: &self.text }.iter().next()
     }
 }
 
 impl<'t> Node<'t> {
     /// The node alone, as a list of one.
     pub(super) fn alone(self) -> Items<'t> {
-        Items(self.cells)
+        self.alone
     }
 }
 
 impl<'t> Items<'t> {
     /// The items, in the order of the file.
     pub fn iter(self) -> impl Iterator<Item = Node<'t>> + use<'t> {
-        let mut rest = self.0;
+        let Self { cells: mut rest, text } = self;
         std::iter::from_fn(move || {
             let first = rest.first()?;
             let (cells, after) = rest.split_at_checked(1 + first.content.within())?;
             rest = after;
-            Some(Node { value: first.content.value(cells), spot: first.spot(), cells })
+            let within = Items { cells: cells.get(1..).unwrap_or_default(), text };
+            let value = match first.content {
+                Content::Scalar(start, length) => Value::Scalar(slice(text, start, length)),
+                Content::Null => Value::Null,
+                Content::List(_) => Value::List(within),
+                Content::Map(_) => Value::Map(Pairs(within)),
+            };
+            Some(Node { value, spot: first.spot(), alone: Items { cells, text } })
         })
     }
 
     /// Whether there is no item.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.0.is_empty()
+        self.cells.is_empty()
     }
 }
 
@@ -106,47 +120,60 @@ impl<'t> Pairs<'t> {
     }
 }
 
-impl Cell<'_> {
+impl Cell {
     fn spot(&self) -> Spot {
         Spot::new(self.line as usize, self.column as usize, self.length as usize)
     }
+
+    /// Its text, if it is a scalar.
+    fn text(self, text: &str) -> Option<&str> {
+        match self.content {
+            Content::Scalar(start, length) => Some(slice(text, start, length)),
+            Content::Null | Content::List(_) | Content::Map(_) => None,
+        }
+    }
 }
 
-impl Content<'_> {
+impl Content {
     /// How many cells behind this one belong to it.
-    fn within(&self) -> usize {
+    fn within(self) -> usize {
         match self {
-            Self::Scalar(_) | Self::Null => 0,
-            Self::List(cells) | Self::Map(cells) => *cells,
+            Self::Scalar(..) | Self::Null => 0,
+            Self::List(cells) | Self::Map(cells) => cells as usize,
         }
     }
+}
 
-    /// The value; `cells` are this one's and those that belong to it.
-    fn value<'t>(&'t self, cells: &'t [Cell<'t>]) -> Value<'t> {
-        let within = Items(cells.get(1..).unwrap_or_default());
-        match self {
-            Self::Scalar(text) => Value::Scalar(text),
-            Self::Null => Value::Null,
-            Self::List(_) => Value::List(within),
-            Self::Map(_) => Value::Map(Pairs(within)),
-        }
-    }
+fn slice(text: &str, start: u32, length: u32) -> &str {
+    let start = start as usize;
+    text.get(start..start + length as usize).unwrap_or_default()
+}
+
+/// No file that is read has more octets, nor values.
+fn number(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
 /// Reads a document. What is wrong goes to `problems`.
 ///
 /// Where the YAML itself is broken, what stands before that place is returned, so that errors in
 /// it can be told in the same go.
-pub fn parse<'a>(text: &'a str, problems: &mut Problems) -> Tree<'a> {
-    let mut builder = Builder { parser: Parser::new_from_str(text), problems, cells: Vec::new() };
+pub fn parse(text: &str, problems: &mut Problems) -> Tree {
+    let mut builder = Builder {
+        parser: Parser::new_from_str(text),
+        problems,
+        tree: Tree::default(),
+        hasher: RandomState::new(),
+    };
     builder.document();
-    Tree { cells: builder.cells }
+    builder.tree
 }
 
 struct Builder<'a, 'p> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     problems: &'p mut Problems,
-    cells: Vec<Cell<'a>>,
+    tree: Tree,
+    hasher: RandomState,
 }
 
 /// A value that cannot be read; no cells of it are left.
@@ -157,7 +184,7 @@ impl<'a> Builder<'a, '_> {
         while let Some((event, span)) = self.next() {
             match event {
                 Event::StreamEnd => return,
-                Event::DocumentStart(_) if !self.cells.is_empty() => {
+                Event::DocumentStart(_) if !self.tree.cells.is_empty() => {
                     let spot = spot(&span);
                     self.problems.add(
                         spot,
@@ -225,8 +252,13 @@ impl<'a> Builder<'a, '_> {
         match event {
             Event::Scalar(text, style, _, _) => {
                 let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let null = null && style == ScalarStyle::Plain;
-                self.push(if null { Content::Null } else { Content::Scalar(text) }, spot);
+                if null && style == ScalarStyle::Plain {
+                    self.push(Content::Null, spot);
+                } else {
+                    let start = number(self.tree.text.len());
+                    self.tree.text.push_str(&text);
+                    self.push(Content::Scalar(start, number(text.len())), spot);
+                }
                 Ok(())
             }
             Event::SequenceStart(..) => {
@@ -243,27 +275,26 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn push(&mut self, content: Content<'a>, spot: Spot) {
-        let [line, column, length] = [spot.line, spot.column, spot.length]
-            .map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-        self.cells.push(Cell { content, line, column, length });
+    fn push(&mut self, content: Content, spot: Spot) {
+        let [line, column, length] = [spot.line, spot.column, spot.length].map(number);
+        self.tree.cells.push(Cell { content, line, column, length });
     }
 
     /// A list or mapping, the cells in which are pushed by `fill`.
     fn collection(
         &mut self,
         spot: Spot,
-        content: fn(usize) -> Content<'a>,
+        content: fn(u32) -> Content,
         fill: impl FnOnce(&mut Self) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        let start = self.cells.len();
+        let start = self.tree.cells.len();
         self.push(content(0), spot);
         let filled = fill(self);
         if filled.is_err() {
-            self.cells.truncate(start);
+            self.tree.cells.truncate(start);
         }
-        let within = self.cells.len().saturating_sub(start + 1);
-        if let Some(cell) = self.cells.get_mut(start) {
+        let within = number(self.tree.cells.len().saturating_sub(start + 1));
+        if let Some(cell) = self.tree.cells.get_mut(start) {
             cell.content = content(within);
         }
         filled
@@ -280,9 +311,10 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn map(&mut self, depth: usize) -> Result<(), Unreadable> {
-        let mut seen: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        // The cells of its keys.
+        let mut keys = HashTable::new();
         loop {
-            let key = self.cells.len();
+            let key = self.tree.cells.len();
             let read = match self.next() {
                 Some((Event::MappingEnd, _)) => return Ok(()),
                 Some((event, span)) => self.node(event, &span, depth + 1),
@@ -293,27 +325,40 @@ impl<'a> Builder<'a, '_> {
                 self.node(event, &span, depth + 1)
             });
             if read.is_err() {
-                self.cells.truncate(key);
+                self.tree.cells.truncate(key);
                 // Half of an entry would only lead to errors that are none.
                 return if depth == 0 { Ok(()) } else { Err(Unreadable) };
             }
-            if !self.is_new(key, &mut seen) {
-                self.cells.truncate(key);
+            if !self.is_new(key, &mut keys) {
+                self.tree.cells.truncate(key);
             }
         }
     }
 
     /// Whether the key in this cell can be one, and was not in the mapping before.
-    fn is_new(&mut self, key: usize, seen: &mut HashMap<Cow<'a, str>, usize>) -> bool {
-        let Some(cell) = self.cells.get(key) else { return false };
-        let spot = cell.spot();
-        let Content::Scalar(name) = &cell.content else {
-            self.problems.add(spot, "a key must be a word", "");
+    fn is_new(&mut self, key: usize, keys: &mut HashTable<usize>) -> bool {
+        let Tree { cells, text } = &self.tree;
+        let Some(cell) = cells.get(key) else { return false };
+        let Some(name) = cell.text(text) else {
+            self.problems.add(cell.spot(), "a key must be a word", "");
             return false;
         };
-        let Some(line) = seen.insert(name.clone(), spot.line) else { return true };
+        let name_of = |key: &usize| cells.get(*key).and_then(|cell| cell.text(text));
+        let hash = |name: Option<&str>| self.hasher.hash_one(name);
+        let earlier = match keys.entry(
+            hash(Some(name)),
+            |old| name_of(old) == Some(name),
+            |old| hash(name_of(old)),
+        ) {
+            hash_table::Entry::Vacant(free) => {
+                free.insert(key);
+                return true;
+            }
+            hash_table::Entry::Occupied(old) => cells.get(*old.get()).map_or(0, |cell| cell.line),
+        };
         let message = format!("the key `{}` stands here a second time", name.escape_debug());
-        self.problems.add(spot, message, format!("it stands in line {line} already; keep one"));
+        let help = format!("it stands in line {earlier} already; keep one");
+        self.problems.add(cell.spot(), message, help);
         false
     }
 }
