@@ -56,6 +56,7 @@ fn context() -> Arc<Context> {
         policy: Arc::new(ArcSwap::from_pointee(policy_file::load(&path).policy.unwrap())),
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true },
+        tally: Arc::default(),
     })
 }
 

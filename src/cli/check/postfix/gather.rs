@@ -2,9 +2,9 @@
 //!
 //! No map is asked that lives on a server, and none is changed.
 
-use super::command::{CommandError, Written, run};
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
 use super::rewriting;
+use crate::cli::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
     path::Path,
@@ -21,7 +21,7 @@ const STATIC: &str = "static";
 
 /// Looks into the Postfix whose configuration lies in `directory`; `None`: where Postfix itself
 /// looks for it.
-pub(super) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandError> {
+pub(in crate::cli) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandError> {
     let mut complaints = Vec::new();
     let postconf =
         |arguments: &[OsString]| run(OsStr::new("postconf"), &with_directory(directory, arguments));
