@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt::Display,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -82,11 +83,12 @@ impl Status {
     pub fn line(&self, now: Timestamp) -> String {
         let PolicyStatus { domains, senders, since, problem, .. } = &self.policy;
         let age = age(*since, now);
+        let holds = format!("{}, {}", counted(*domains, "domain"), counted(*senders, "sender"));
         let mut line = match problem {
-            None => format!("{domains} domains, {senders} senders; policy in force for {age}"),
+            None => format!("{holds}; policy in force for {age}"),
             Some(problem) => format!(
                 "PROBLEM: policy not reloaded: {}; in force for {age} is the one before, with \
-                 {domains} domains, {senders} senders",
+                 {holds}",
                 problem.first
             ),
         };
@@ -107,7 +109,14 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
         3600..86400 => (seconds / 3600, "hour"),
         _ => (seconds / 86400, "day"),
     };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+    counted(number, unit)
+}
+
+/// A number and what it counts: `1 domain`, `2 domains`.
+#[must_use]
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// Where the parts of a [`Status`] come from.
@@ -246,7 +255,7 @@ mod tests {
         ] {
             assert_eq!(
                 status.line(at(now)),
-                format!("4 domains, 1 senders; policy in force for {age}")
+                format!("4 domains, 1 sender; policy in force for {age}")
             );
         }
         status.policy.problem = Some(ProblemStatus {
@@ -258,7 +267,7 @@ mod tests {
         assert_eq!(
             status.line(at(120)),
             "PROBLEM: policy not reloaded: policy.yaml:3: there is no key `mod` here; in force for \
-             2 minutes is the one before, with 4 domains, 1 senders; PROBLEM: the MTA does not \
+             2 minutes is the one before, with 4 domains, 1 sender; PROBLEM: the MTA does not \
              always tell of TLS, see the log"
         );
     }

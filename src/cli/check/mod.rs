@@ -6,6 +6,7 @@ use super::{sockets, status};
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded};
 use crate::settings::Settings;
+use crate::status::counted;
 use crate::yaml::Problems;
 use std::{
     path::{Path, PathBuf},
@@ -113,14 +114,11 @@ fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
 }
 
 /// What a policy holds, in a line.
-fn summary(policy: &Policy) -> String {
-    let count = |number: usize, one: &str, many: &str| {
-        format!("{number} {}", if number == 1 { one } else { many })
-    };
+pub(super) fn summary(policy: &Policy) -> String {
     [
-        count(policy.domains.len(), "domain", "domains"),
-        count(policy.senders.len(), "sender", "senders"),
-        count(policy.files.len(), "file", "files"),
+        counted(policy.domains.len(), "domain"),
+        counted(policy.senders.len(), "sender"),
+        counted(policy.files.len(), "file"),
     ]
     .join(", ")
 }

@@ -1,7 +1,7 @@
 //! The policy's files, and the clock by which its dates are read.
 
 use super::{Answer, Health, Patient};
-use crate::cli::command;
+use crate::cli::{check, command};
 use crate::status::age;
 use jiff::Timestamp;
 use std::{ffi::OsStr, fs};
@@ -11,15 +11,8 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
     let path = patient.settings.policy.display();
     let mut answers = Vec::new();
     match &patient.policy.policy {
-        Ok(policy) => answers.push(Answer::right(
-            "policy",
-            format!(
-                "{path}: valid; {} domains, {} senders, {} files",
-                policy.domains.len(),
-                policy.senders.len(),
-                policy.files.len()
-            ),
-        )),
+        Ok(policy) => answers
+            .push(Answer::right("policy", format!("{path}: valid; {}", check::summary(policy)))),
         Err(problems) => answers.push(Answer::new(
             Health::Error,
             "policy",

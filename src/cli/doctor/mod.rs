@@ -12,7 +12,7 @@ use crate::milter;
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded};
 use crate::settings::{Settings, SocketSpec};
-use crate::status::Status;
+use crate::status::{Status, counted};
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 const AFTER_HELP: &str = "\
@@ -120,8 +120,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let count = |health| answers.iter().filter(|answer| answer.health == health).count();
     let (errors, warnings) = (count(Health::Error), count(Health::Warning));
     println!(
-        "\n{}: {errors} errors, {warnings} warnings",
-        if errors + warnings == 0 { "All is right" } else { "Something is to be done" }
+        "\n{}: {}, {}",
+        if errors + warnings == 0 { "All is right" } else { "Something is to be done" },
+        counted(errors, "error"),
+        counted(warnings, "warning")
     );
     match answers.iter().map(|answer| answer.health).max() {
         Some(Health::Error) => 2.into(),

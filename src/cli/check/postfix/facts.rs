@@ -30,7 +30,7 @@ impl Parameters {
         self.get(name).eq_ignore_ascii_case("yes")
     }
 
-    #[cfg(test)]
+    /// Puts a value in the place of the one there is.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }

@@ -17,6 +17,7 @@ mod trust;
 
 use crate::policy::Policy;
 use crate::settings::Settings;
+use crate::status::counted;
 pub(in crate::cli) use facts::PostfixFacts;
 pub(in crate::cli) use finding::{Finding, Severity};
 pub(in crate::cli) use gather::gather;
@@ -57,10 +58,6 @@ pub(super) fn check(
         counted(count(Severity::Note), "note"),
     );
     Ok(errors == 0)
-}
-
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// All that is to be said, the worst first.
