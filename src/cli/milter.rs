@@ -4,7 +4,7 @@ use super::status;
 use crate::logging::{self, Log};
 use crate::milter::{Context, Listener, serve};
 use crate::reload::{self, Reloader};
-use crate::settings::Settings;
+use crate::settings::{LogTarget, Settings};
 use crate::status::Reporter;
 use crate::systemd::{self, PassedSocket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -87,7 +87,10 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
-        log: Log { local_parts: settings.log.local_parts },
+        log: Log {
+            local_parts: settings.log.local_parts,
+            facts: settings.log.to == LogTarget::Journald,
+        },
         tally: Arc::default(),
     });
     let reporter = Arc::new(Reporter {

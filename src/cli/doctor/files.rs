@@ -59,7 +59,7 @@ fn in_force(patient: &Patient) -> Option<Answer> {
 /// Whether dates mean what they say.
 pub(super) fn clock(patient: &Patient) -> Vec<Answer> {
     let subject = "clock";
-    let now = Timestamp::now();
+    let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
     let latest = patient
         .policy
         .sources
