@@ -17,6 +17,7 @@
 //! - [`milter`]: the protocol, the sockets.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
+//! - [`systemd`]: sockets that it passes, what it is told. [`status`]: how the running milter is.
 //! - [`cli`]: one file a command.
 //!
 //! Imports run downwards: cli to milter and reload, these to session and policy_file, these to
@@ -40,4 +41,6 @@ pub mod policy_file;
 pub mod reload;
 pub mod session;
 pub mod settings;
+pub mod status;
+pub mod systemd;
 pub mod yaml;

@@ -16,12 +16,16 @@ use std::{
 /// The settings of the milter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The sockets to listen on; at least one.
+    /// Whether to take the sockets that systemd passes.
+    pub systemd: bool,
+    /// The sockets to bind and listen on; at least one unless systemd passes some.
     pub listen: Vec<Listen>,
     /// The policy file.
     pub policy: PathBuf,
     /// What to do with mail for opted-in domains when the MTA does not tell of TLS.
     pub on_unknown_tls: OnUnknownTls,
+    /// Where the running milter writes how it is, for `doctor`.
+    pub status_file: Option<PathBuf>,
     /// Bounds.
     pub limits: Limits,
     /// The log.
@@ -39,6 +43,9 @@ pub struct Listen {
     pub group: Option<String>,
 }
 
+/// What `listen` says for the sockets that systemd passes.
+const SYSTEMD: &str = "systemd";
+
 /// The address of a socket, in the manner of Postfix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketSpec {
@@ -52,7 +59,9 @@ pub enum SocketSpec {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SocketError {
     /// Neither `unix:` nor `inet:`.
-    #[error("a socket is written as unix:/path/of/socket or inet:127.0.0.1:8893")]
+    #[error(
+        "a socket is written as unix:/path/of/socket or inet:127.0.0.1:8893; `systemd` stands for those that systemd passes"
+    )]
     Scheme,
     /// A relative or missing path.
     #[error("a Unix socket needs its full path, from `/` on")]
@@ -192,15 +201,8 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
         return None;
     };
     let mut fields = decoder.fields(root, "the settings")?;
-    let listen: Vec<Listen> = match fields.take("listen") {
-        Some(node) => {
-            let items = decoder.one_or_more(node);
-            if items.is_empty() {
-                let help = "write, for example, inet:127.0.0.1:8893";
-                decoder.problems.add(node.spot, "`listen` names no socket", help);
-            }
-            items.iter().filter_map(|item| read_listen(decoder, item)).collect()
-        }
+    let (systemd, listen) = match fields.take("listen") {
+        Some(node) => read_sockets(decoder, node),
         None => missing(decoder, &fields, "listen", "listen: inet:127.0.0.1:8893"),
     };
     let base = path.parent().unwrap_or(Path::new(""));
@@ -217,11 +219,15 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
             decoder.choice(node, "`on_unknown_tls`", &choices)
         })
         .unwrap_or_default();
+    let status_file = fields
+        .take("status_file")
+        .and_then(|node| decoder.text(node, "`status_file`"))
+        .map(|text| base.join(text));
     let limits =
         fields.take("limits").and_then(|node| read_limits(decoder, node)).unwrap_or_default();
     let log = fields.take("log").and_then(|node| read_log(decoder, node)).unwrap_or_default();
     decoder.finish(fields);
-    Some(Settings { listen, policy, on_unknown_tls, limits, log })
+    Some(Settings { systemd, listen, policy, on_unknown_tls, status_file, limits, log })
 }
 
 fn missing<T: Default>(
@@ -235,6 +241,20 @@ fn missing<T: Default>(
         decoder.problems.add(fields.spot(), message, format!("add `{example}`"));
     }
     T::default()
+}
+
+/// Whether systemd's sockets are meant, and the others.
+fn read_sockets(decoder: &mut Decoder<'_>, node: Node<'_>) -> (bool, Vec<Listen>) {
+    let items = decoder.one_or_more(node);
+    if items.is_empty() {
+        let help = "write, for example, inet:127.0.0.1:8893";
+        decoder.problems.add(node.spot, "`listen` names no socket", help);
+    }
+    let is_systemd =
+        |item: &Node<'_>| matches!(&item.value, Value::Scalar(text) if *text == SYSTEMD);
+    let (passed, bound): (Vec<_>, Vec<_>) = items.iter().partition(is_systemd);
+    let listen = bound.into_iter().filter_map(|item| read_listen(decoder, item)).collect();
+    (!passed.is_empty(), listen)
 }
 
 fn read_listen(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Listen> {

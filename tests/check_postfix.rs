@@ -210,3 +210,19 @@ fn the_configuration_that_the_readme_shows_passes() {
     );
     assert_says(&postfix.check(), 0, &["0 errors, 0 warnings, 2 notes"]);
 }
+
+#[test]
+fn the_origin_of_debian_is_in_a_file_and_what_postalias_writes_for_nis_is_no_address() {
+    let postfix = Postfix::new("", "");
+    postfix.write("mailname", "mx.example.net\n");
+    postfix.write("aliases", "postmaster: root\n");
+    let aliases = format!("hash:{}", postfix.path("aliases").display());
+    let origin = postfix.path("mailname");
+    let main = format!("myorigin = {}\nalias_maps = {aliases}\n", origin.display());
+    postfix.write("main.cf", &main_cf(&main));
+    let made = Command::new("postalias").arg("-c").arg(postfix.0.path()).arg(&aliases).status();
+    assert!(made.unwrap().success());
+    let output = postfix.check();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(!said(&output).contains("alias_maps"), "{}", said(&output));
+}

@@ -55,7 +55,8 @@ fn context() -> Arc<Context> {
     Arc::new(Context {
         policy: Arc::new(ArcSwap::from_pointee(policy_file::load(&path).policy.unwrap())),
         on_unknown_tls: OnUnknownTls::Defer,
-        log: Log { local_parts: true },
+        log: Log { local_parts: true, facts: true },
+        tally: Arc::default(),
     })
 }
 

@@ -89,7 +89,7 @@ fn context(options: u8) -> Arc<Context> {
         } else {
             OnUnknownTls::Pass
         },
-        log: Log { local_parts: true },
+        log: Log { local_parts: true, facts: true },
     })
 }
 

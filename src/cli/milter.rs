@@ -3,8 +3,10 @@
 use super::status;
 use crate::logging::{self, Log};
 use crate::milter::{Context, Listener, serve};
-use crate::reload::Reloader;
-use crate::settings::Settings;
+use crate::reload::{self, Reloader};
+use crate::settings::{LogTarget, Settings};
+use crate::status::Reporter;
+use crate::systemd::{self, PassedSocket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{
     env, io,
@@ -12,14 +14,15 @@ use std::{
     path::PathBuf,
     process::{Command, ExitCode},
     sync::Arc,
+    time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 const AFTER_HELP: &str = "\
 Signals: SIGHUP reads the policy again at once (changes are seen without it, too). SIGTERM and
 SIGINT stop: no more connections are accepted, SMTP sessions that are under way may go on for
-limits.drain_seconds; a second one stops at once.
+limits.drain_seconds (30 unless it is set); a second one stops at once.
 
 The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or
 INPUT_MAIL_FILTER(`mandatory-tls', `S=inet:8893@127.0.0.1, F=T') (Sendmail, sendmail.mc).";
@@ -52,6 +55,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::UNAVAILABLE.into();
         }
     };
+    let passed = match systemd::passed_sockets() {
+        Ok(passed) => passed,
+        Err(error) => {
+            tracing::error!(%error, "cannot use the sockets that systemd passes");
+            return status::UNAVAILABLE.into();
+        }
+    };
     // A fault inside ends one connection; it belongs into the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
@@ -75,42 +85,50 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::UNAVAILABLE.into();
         }
     };
-    let code = runtime.block_on(daemon(settings, reloader));
+    let code = runtime.block_on(daemon(settings, reloader, passed));
     // Connections that outlived the drain are cut off.
     runtime.shutdown_background();
     code
 }
 
-async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
-    let (reload, requests) = mpsc::channel(1);
-    let (stop, stopped) = watch::channel(0);
-    if let Err(error) = follow_signals(reload, stop) {
-        tracing::error!(%error, "cannot take signals");
+async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket>) -> ExitCode {
+    let Some(listeners) = listen(&settings, passed) else {
         return status::UNAVAILABLE.into();
-    }
-    let mut listeners = Vec::new();
-    for listen in &settings.listen {
-        match Listener::bind(listen) {
-            Ok(listener) => {
-                tracing::info!("listening on {}", listener.address());
-                listeners.push(listener);
-            }
-            Err(error) => {
-                tracing::error!("{error}");
-                return status::UNAVAILABLE.into();
-            }
-        }
-    }
+    };
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
-        log: Log { local_parts: settings.log.local_parts },
+        log: Log {
+            local_parts: settings.log.local_parts,
+            facts: settings.log.to == LogTarget::Journald,
+        },
+        tally: Arc::default(),
     });
-    if let Err(error) = reloader.follow(requests) {
+    let reporter = Arc::new(Reporter {
+        file: settings.status_file,
+        started: jiff::Timestamp::now(),
+        listening: listeners.iter().map(|listener| listener.address().to_string()).collect(),
+        path: settings.policy,
+        policy: reloader.policy(),
+        state: reloader.state(),
+        tally: Arc::clone(&context.tally),
+    });
+    let (reload, requests) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(0);
+    let started = follow_reloads(reload, Arc::clone(&reporter))
+        .and_then(|()| follow_stops(stop, settings.limits.drain))
+        .and_then(|()| reloader.follow(requests));
+    if let Err(error) = started {
         tracing::error!(%error, "cannot start");
         return status::UNAVAILABLE.into();
     }
-    let cut_off = match serve(listeners, context, settings.limits, stopped).await {
+    systemd::ready(&reporter.line());
+    let reports = tokio::spawn(Arc::clone(&reporter).run());
+    let served = serve(listeners, context, settings.limits, stopped).await;
+    reports.abort();
+    let _ = reports.await;
+    reporter.remove_file();
+    let cut_off = match served {
         Ok(cut_off) => cut_off,
         Err(error) => {
             tracing::error!(%error, "cannot go on");
@@ -127,33 +145,89 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Turns signals into messages.
-fn follow_signals(reload: mpsc::Sender<()>, stop: watch::Sender<u32>) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = hangup.recv() => {
-                    // A request that is waiting already will do.
-                    let _ = reload.try_send(());
-                }
-                _ = terminate.recv() => stop_now(&stop),
-                _ = interrupt.recv() => stop_now(&stop),
+/// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.
+fn listen(settings: &Settings, passed: Vec<PassedSocket>) -> Option<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    if settings.systemd && passed.is_empty() {
+        tracing::error!(
+            "`listen: systemd` is set, but systemd passes no socket: start the service through \
+             systemctl, with mandatory-tls.socket; without systemd, name a socket under `listen`"
+        );
+        return None;
+    }
+    for socket in passed {
+        let listener = Listener::passed(socket);
+        match listener {
+            Ok(listener) if settings.systemd => {
+                tracing::info!("listening on {} (from systemd)", listener.address());
+                listeners.push(listener);
             }
+            Ok(listener) => tracing::warn!(
+                "systemd passes {}, which `listen` does not ask for: an MTA that connects there \
+                 gets no answer; add `systemd` to `listen`, or disable the socket unit",
+                listener.address()
+            ),
+            Err(error) => {
+                tracing::error!(%error, "cannot use a socket that systemd passes");
+                return None;
+            }
+        }
+    }
+    for listen in &settings.listen {
+        match Listener::bind(listen) {
+            Ok(listener) => {
+                tracing::info!("listening on {}", listener.address());
+                listeners.push(listener);
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                return None;
+            }
+        }
+    }
+    Some(listeners)
+}
+
+/// Turns SIGHUP into a request to read the policy, and tells systemd when that is done.
+fn follow_reloads(
+    reload: mpsc::Sender<reload::Request>,
+    reporter: Arc<Reporter>,
+) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            systemd::reloading();
+            let (request, done) = oneshot::channel();
+            // Errors mean that the reload has ended with the milter.
+            let _ = reload.send(request).await;
+            let _ = done.await;
+            systemd::ready(&reporter.line());
         }
     });
     Ok(())
 }
 
-fn stop_now(stop: &watch::Sender<u32>) {
-    stop.send_modify(|asked| *asked += 1);
-    if *stop.borrow() == 1 {
-        tracing::info!(
-            "stopping: no more connections are accepted, those under way may end; a second signal cuts them off"
-        );
-    }
+/// Turns SIGTERM and SIGINT into requests to stop.
+fn follow_stops(stop: watch::Sender<u32>, drain: Duration) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            stop.send_modify(|asked| *asked += 1);
+            if *stop.borrow() == 1 {
+                systemd::stopping(drain);
+                tracing::info!(
+                    "stopping: no more connections are accepted, those under way may end within {} seconds; a second signal cuts them off",
+                    drain.as_secs()
+                );
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Each connection takes a file descriptor, and the usual limit (1024) is below what `limits`

@@ -1,9 +1,14 @@
 //! The command line: one file a command.
 
 mod check;
+mod command;
+mod doctor;
 mod explain;
+mod generate;
 mod milter;
 mod requirements;
+mod setup;
+mod sockets;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,7 +28,7 @@ mod status {
 const AFTER_HELP: &str = "\
 Exit status: 0 done; 64 wrong arguments; 65 input that cannot be read; 69 something that the
 system refused, such as a socket; 78 errors in the policy, the settings or, with
-check --postfix, in Postfix.";
+check --postfix, in Postfix. doctor: 0 all is right, 1 warnings, 2 errors.";
 
 /// A milter for Postfix and Sendmail: takes mail for opted-in domains only over adequately
 /// encrypted sessions.
@@ -44,6 +49,13 @@ enum Command {
     Explain(Box<explain::Args>),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),
+    /// Let an MTA ask the milter, or no longer
+    Setup(setup::Args),
+    /// Look at the running service, the MTA and the files, and say what is right and what to do
+    Doctor(doctor::Args),
+    /// Write man pages and shell completions, for a package
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 /// Runs the program.
@@ -63,5 +75,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Requirements(args) => requirements::run(&args),
+        Command::Setup(args) => setup::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Generate(args) => generate::run(&args),
     }
 }

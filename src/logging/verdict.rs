@@ -11,6 +11,8 @@ use tracing::Level;
 pub struct Log {
     /// Whether the lines hold whole addresses.
     pub local_parts: bool,
+    /// Whether the message tells the main facts by itself: journalctl shows no fields.
+    pub facts: bool,
 }
 
 /// One event with the fields of a verdict; the level must be a constant. What comes from outside
@@ -37,8 +39,9 @@ macro_rules! write_line {
             detail = detail(reason),
             rcpt = log.local_parts.then(|| display(Safe(judgement.argument))),
             from = judgement.mail_addr.filter(|_| log.local_parts).map(Safe).map(display),
-            "{}",
-            message(verdict.decision())
+            "{}{}",
+            message(verdict.decision()),
+            log.facts.then_some(Facts(judgement)).map_or_else(String::new, |facts| facts.to_string())
         );
     }};
 }
@@ -76,6 +79,25 @@ impl fmt::Display for EntryName<'_> {
             Some((_, domain)) if !self.log.local_parts => write!(f, "...@{domain}"),
             _ => Safe(self.pattern.as_bytes()).fmt(f),
         }
+    }
+}
+
+/// The facts by which a postmaster finds a message again, for the message itself.
+struct Facts<'j, 's>(&'j Judgement<'s>);
+
+impl fmt::Display for Facts<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Judgement { case, verdict, .. } = self.0;
+        write!(
+            f,
+            ": domain={} reason={} client={} sender={} tls_version={} cipher={}",
+            OrDash(domain(self.0)),
+            verdict.reason().code(),
+            OrDash(case.client.address),
+            sender(case.sender),
+            case.tls.version(),
+            case.tls.cipher()
+        )
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::negotiation::{self, Agreed};
 use super::packet::{self, command};
+use super::tally::Tally;
 use crate::logging::Log;
 use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
@@ -20,6 +21,8 @@ pub struct Context {
     pub on_unknown_tls: OnUnknownTls,
     /// How verdicts are logged.
     pub log: Log,
+    /// Counts them.
+    pub tally: Arc<Tally>,
 }
 
 /// What comes after a packet.
@@ -179,6 +182,7 @@ impl Conversation {
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.log.judged(&judgement);
+        self.context.tally.count(&judgement);
         match judgement.reply {
             Some(reply) => {
                 packet::write_with(out, ReplyKind::ReplyCode.into(), |out| {

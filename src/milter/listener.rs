@@ -2,6 +2,7 @@
 
 use super::connection::Socket;
 use crate::settings::{Listen, SocketSpec};
+use crate::systemd::PassedSocket;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use nix::unistd::Group;
@@ -19,7 +20,7 @@ pub struct Listener {
     kind: Kind,
     /// The address in force, with the real port.
     address: SocketSpec,
-    /// Device and inode of the file of a Unix socket.
+    /// Device and inode of the file of a Unix socket that was made here.
     file: Option<(u64, u64)>,
 }
 
@@ -61,6 +62,31 @@ impl Listener {
             remedy: remedy(&listen.socket, &error),
             error,
         })
+    }
+
+    /// Takes over a socket that systemd has bound, and keeps: connections that nobody accepts any
+    /// more wait there for the next process.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn passed(socket: PassedSocket) -> io::Result<Self> {
+        let (kind, address) = match socket {
+            PassedSocket::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                let path = address.as_pathname().unwrap_or(Path::new("(unnamed)"));
+                let kind = Kind::Unix(mio::net::UnixListener::from_std(listener));
+                (kind, SocketSpec::Unix(path.into()))
+            }
+            PassedSocket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                let kind = Kind::Tcp(mio::net::TcpListener::from_std(listener));
+                (kind, SocketSpec::Inet(address.ip().to_string(), address.port()))
+            }
+        };
+        Ok(Self { kind, address, file: None })
     }
 
     /// The address in force, with the real port where 0 was asked for.

@@ -14,8 +14,12 @@ mod conversation;
 mod listener;
 mod negotiation;
 mod packet;
+mod probe;
 mod server;
+mod tally;
 
 pub use conversation::{Context, Conversation, Next, ProtocolError};
 pub use listener::{BindError, Listener};
+pub use probe::probe;
 pub use server::{Shutdown, serve};
+pub use tally::{Counts, Tally};

@@ -26,6 +26,8 @@ use tokio::sync::{oneshot, watch};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are overdue are looked for so often at most.
 const SWEEP: Duration = Duration::from_secs(1);
+/// The loop takes a turn so often at least, to show that it lives.
+const PULSE: Duration = Duration::from_secs(5);
 /// Events that are taken at a time.
 const EVENTS: usize = 256;
 /// Somebody asks to stop.
@@ -53,6 +55,7 @@ pub async fn serve(
     let mut server = Server::new(poll, listeners, context, limits, Arc::clone(&asked))?;
     let (done, mut ended) = oneshot::channel();
     thread::Builder::new().name("milter".into()).spawn(move || done.send(server.run()))?;
+    let mut pulse = tokio::time::interval(PULSE);
     loop {
         let seen = asked.load(Ordering::Relaxed);
         tokio::select! {
@@ -63,6 +66,7 @@ pub async fn serve(
             times = shutdown.wait_for(|times| *times > seen) => {
                 asked.store(times.map_or(u32::MAX, |times| *times), Ordering::Relaxed);
             }
+            _ = pulse.tick() => {}
         }
         waker.wake()?;
     }
@@ -140,6 +144,7 @@ impl Server {
                 result => result?,
             }
             now = Instant::now();
+            self.context.tally.turn();
             for key in std::mem::take(&mut self.eager) {
                 self.turn(key, now);
             }

@@ -98,7 +98,11 @@ fn matching_files(
                 .map(|name| directory.join(name))
                 .filter(|path| !path.is_dir())
                 .collect();
-            if files.is_empty() {
+            // A directory without any is a place for files that are still to come.
+            let hidden = |path: &PathBuf| {
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+            };
+            if files.is_empty() && !names.iter().all(hidden) {
                 let help = "right if files are still to come; else correct the pattern";
                 decoder.problems.warn(item.spot, "no file matches this pattern", help);
             }

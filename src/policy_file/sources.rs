@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
@@ -12,13 +14,13 @@ use std::{
 /// like just before they were read.
 ///
 /// Equal sources hold equal policies, as far as device, inode, size and time of change tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sources {
     files: BTreeMap<PathBuf, Option<Stamp>>,
     directories: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Stamp {
     device: u64,
     inode: u64,
@@ -60,6 +62,15 @@ impl Sources {
                 .map(|path| (path.clone(), names(path).unwrap_or_default()))
                 .collect(),
         }
+    }
+
+    /// A number by which another process can tell whether it sees the same files, as far as it runs
+    /// the same program.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The files.

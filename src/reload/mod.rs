@@ -25,11 +25,37 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch as published};
 use watch::Watch;
 
 /// How often the log says that a policy with errors still waits to be mended.
 const REMIND: Duration = Duration::from_secs(600);
+
+/// A request to read the policy at once. It is answered when that is done, well or not.
+pub type Request = oneshot::Sender<()>;
+
+/// How the policy in force stands to its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Since when it is in force.
+    pub since: jiff::Timestamp,
+    /// What its files looked like when they were last read, valid or not
+    /// ([`Sources::fingerprint`]).
+    pub fingerprint: u64,
+    /// What is wrong with them; then the policy is that of before.
+    pub problem: Option<Problem>,
+}
+
+/// A policy that cannot be put in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Since when.
+    pub since: jiff::Timestamp,
+    /// How many errors it has.
+    pub errors: usize,
+    /// The first of them, in one line: where, and what.
+    pub first: String,
+}
 
 /// Keeps the policy in force in line with its files.
 #[derive(Debug)]
@@ -42,8 +68,10 @@ pub struct Reloader {
     /// Policies that are not in force any more, until no message is judged by them: the last one
     /// who lets go of a policy frees all of it, and that must not keep mail waiting.
     retired: Vec<Arc<Policy>>,
-    /// Since when the files hold errors, and when the log last said so.
-    broken: Option<(jiff::Timestamp, Instant)>,
+    /// What others see of it.
+    state: published::Sender<State>,
+    /// When the log last said that the files hold errors.
+    reminded: Instant,
     /// Whether the log may name mailboxes.
     local_parts: bool,
 }
@@ -76,6 +104,11 @@ impl Reloader {
         );
         logging::problems(&warnings);
         let policy = Arc::new(ArcSwap::from_pointee(policy));
+        let (state, _) = published::channel(State {
+            since: jiff::Timestamp::now(),
+            fingerprint: sources.fingerprint(),
+            problem: None,
+        });
         // From here on, no writing goes unseen.
         let mut watch = Watch::new();
         watch.follow(&sources);
@@ -85,7 +118,8 @@ impl Reloader {
             sources,
             watch,
             retired: Vec::new(),
-            broken: None,
+            state,
+            reminded: Instant::now(),
             local_parts,
         })
     }
@@ -96,13 +130,19 @@ impl Reloader {
         Arc::clone(&self.policy)
     }
 
+    /// How the policy in force stands to its files, as that changes.
+    #[must_use]
+    pub fn state(&self) -> published::Receiver<State> {
+        self.state.subscribe()
+    }
+
     /// Follows the files, on a thread of its own, until nobody can make requests any more. A
     /// request (SIGHUP) makes the policy be read at once, changed or not.
     ///
     /// # Errors
     ///
     /// When the system refuses a thread.
-    pub fn follow(self, requests: mpsc::Receiver<()>) -> io::Result<()> {
+    pub fn follow(self, requests: mpsc::Receiver<Request>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("reload".into());
         thread.spawn(move || {
@@ -112,15 +152,16 @@ impl Reloader {
         Ok(())
     }
 
-    async fn run(mut self, mut requests: mpsc::Receiver<()>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
             // Also sees what changed after the files were read and before they were watched.
             while self.sources != self.sources.look_again() {
-                tokio::select! {
-                    () = self.watch.settled(&self.sources) => {}
-                    _ = requests.recv() => {}
-                }
+                let request = tokio::select! {
+                    () = self.watch.settled(&self.sources) => None,
+                    request = requests.recv() => request,
+                };
                 self.reload();
+                answer(request);
             }
             self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
@@ -131,6 +172,7 @@ impl Reloader {
                         return;
                     }
                     self.reload();
+                    answer(request);
                 }
             }
         }
@@ -149,6 +191,7 @@ impl Reloader {
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
             self.sources = self.sources.look_again();
+            self.publish_problem(1, "reading it failed inside".into());
             return;
         };
         self.sources = sources;
@@ -158,21 +201,37 @@ impl Reloader {
                 logging::problems(&warnings);
             }
             Err(problems) => {
-                let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
-                self.broken = Some((since, Instant::now()));
                 tracing::error!(
                     errors = problems.count(),
                     "policy not reloaded, the one in force stays"
                 );
                 logging::problems(&problems);
+                let first = problems.first_error().map(crate::yaml::Problem::in_one_line);
+                self.publish_problem(problems.count(), first.unwrap_or_default());
             }
         }
+    }
+
+    /// The policy's files have errors, from now on or still.
+    fn publish_problem(&mut self, errors: usize, first: String) {
+        self.reminded = Instant::now();
+        let fingerprint = self.sources.fingerprint();
+        self.state.send_modify(|state| {
+            let since =
+                state.problem.as_ref().map_or_else(jiff::Timestamp::now, |problem| problem.since);
+            state.fingerprint = fingerprint;
+            state.problem = Some(Problem { since, errors, first });
+        });
     }
 
     fn put_in_force(&mut self, policy: Policy) {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
-        self.broken = None;
+        self.state.send_replace(State {
+            since: jiff::Timestamp::now(),
+            fingerprint: self.sources.fingerprint(),
+            problem: None,
+        });
         let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),
@@ -191,13 +250,22 @@ impl Reloader {
     }
 
     fn remind(&mut self) {
-        if let Some((since, said)) = &mut self.broken
-            && said.elapsed() >= REMIND
-        {
-            *said = Instant::now();
+        let Some(since) = self.state.borrow().problem.as_ref().map(|problem| problem.since) else {
+            return;
+        };
+        if self.reminded.elapsed() >= REMIND {
+            self.reminded = Instant::now();
             tracing::warn!(
                 "the policy's files have had errors since {since}; the policy before them is in force"
             );
         }
+    }
+}
+
+/// Tells who asked that the policy has been read.
+fn answer(request: Option<Request>) {
+    if let Some(request) = request {
+        // Nobody may wait for it any more.
+        let _ = request.send(());
     }
 }

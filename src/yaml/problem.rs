@@ -184,6 +184,12 @@ impl Problems {
         self.errors == 0
     }
 
+    /// The first error, where it is kept.
+    #[must_use]
+    pub fn first_error(&self) -> Option<&Problem> {
+        self.shown().into_iter().find(|problem| problem.severity == Severity::Error)
+    }
+
     /// How many errors there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -222,6 +228,18 @@ impl fmt::Display for Problems {
             write!(f, "\n... these are the first of {} errors", self.errors)?;
         }
         Ok(())
+    }
+}
+
+impl Problem {
+    /// Where and what, without the line itself and the help.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let path: String = self.path.display().to_string().chars().map(visible).collect();
+        match self.spot {
+            Some(spot) => format!("{path}:{}:{}: {}", spot.line, spot.column, self.message),
+            None => format!("{path}: {}", self.message),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! `mandatory-tls check`: is everything valid, and does the MTA do its part?
 
-mod postfix;
+pub(super) mod postfix;
 
-use super::status;
+use super::{sockets, status};
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded};
 use crate::settings::Settings;
+use crate::status::counted;
 use crate::yaml::Problems;
 use std::{
     path::{Path, PathBuf},
@@ -96,10 +97,11 @@ fn wrong_ones(wrong: usize) -> ExitCode {
 
 fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {
     let settings = report(Settings::load(path), wrong)?;
-    let sockets: Vec<String> =
-        settings.listen.iter().map(|listen| listen.socket.to_string()).collect();
+    let passed = settings.systemd.then(|| "the sockets that systemd passes".to_owned());
+    let sockets = settings.listen.iter().map(|listen| listen.socket.to_string());
+    let sockets: Vec<String> = passed.into_iter().chain(sockets).collect();
     println!("{}: valid; listens on {}", path.display(), sockets.join(", "));
-    Some(settings)
+    Some(sockets::with_systemd(settings))
 }
 
 fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
@@ -112,14 +114,11 @@ fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
 }
 
 /// What a policy holds, in a line.
-fn summary(policy: &Policy) -> String {
-    let count = |number: usize, one: &str, many: &str| {
-        format!("{number} {}", if number == 1 { one } else { many })
-    };
+pub(super) fn summary(policy: &Policy) -> String {
     [
-        count(policy.domains.len(), "domain", "domains"),
-        count(policy.senders.len(), "sender", "senders"),
-        count(policy.files.len(), "file", "files"),
+        counted(policy.domains.len(), "domain"),
+        counted(policy.senders.len(), "sender"),
+        counted(policy.files.len(), "file"),
     ]
     .join(", ")
 }

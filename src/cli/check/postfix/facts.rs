@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 /// Parameters of main.cf as they are in force, defaults included, `$name` expanded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters(BTreeMap<String, String>);
+pub(in crate::cli) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     /// Reads lines of the form `name = value`, as postconf writes them.
@@ -30,7 +30,7 @@ impl Parameters {
         self.get(name).eq_ignore_ascii_case("yes")
     }
 
-    #[cfg(test)]
+    /// Puts a value in the place of the one there is.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }
@@ -44,7 +44,7 @@ fn parse_setting(line: &str) -> Option<(String, String)> {
 
 /// A line of master.cf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Service {
+pub(in crate::cli) struct Service {
     /// The name: a port, an address and port, or a word.
     pub name: String,
     /// `inet`, `unix`, `pass`, ...
@@ -61,7 +61,7 @@ pub(super) struct Service {
 
 /// Whose mail an smtpd takes, as far as its port tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::cli) enum Role {
     /// Other mail servers': port 25, also behind postscreen.
     Public,
     /// Users' (465, 587).
@@ -151,7 +151,7 @@ pub(super) fn parse_overrides(lines: &str) -> BTreeMap<String, Vec<(String, Stri
 
 /// What came of looking into a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum MapContents {
+pub(in crate::cli) enum MapContents {
     /// Its entries.
     Entries(Vec<(String, String)>),
     /// Why there are none to see.
@@ -160,7 +160,7 @@ pub(super) enum MapContents {
 
 /// All that is known of a Postfix.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PostfixFacts {
+pub(in crate::cli) struct PostfixFacts {
     /// Where main.cf and master.cf lie.
     pub directory: String,
     /// main.cf.

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How bad a finding is; the worst comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(in crate::cli) enum Severity {
     /// Opted-in mail can pass unjudged, or nothing works.
     Error,
     /// It may do so, or mail may be refused or lost without need.
@@ -25,7 +25,7 @@ impl fmt::Display for Severity {
 
 /// A finding. It is printed in the manner of the errors of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(in crate::cli) struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// The file, and the parameter or service in it.

@@ -2,11 +2,12 @@
 //!
 //! No map is asked that lives on a server, and none is changed.
 
-use super::command::{CommandError, Written, run};
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
 use super::rewriting;
+use crate::cli::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
+    fs,
     path::Path,
 };
 
@@ -21,7 +22,7 @@ const STATIC: &str = "static";
 
 /// Looks into the Postfix whose configuration lies in `directory`; `None`: where Postfix itself
 /// looks for it.
-pub(super) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandError> {
+pub(in crate::cli) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandError> {
     let mut complaints = Vec::new();
     let postconf =
         |arguments: &[OsString]| run(OsStr::new("postconf"), &with_directory(directory, arguments));
@@ -34,7 +35,13 @@ pub(super) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
         }
         written.output
     };
-    let main = Parameters::parse(&listen(postconf(&["-x".into()])?));
+    let mut main = Parameters::parse(&listen(postconf(&["-x".into()])?));
+    // Debian's `myorigin = /etc/mailname` means the first line of that file.
+    let origin = main.get("myorigin").to_owned();
+    if origin.starts_with('/') {
+        let text = fs::read_to_string(&origin).unwrap_or_default();
+        main.set("myorigin", text.lines().next().unwrap_or_default().trim());
+    }
     let overrides = parse_overrides(&listen(postconf(&["-P".into()])?));
     let mut services: Vec<Service> = listen(postconf(&["-M".into()])?)
         .lines()
@@ -100,11 +107,15 @@ fn look_into(map: &str, directory: Option<&Path>, main: &Parameters) -> MapConte
     }
 }
 
+/// What postalias(1) puts into its maps for NIS; no addresses.
+const FOR_NIS: [&str; 2] = ["YP_LAST_MODIFIED", "YP_MASTER_NAME"];
+
 /// Lines of `postmap -s`: key, tab, value.
 fn parse_entries(lines: &str) -> Vec<(String, String)> {
     lines
         .lines()
         .filter_map(|line| line.split_once('\t'))
+        .filter(|(key, _)| !FOR_NIS.contains(key))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }

@@ -5,7 +5,8 @@ use super::facts::{PostfixFacts, Role, Service, address, is_loopback};
 use super::finding::{Finding, Severity};
 use super::syntax::{MilterEntry, milters};
 use super::terms;
-use crate::settings::SocketSpec;
+use crate::policy::Policy;
+use crate::settings::{Settings, SocketSpec};
 use std::path::{Path, PathBuf};
 
 /// How an smtpd stands to this milter.
@@ -131,6 +132,27 @@ fn same_path(one: &Path, other: &Path) -> bool {
         Err(_) => path.to_owned(),
     };
     plain(one) == plain(other)
+}
+
+/// How the smtpd that takes other servers' mail would name our socket; `None` where it cannot reach
+/// any, or there is no such smtpd.
+pub(in crate::cli) fn address_for_public(
+    facts: &PostfixFacts,
+    settings: &Settings,
+    policy: &Policy,
+) -> Option<String> {
+    let setup = Setup { facts, settings, policy };
+    let smtpd = facts.running("smtpd").find(|service| service.role() == Role::Public)?;
+    address_for(&setup, smtpd.chroot)
+}
+
+/// Whether an address in smtpd_milters leads to one of our sockets, chrooted or not.
+pub(in crate::cli) fn is_ours(entry: &str, facts: &PostfixFacts, settings: &Settings) -> bool {
+    settings.listen.iter().any(|listen| {
+        [true, false]
+            .iter()
+            .any(|chroot| leads(entry, &listen.socket, *chroot, facts) == Leads::Here)
+    })
 }
 
 /// How this service would name our socket; `None` where it cannot be reached from a chroot.

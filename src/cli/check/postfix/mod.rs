@@ -3,7 +3,6 @@
 //! [`gather`] asks Postfix and makes facts of the answers; [`findings`] is pure and judges them
 //! against the settings and the policy, a module a subject.
 
-mod command;
 mod facts;
 mod finding;
 mod gather;
@@ -18,9 +17,13 @@ mod trust;
 
 use crate::policy::Policy;
 use crate::settings::Settings;
-use facts::PostfixFacts;
-use finding::{Finding, Severity};
+use crate::status::counted;
+pub(in crate::cli) use facts::PostfixFacts;
+pub(in crate::cli) use finding::{Finding, Severity};
+pub(in crate::cli) use gather::gather;
+pub(in crate::cli) use milters::{address_for_public, is_ours};
 use std::path::Path;
+pub(in crate::cli) use syntax::{elements, milters as milter_entries};
 
 /// What is judged, and by what.
 struct Setup<'a> {
@@ -39,7 +42,7 @@ pub(super) fn check(
     settings: &Settings,
     policy: &Policy,
 ) -> Result<bool, String> {
-    let facts = gather::gather(directory).map_err(|error| error.to_string())?;
+    let facts = gather(directory).map_err(|error| error.to_string())?;
     let findings = findings(&facts, settings, policy);
     for finding in &findings {
         print!("\n{finding}");
@@ -57,12 +60,12 @@ pub(super) fn check(
     Ok(errors == 0)
 }
 
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 /// All that is to be said, the worst first.
-fn findings(facts: &PostfixFacts, settings: &Settings, policy: &Policy) -> Vec<Finding> {
+pub(in crate::cli) fn findings(
+    facts: &PostfixFacts,
+    settings: &Settings,
+    policy: &Policy,
+) -> Vec<Finding> {
     let setup = Setup { facts, settings, policy };
     let mut all = Vec::new();
     for look in [milters::check, session::check, rewriting::check, trust::check] {

@@ -3,7 +3,7 @@
 use std::iter;
 
 /// The elements of a list. What stands in braces stays together, with its braces.
-pub(super) fn elements(list: &str) -> impl Iterator<Item = &str> {
+pub(in crate::cli) fn elements(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     iter::from_fn(move || {
         rest = rest.trim_start_matches(separates);
@@ -39,7 +39,7 @@ pub(super) fn setting(text: &str) -> Option<(&str, &str)> {
 
 /// A milter as smtpd_milters names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MilterEntry<'a> {
+pub(in crate::cli) struct MilterEntry<'a> {
     /// `inet:HOST:PORT` or `unix:PATH`.
     pub address: &'a str,
     /// `default_action=` for this milter alone.
@@ -50,7 +50,7 @@ pub(super) struct MilterEntry<'a> {
 
 /// The milters of a list, with their own settings, as in
 /// `{ inet:127.0.0.1:8893, default_action=accept }`.
-pub(super) fn milters(list: &str) -> impl Iterator<Item = MilterEntry<'_>> {
+pub(in crate::cli) fn milters(list: &str) -> impl Iterator<Item = MilterEntry<'_>> {
     elements(list).filter_map(|element| {
         let mut parts = elements(in_braces(element));
         let mut milter =

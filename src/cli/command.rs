@@ -1,4 +1,4 @@
-//! Programs of Postfix, run with bounds: a check must end, whatever a map or a program does.
+//! Programs of the MTA and of the system, run with bounds: a check must end, whatever they do.
 
 use std::{
     ffi::{OsStr, OsString},

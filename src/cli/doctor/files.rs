@@ -1,0 +1,86 @@
+//! The policy's files, and the clock by which its dates are read.
+
+use super::{Answer, Health, Patient};
+use crate::cli::{check, command};
+use crate::status::age;
+use jiff::Timestamp;
+use std::{ffi::OsStr, fs};
+
+/// Whether the policy is valid, and the one in force.
+pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
+    let path = patient.settings.policy.display();
+    let mut answers = Vec::new();
+    match &patient.policy.policy {
+        Ok(policy) => answers
+            .push(Answer::right("policy", format!("{path}: valid; {}", check::summary(policy)))),
+        Err(problems) => answers.push(Answer::new(
+            Health::Error,
+            "policy",
+            problems.to_string(),
+            "mend it; until then the policy of before is in force, and the milter would not start",
+        )),
+    }
+    for warning in patient.policy.warnings.shown() {
+        answers.push(Answer::new(Health::Warning, "policy", warning.to_string(), ""));
+    }
+    answers.extend(in_force(patient));
+    answers
+}
+
+fn in_force(patient: &Patient) -> Option<Answer> {
+    let policy = &patient.status.as_ref()?.policy;
+    let now = Timestamp::now();
+    let since = age(policy.since, now);
+    Some(if let Some(problem) = &policy.problem {
+        Answer::new(
+            Health::Error,
+            "in force",
+            format!(
+                "for {} the files have errors that keep them from coming into force: {}; in force \
+                 is the policy of {since} ago",
+                age(problem.since, now),
+                problem.first
+            ),
+            "mend the files",
+        )
+    } else if policy.fingerprint == patient.policy.sources.fingerprint() {
+        Answer::right("in force", format!("what the files say, for {since}"))
+    } else {
+        Answer::new(
+            Health::Error,
+            "in force",
+            format!("the policy of {since} ago; its files look different now"),
+            "look again in a moment; if it stays, systemctl reload mandatory-tls (does the milter \
+             read the same files, and does its user see them?)",
+        )
+    })
+}
+
+/// Whether dates mean what they say.
+pub(super) fn clock(patient: &Patient) -> Vec<Answer> {
+    let subject = "clock";
+    let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+    let latest = patient
+        .policy
+        .sources
+        .files()
+        .filter_map(|path| Timestamp::try_from(fs::metadata(path).ok()?.modified().ok()?).ok())
+        .max();
+    if let Some(latest) = latest.filter(|latest| *latest > now) {
+        let message = format!("it is {now} here, and a file of the policy is from {latest}");
+        let remedy = "set the clock: dates in the policy and certificates depend on it";
+        return vec![Answer::new(Health::Error, subject, message, remedy)];
+    }
+    let arguments = ["show".into(), "--property=NTPSynchronized".into(), "--value".into()];
+    let synchronized = command::run(OsStr::new("timedatectl"), &arguments);
+    vec![match synchronized.as_ref().map(|written| written.output.trim()) {
+        Ok("yes") => Answer::right(subject, format!("{now}, synchronised")),
+        Ok("no") => Answer::new(
+            Health::Note,
+            subject,
+            format!("{now}; nothing on this host keeps it right"),
+            "if it is no virtual machine whose host does it: apt install systemd-timesyncd",
+        ),
+        _ => Answer::right(subject, format!("{now}; whether it is synchronised cannot be asked")),
+    }]
+}

@@ -1,0 +1,157 @@
+//! `mandatory-tls doctor`: is everything right, and if not, what is to be done?
+//!
+//! It asks the status file of the running milter, its sockets, the MTA's configuration and the
+//! files. Each look gives answers; nothing is changed.
+
+mod files;
+mod mta;
+mod service;
+
+use super::{sockets, status};
+use crate::milter;
+use crate::policy::Policy;
+use crate::policy_file::{self, Loaded};
+use crate::settings::{Settings, SocketSpec};
+use crate::status::{Status, counted};
+use std::{fmt, path::PathBuf, process::ExitCode};
+
+const AFTER_HELP: &str = "\
+Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody.
+It changes nothing, and sends no mail.
+
+Exit status, as monitoring knows it: 0 all is right; 1 warnings; 2 errors: mail may pass unjudged, or
+is put off.";
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The settings
+    #[arg(long, value_name = "FILE", default_value = "/etc/mandatory-tls/milter.yaml")]
+    config: PathBuf,
+    /// Connect to a milter's socket and negotiate, as an MTA does; nothing else
+    #[arg(long, value_name = "SOCKET", hide = true)]
+    probe: Option<SocketSpec>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Health {
+    Right,
+    /// Nothing is wrong, and something is to be known.
+    Note,
+    Warning,
+    Error,
+}
+
+/// The answer of one look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    health: Health,
+    /// What was looked at, in a word.
+    subject: &'static str,
+    /// How it is.
+    message: String,
+    /// What to do; empty where there is nothing.
+    remedy: String,
+}
+
+impl Answer {
+    fn right(subject: &'static str, message: impl Into<String>) -> Self {
+        Self { health: Health::Right, subject, message: message.into(), remedy: String::new() }
+    }
+
+    fn new(
+        health: Health,
+        subject: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { health, subject, message: message.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let health = match self.health {
+            Health::Right => "ok",
+            Health::Note => "note",
+            Health::Warning => "WARNING",
+            Health::Error => "ERROR",
+        };
+        // Lines that follow stand under the first.
+        let message = self.message.trim_end().replace('\n', "\n                    ");
+        writeln!(f, "{health:<8} {:<10} {message}", self.subject)?;
+        if !self.remedy.is_empty() {
+            writeln!(f, "{:>19} {}", "do:", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the looks look at.
+struct Patient {
+    settings: Settings,
+    policy: Loaded,
+    /// The status of the milter, if it runs and tells.
+    status: Option<Status>,
+}
+
+impl Patient {
+    fn valid_policy(&self) -> Option<&Policy> {
+        self.policy.policy.as_ref().ok()
+    }
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    if let Some(socket) = &args.probe {
+        return probe(socket);
+    }
+    let answers = match Settings::load(&args.config) {
+        Ok(settings) => examine(settings, &args.config),
+        Err(problems) => {
+            let remedy = "mend it; nothing else was looked at";
+            vec![Answer::new(Health::Error, "settings", problems.to_string(), remedy)]
+        }
+    };
+    for answer in &answers {
+        print!("{answer}");
+    }
+    let count = |health| answers.iter().filter(|answer| answer.health == health).count();
+    let (errors, warnings) = (count(Health::Error), count(Health::Warning));
+    println!(
+        "\n{}: {}, {}",
+        if errors + warnings == 0 { "All is right" } else { "Something is to be done" },
+        counted(errors, "error"),
+        counted(warnings, "warning")
+    );
+    match answers.iter().map(|answer| answer.health).max() {
+        Some(Health::Error) => 2.into(),
+        Some(Health::Warning) => 1.into(),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
+    let settings = sockets::with_systemd(settings);
+    let policy = policy_file::load(&settings.policy);
+    let mut answers = vec![Answer::right("settings", config.display().to_string())];
+    let (status, how) = service::look(&settings);
+    answers.extend(how);
+    let patient = Patient { settings, policy, status };
+    for look in [files::policy, mta::sockets, mta::configuration, service::macros, files::clock] {
+        answers.extend(look(&patient));
+    }
+    answers
+}
+
+/// For `doctor` itself, which runs this as the MTA's user.
+fn probe(socket: &SocketSpec) -> ExitCode {
+    match milter::probe(socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            status::UNAVAILABLE.into()
+        }
+    }
+}

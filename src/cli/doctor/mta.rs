@@ -1,0 +1,149 @@
+//! The MTA: whether its user reaches the milter, and whether its configuration asks it.
+
+use super::{Answer, Health, Patient};
+use crate::cli::check::postfix::{Severity, findings, gather};
+use crate::cli::command;
+use crate::settings::SocketSpec;
+use nix::unistd::{User, geteuid};
+use std::{env, ffi::OsStr, fs, path::Path};
+
+/// Sendmail's configuration.
+const SENDMAIL: &str = "/etc/mail/sendmail.cf";
+
+/// Whether each socket answers, for Postfix's those that it uses as its own user.
+pub(super) fn sockets(patient: &Patient) -> Vec<Answer> {
+    let postfix = User::from_name("postfix").ok().flatten();
+    let used: Vec<&SocketSpec> = patient
+        .settings
+        .listen
+        .iter()
+        .map(|listen| &listen.socket)
+        // The socket for Postfix is not made where there is none.
+        .filter(|socket| postfix.is_some() || !is_postfix(socket))
+        .collect();
+    used.into_iter().map(|socket| one_socket(socket, postfix.is_some())).collect()
+}
+
+/// Whether a socket is meant for a chrooted smtpd.
+fn is_postfix(socket: &SocketSpec) -> bool {
+    matches!(socket, SocketSpec::Unix(path) if path.starts_with("/var/spool/postfix"))
+}
+
+fn one_socket(socket: &SocketSpec, postfix: bool) -> Answer {
+    let subject = "socket";
+    let as_postfix = postfix && geteuid().is_root() && is_postfix(socket);
+    let who = if as_postfix { "user postfix" } else { "this user" };
+    match probe(socket, as_postfix) {
+        Ok(()) => Answer::right(subject, format!("{socket} answers to {who}")),
+        Err(error) => Answer::new(
+            Health::Error,
+            subject,
+            format!("{socket} does not answer to {who}: {error}"),
+            remedy(socket),
+        ),
+    }
+}
+
+fn remedy(socket: &SocketSpec) -> &'static str {
+    match socket {
+        SocketSpec::Unix(path) if !path.exists() => {
+            "is the socket unit (or the milter) running? For Postfix: mandatory-tls setup postfix"
+        }
+        SocketSpec::Unix(_) => {
+            "see to it that its owner and mode, and those of the directories above, let the MTA in \
+             (ls -ld)"
+        }
+        SocketSpec::Inet(..) => "is the milter running, or another program on its port? (ss -ltnp)",
+    }
+}
+
+/// Connects and negotiates: in a process of the MTA's user, or here.
+fn probe(socket: &SocketSpec, as_postfix: bool) -> Result<(), String> {
+    if !as_postfix {
+        return crate::milter::probe(socket).map_err(|error| error.to_string());
+    }
+    let own = env::current_exe().map_err(|error| error.to_string())?;
+    let mut arguments: Vec<_> =
+        ["--reuid=postfix", "--regid=postfix", "--init-groups", "--"].map(Into::into).to_vec();
+    arguments.extend([own.into(), "doctor".into(), "--probe".into(), socket.to_string().into()]);
+    command::run(OsStr::new("setpriv"), &arguments).map(drop).map_err(|error| error.to_string())
+}
+
+/// Whether an MTA asks the milter, and nothing in its configuration defeats it.
+pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
+    let Some(policy) = patient.valid_policy() else { return Vec::new() };
+    let mut answers = Vec::new();
+    let facts = gather(None);
+    if let Ok(facts) = &facts {
+        let found = findings(facts, &patient.settings, policy);
+        for finding in &found {
+            let health = match finding.severity {
+                Severity::Error => Health::Error,
+                Severity::Warning => Health::Warning,
+                Severity::Note => Health::Note,
+            };
+            let message = format!("{} ({})", finding.message, finding.place);
+            let message = [&[message], &*finding.details].concat().join("\n");
+            answers.push(Answer::new(health, "postfix", message, finding.remedy.clone()));
+        }
+        if found.iter().all(|finding| finding.severity == Severity::Note) {
+            answers.push(Answer::right(
+                "postfix",
+                "asks this milter, and puts mail off while it is down",
+            ));
+        }
+    }
+    if Path::new(SENDMAIL).exists() {
+        answers.push(sendmail(patient));
+    } else if facts.is_err() {
+        answers.push(Answer::new(
+            Health::Warning,
+            "mta",
+            "there is neither Postfix nor Sendmail here",
+            "if the MTA is on another host, look there whether it asks this milter",
+        ));
+    }
+    answers
+}
+
+/// Looks for the milter among the `X` lines of sendmail.cf.
+fn sendmail(patient: &Patient) -> Answer {
+    let subject = "sendmail";
+    let text = match fs::read_to_string(SENDMAIL) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("{SENDMAIL} cannot be read: {error}");
+            return Answer::new(Health::Warning, subject, message, "run it as root");
+        }
+    };
+    let sockets: Vec<String> =
+        patient.settings.listen.iter().map(|listen| sendmails_name(&listen.socket)).collect();
+    let line = text.lines().filter(|line| line.starts_with('X')).find(|line| {
+        let address = line.split(',').find_map(|part| part.trim().strip_prefix("S="));
+        address.is_some_and(|address| sockets.iter().any(|socket| socket == address.trim()))
+    });
+    let place = "INPUT_MAIL_FILTER in sendmail.mc; see /usr/share/doc/mandatory-tls/examples";
+    match line {
+        None => Answer::new(
+            Health::Error,
+            subject,
+            format!("{SENDMAIL} does not name this milter: mail passes unjudged"),
+            format!("add {place}"),
+        ),
+        Some(line) if !line.split(',').any(|part| part.trim() == "F=T") => Answer::new(
+            Health::Error,
+            subject,
+            format!("without F=T, all mail passes unjudged while the milter is down: {line}"),
+            format!("add F=T to {place}"),
+        ),
+        Some(_) => Answer::right(subject, "asks this milter, and puts mail off while it is down"),
+    }
+}
+
+/// A socket as sendmail.cf has it.
+fn sendmails_name(socket: &SocketSpec) -> String {
+    match socket {
+        SocketSpec::Unix(path) => format!("unix:{}", path.display()),
+        SocketSpec::Inet(host, port) => format!("inet:{port}@{host}"),
+    }
+}

@@ -1,0 +1,158 @@
+//! `mandatory-tls setup`: the MTA's side, done when asked.
+
+mod postfix;
+mod smtp;
+
+use super::status;
+use std::{
+    fmt,
+    io::{self, BufRead, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Arguments of `setup`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    mta: Mta,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Mta {
+    /// Let Postfix ask the milter: show what will change, ask, change it, see that mail is judged
+    Postfix(PostfixArgs),
+}
+
+const AFTER_HELP: &str = "\
+Changed are smtpd_milters in main.cf, and where the milter's socket needs it, its directory or its
+socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for --undo. It ends
+with an SMTP session that names postmaster as a recipient and sends nothing.
+
+Exit status: 0 done, or nothing to do; 1 not done, because the answer was no; 69 something could not be
+done; 78 errors in the settings, or mail is not judged.";
+
+/// Arguments of `setup postfix`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+struct PostfixArgs {
+    /// Take the milter out of Postfix's configuration again
+    #[arg(long)]
+    undo: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// The settings
+    #[arg(long, value_name = "FILE", default_value = "/etc/mandatory-tls/milter.yaml")]
+    config: PathBuf,
+}
+
+/// Why it was not done.
+#[derive(Debug)]
+enum Failure {
+    /// The answer was no.
+    Declined,
+    /// Something in the way: what, and what to do.
+    Obstacle(u8, String),
+}
+
+impl Failure {
+    /// The system, or Postfix, does not let it be done.
+    fn unavailable(message: impl fmt::Display) -> Self {
+        Self::Obstacle(status::UNAVAILABLE, message.to_string())
+    }
+
+    /// Something is configured so that it cannot work.
+    fn config(message: impl fmt::Display) -> Self {
+        Self::Obstacle(status::CONFIG, message.to_string())
+    }
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let Mta::Postfix(args) = &args.mta;
+    match postfix::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Declined) => {
+            println!("Nothing was changed.");
+            1.into()
+        }
+        Err(Failure::Obstacle(code, message)) => {
+            eprintln!("error: {message}");
+            code.into()
+        }
+    }
+}
+
+/// Shows what will be done, and asks.
+fn confirm(steps: &[Step], yes: bool) -> Result<(), Failure> {
+    println!("This will be done:\n");
+    for step in steps {
+        println!("    {step}");
+    }
+    println!();
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::unavailable(
+            "there is nobody to ask; look at the changes above, and use --yes",
+        ));
+    }
+    print!("Go on? [y/N] ");
+    let mut answer = String::new();
+    let read = io::stdout().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(Failure::Declined),
+    }
+}
+
+/// One command that is shown, and run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step(Vec<String>);
+
+impl Step {
+    fn new(words: &[&str]) -> Self {
+        Self(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
+        let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
+        super::command::run(program.as_ref(), &arguments)
+            .map(drop)
+            .map_err(|error| Failure::unavailable(format!("`{self}`: {error}")))
+    }
+}
+
+/// As one would type it in a shell.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| {
+            c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | ':' | '@')
+        };
+        for (number, word) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str(" ")?;
+            }
+            if !word.is_empty() && word.chars().all(plain) {
+                f.write_str(word)?;
+            } else {
+                write!(f, "'{}'", word.replace('\'', r"'\''"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_shown_as_one_would_type_them() {
+        let step = Step::new(&["postconf", "-e", "smtpd_milters = { unix:m, a=b }", "it's", ""]);
+        let shown = r"postconf -e 'smtpd_milters = { unix:m, a=b }' 'it'\''s' ''";
+        assert_eq!(step.to_string(), shown);
+    }
+}

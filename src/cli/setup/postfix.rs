@@ -1,0 +1,283 @@
+//! `mandatory-tls setup postfix`: `smtpd_milters`, the way to the socket, and a look at the result.
+
+use super::{Failure, PostfixArgs, Step, confirm, smtp};
+use crate::cli::check::postfix::{
+    PostfixFacts, address_for_public, elements, findings, gather, is_ours, milter_entries,
+};
+use crate::cli::{command, sockets};
+use crate::policy::Policy;
+use crate::policy_file;
+use crate::settings::{Settings, SocketSpec};
+use crate::status::Status;
+use serde::{Deserialize, Serialize};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The parameter that is changed.
+const PARAMETER: &str = "smtpd_milters";
+/// What `postconf` had before, for `--undo`.
+const RECORD: &str = "/var/lib/mandatory-tls/setup-postfix.json";
+/// How long new connections of Postfix wait for the milter beyond the drain of the one before it.
+const BEYOND_DRAIN: u64 = 30;
+/// How long the milter may take to tell that it was asked, and Postfix to reload.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was changed.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    /// The value in main.cf before; none: it was not there.
+    before: Option<String>,
+    /// The value that was set.
+    after: String,
+}
+
+pub(super) fn run(args: &PostfixArgs) -> Result<(), Failure> {
+    let settings = Settings::load(&args.config)
+        .map(sockets::with_systemd)
+        .map_err(|problems| Failure::config(format!("the settings have errors\n{problems}")))?;
+    let facts = gather(None)
+        .map_err(|error| Failure::unavailable(format!("Postfix cannot be looked into: {error}")))?;
+    let raw = in_main_cf()?;
+    if args.undo {
+        return undo(args, &settings, &facts, raw.as_deref());
+    }
+    let policy = policy_file::load(&settings.policy).policy.map_err(|problems| {
+        Failure::config(format!("the policy has errors; mend it first\n{problems}"))
+    })?;
+    let mut steps = way_to_socket(&settings, &facts);
+    let old = raw.as_deref().unwrap_or_default();
+    let listed = milter_entries(facts.main.get(PARAMETER))
+        .any(|entry| is_ours(entry.address, &facts, &settings));
+    let after = if listed { old.to_owned() } else { with_milter(&settings, &facts, &policy, old)? };
+    if !listed {
+        steps.push(Step::new(&["postconf", "-e", &format!("{PARAMETER} = {after}")]));
+        steps.push(Step::new(&["postfix", "reload"]));
+    }
+    if steps.is_empty() {
+        println!("Postfix asks the milter already: {PARAMETER} = {old}");
+    } else {
+        need_root()?;
+        confirm(&steps, args.yes)?;
+        if !listed {
+            keep(&Record { before: raw, after })?;
+        }
+        run_all(&steps)?;
+    }
+    report(&settings, &policy)
+}
+
+/// Only root writes main.cf.
+fn need_root() -> Result<(), Failure> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::unavailable("only root can change Postfix's configuration: use sudo"))
+}
+
+/// The value of the parameter as it stands in main.cf, unexpanded.
+fn in_main_cf() -> Result<Option<String>, Failure> {
+    let written = command::run(OsStr::new("postconf"), &["-n".into(), PARAMETER.into()])
+        .map_err(Failure::unavailable)?;
+    Ok(written.output.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == PARAMETER).then(|| value.trim().to_owned())
+    }))
+}
+
+/// The list with this milter at its head.
+fn with_milter(
+    settings: &Settings,
+    facts: &PostfixFacts,
+    policy: &Policy,
+    old: &str,
+) -> Result<String, Failure> {
+    let address = address_for_public(facts, settings, policy).ok_or_else(|| {
+        Failure::config(
+            "no smtpd of this Postfix can reach the milter's socket.\n  = help: let the milter \
+             listen below /var/spool/postfix or on TCP (`listen` in the settings); and master.cf \
+             needs an smtpd (`smtp inet n - y - - smtpd`)",
+        )
+    })?;
+    let wait = settings.limits.drain.as_secs() + BEYOND_DRAIN;
+    let milter = format!("{{ {address}, default_action=tempfail, connect_timeout={wait}s }}");
+    Ok(if old.is_empty() { milter } else { format!("{milter}, {old}") })
+}
+
+/// What has to be done so that the socket is there: its unit, or its directory.
+fn way_to_socket(settings: &Settings, facts: &PostfixFacts) -> Vec<Step> {
+    if settings.systemd && sockets::systemd_runs() {
+        if is_active(sockets::POSTFIX_UNIT) {
+            return Vec::new();
+        }
+        // systemd gives a new socket only to a service that starts; connections to the others wait.
+        return vec![
+            Step::new(&["systemctl", "enable", sockets::POSTFIX_UNIT]),
+            Step::new(&["systemctl", "stop", "mandatory-tls.service"]),
+            Step::new(&["systemctl", "start", sockets::POSTFIX_UNIT, "mandatory-tls.service"]),
+        ];
+    }
+    let queue = Path::new(facts.main.get("queue_directory"));
+    settings
+        .listen
+        .iter()
+        .filter_map(|listen| match &listen.socket {
+            SocketSpec::Unix(path) if path.starts_with(queue) => path.parent(),
+            _ => None,
+        })
+        .filter(|directory| !directory.exists())
+        .map(|directory| {
+            // The milter's user makes the socket; with the group's bit it belongs to Postfix's.
+            let directory = directory.to_string_lossy();
+            Step::new(&[
+                "install",
+                "-d",
+                "-o",
+                "mandatory-tls",
+                "-g",
+                "postfix",
+                "-m",
+                "2750",
+                &directory,
+            ])
+        })
+        .collect()
+}
+
+fn is_active(unit: &str) -> bool {
+    let arguments = ["is-active".into(), "--quiet".into(), unit.into()];
+    command::run(OsStr::new("systemctl"), &arguments).is_ok()
+}
+
+fn run_all(steps: &[Step]) -> Result<(), Failure> {
+    let reload = Step::new(&["postfix", "reload"]);
+    for step in steps {
+        match step.run() {
+            // One that does not run reads its configuration when it starts.
+            Err(_) if *step == reload && !postfix_runs() => {
+                println!("Postfix does not run; it will ask the milter once it starts.");
+            }
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+fn postfix_runs() -> bool {
+    command::run(OsStr::new("postfix"), &["status".into()]).is_ok()
+}
+
+/// Keeps what was there before. An earlier record is older, and stays.
+fn keep(record: &Record) -> Result<(), Failure> {
+    let path = PathBuf::from(RECORD);
+    let write = || -> io::Result<()> {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        fs::write(&path, serde_json::to_vec_pretty(record)?)
+    };
+    write().map_err(|error| Failure::unavailable(format!("{RECORD} cannot be written: {error}")))
+}
+
+fn undo(
+    args: &PostfixArgs,
+    settings: &Settings,
+    facts: &PostfixFacts,
+    now: Option<&str>,
+) -> Result<(), Failure> {
+    let record: Option<Record> =
+        fs::read(RECORD).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let ours = |element: &&str| {
+        milter_entries(element).any(|entry| is_ours(entry.address, facts, settings))
+    };
+    let list = now.unwrap_or_default();
+    if !elements(list).any(|element| ours(&element)) {
+        println!("Postfix does not ask the milter: {PARAMETER} = {list}");
+        return Ok(());
+    }
+    let before = match record {
+        // Changed by nobody since.
+        Some(record) if now == Some(&record.after) => record.before,
+        _ => {
+            let others: Vec<&str> = elements(list).filter(|element| !ours(element)).collect();
+            (!others.is_empty()).then(|| others.join(", "))
+        }
+    };
+    need_root()?;
+    let change = match &before {
+        Some(before) => Step::new(&["postconf", "-e", &format!("{PARAMETER} = {before}")]),
+        None => Step::new(&["postconf", "-X", PARAMETER]),
+    };
+    let steps = [change, Step::new(&["postfix", "reload"])];
+    confirm(&steps, args.yes)?;
+    run_all(&steps)?;
+    match fs::remove_file(RECORD) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::unavailable(format!("{RECORD} cannot be removed: {error}")));
+        }
+        _ => {}
+    }
+    println!("Postfix no longer asks the milter: mail for opted-in domains passes unjudged.");
+    Ok(())
+}
+
+/// Whether it works, and what else in Postfix is to be known.
+fn report(settings: &Settings, policy: &Policy) -> Result<(), Failure> {
+    let facts = gather(None).map_err(Failure::unavailable)?;
+    let findings = findings(&facts, settings, policy);
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if postfix_runs() {
+        judged(settings)?;
+    }
+    println!("Next: mandatory-tls doctor");
+    Ok(())
+}
+
+/// Names a recipient to Postfix and waits until the milter tells that it was asked.
+fn judged(settings: &Settings) -> Result<(), Failure> {
+    let Some(file) = &settings.status_file else {
+        println!("Whether mail is judged was not tried: that needs `status_file` in the settings.");
+        return Ok(());
+    };
+    let count = || Status::read(file).map(|status| status.recipients.judged);
+    let before = count().map_err(|error| {
+        Failure::unavailable(format!(
+            "the milter does not run: {}: {error}\n  = help: systemctl start mandatory-tls; \
+             journalctl -u mandatory-tls",
+            file.display()
+        ))
+    })?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let smtpd = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
+        let answer = smtp::name_recipient(smtpd, "postmaster").map_err(|error| {
+            Failure::unavailable(format!(
+                "mail could not be tried: Postfix at {smtpd}: {error}\n  = help: journalctl -t \
+                 postfix/smtpd"
+            ))
+        })?;
+        // The milter writes its status once a second.
+        let told = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < told {
+            if count().is_ok_and(|now| now > before) {
+                println!("Tried: Postfix asked the milter about <postmaster> ({answer}).");
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        // Just after its reload, an smtpd of before may have answered.
+        if Instant::now() > end {
+            return Err(Failure::config(format!(
+                "Postfix took a recipient without asking the milter ({answer}).\n  = help: \
+                 mandatory-tls doctor"
+            )));
+        }
+    }
+}

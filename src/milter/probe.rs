@@ -1,0 +1,57 @@
+//! The MTA's side of a milter connection, as far as to see that the milter answers.
+
+use super::packet::{self, command};
+use crate::settings::SocketSpec;
+use std::{
+    io::{self, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+/// A milter that is there answers at once; one that starts takes a moment.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Version 6 with all actions and events, as Postfix offers them.
+const OFFER: [u32; 3] = [6, 0x1ff, 0x1f_ffff];
+
+/// Connects to a milter and negotiates with it, as an MTA does.
+///
+/// # Errors
+///
+/// When it cannot be reached, or does not answer as a milter does.
+pub fn probe(socket: &SocketSpec) -> io::Result<()> {
+    match socket {
+        SocketSpec::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            negotiate(stream)
+        }
+        SocketSpec::Inet(host, port) => {
+            let address = (host.as_str(), *port).to_socket_addrs()?.next();
+            let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+            let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            negotiate(stream)
+        }
+    }
+}
+
+fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
+    let mut packets = Vec::new();
+    packet::write(&mut packets, command::NEGOTIATE, &OFFER.map(u32::to_be_bytes).concat());
+    stream.write_all(&packets)?;
+    // Length and letter of the answer.
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::new(io::ErrorKind::TimedOut, "it takes the connection and does not answer")
+        }
+        _ => error,
+    })?;
+    if answer[4] != command::NEGOTIATE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not answer as a milter"));
+    }
+    packets.clear();
+    packet::write(&mut packets, command::QUIT, b"");
+    stream.write_all(&packets)
+}

@@ -1,0 +1,76 @@
+//! What has been judged since the start, in numbers: whether the MTA asks, and tells of TLS.
+
+use crate::policy::{Decision, TlsState};
+use crate::session::Judgement;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Counts judged recipients, and the turns of the loop that judges them.
+#[derive(Debug, Default)]
+pub struct Tally {
+    counts: Mutex<Counts>,
+    turns: AtomicU64,
+}
+
+/// Recipients (RCPT) since the start of the milter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All of them.
+    pub judged: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those in sessions that the MTA says are encrypted.
+    pub encrypted: u64,
+    /// Those in sessions of which the MTA did not tell whether they are encrypted.
+    pub unknown_tls: u64,
+    /// When the last one was judged.
+    pub last: Option<Timestamp>,
+    /// When the last one came of which the MTA did not tell.
+    pub last_unknown_tls: Option<Timestamp>,
+}
+
+impl Tally {
+    /// Counts a recipient.
+    pub fn count(&self, judgement: &Judgement<'_>) {
+        let mut counts = self.lock();
+        counts.judged += 1;
+        counts.last = Some(judgement.case.now);
+        if judgement.verdict.decision() == Decision::Refuse {
+            counts.refused += 1;
+        }
+        match judgement.case.tls {
+            TlsState::Unknown => {
+                counts.unknown_tls += 1;
+                counts.last_unknown_tls = counts.last;
+            }
+            TlsState::Plaintext => {}
+            _ => counts.encrypted += 1,
+        }
+    }
+
+    /// The loop takes a turn: it lives.
+    pub(super) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many turns the loop has taken; at least one every few seconds.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        *self.lock()
+    }
+
+    /// Held for a few additions; one that failed inside has counted what it could.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

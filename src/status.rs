@@ -1,0 +1,282 @@
+//! How the running milter is: in a line for systemd, and in a file for `doctor` and monitoring.
+//!
+//! The milter rewrites the file at most once a second, under another name first, so that readers
+//! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
+
+use crate::milter::{Counts, Tally};
+use crate::policy::Policy;
+use crate::reload::State;
+use crate::systemd::{self, Watchdog};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::Display,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// How often it is looked whether there is anything new to tell.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What the status file holds, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the program that runs.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started.
+    pub started: Timestamp,
+    /// The sockets that it listens on (`unix:PATH`, `inet:HOST:PORT`).
+    pub listening: Vec<String>,
+    /// The policy in force.
+    pub policy: PolicyStatus,
+    /// What it has judged.
+    pub recipients: Counts,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    /// Its main file.
+    pub path: PathBuf,
+    /// How many patterns of recipient domains and mailboxes it names.
+    pub domains: usize,
+    /// How many partners.
+    pub senders: usize,
+    /// Since when it is in force.
+    pub since: Timestamp,
+    /// What its files looked like when they were last read ([`crate::policy_file::Sources`]).
+    pub fingerprint: u64,
+    /// What is wrong with them, if anything is; then the policy is that of before.
+    pub problem: Option<ProblemStatus>,
+}
+
+/// A policy that cannot be put in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemStatus {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many errors there are.
+    pub errors: usize,
+    /// The first of them.
+    pub first: String,
+}
+
+impl Status {
+    /// Reads a status file.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, cannot be read, or is not of this version's form.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    }
+
+    /// For `systemctl status`, in one line.
+    #[must_use]
+    pub fn line(&self, now: Timestamp) -> String {
+        let PolicyStatus { domains, senders, since, problem, .. } = &self.policy;
+        let age = age(*since, now);
+        let holds = format!("{}, {}", counted(*domains, "domain"), counted(*senders, "sender"));
+        let mut line = match problem {
+            None => format!("{holds}; policy in force for {age}"),
+            Some(problem) => format!(
+                "PROBLEM: policy not reloaded: {}; in force for {age} is the one before, with \
+                 {holds}",
+                problem.first
+            ),
+        };
+        if self.recipients.unknown_tls > 0 {
+            line.push_str("; PROBLEM: the MTA does not always tell of TLS, see the log");
+        }
+        line
+    }
+}
+
+/// How long ago something was, in the largest whole unit.
+#[must_use]
+pub fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    let (number, unit) = match seconds {
+        0..60 => return "less than a minute".into(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86400, "day"),
+    };
+    counted(number, unit)
+}
+
+/// A number and what it counts: `1 domain`, `2 domains`.
+#[must_use]
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// Where the parts of a [`Status`] come from.
+#[derive(Debug)]
+pub struct Reporter {
+    /// The status file, if there shall be one.
+    pub file: Option<PathBuf>,
+    /// When the milter started.
+    pub started: Timestamp,
+    /// Its sockets.
+    pub listening: Vec<String>,
+    /// The policy's main file.
+    pub path: PathBuf,
+    /// The policy in force.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// How it stands to its files.
+    pub state: watch::Receiver<State>,
+    /// What has been judged.
+    pub tally: Arc<Tally>,
+}
+
+impl Reporter {
+    /// How the milter is now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.state.borrow().clone();
+        let policy = self.policy.load();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            started: self.started,
+            listening: self.listening.clone(),
+            policy: PolicyStatus {
+                path: self.path.clone(),
+                domains: policy.domains.len(),
+                senders: policy.senders.len(),
+                since: state.since,
+                fingerprint: state.fingerprint,
+                problem: state.problem.map(|problem| ProblemStatus {
+                    since: problem.since,
+                    errors: problem.errors,
+                    first: problem.first,
+                }),
+            },
+            recipients: self.tally.counts(),
+        }
+    }
+
+    /// The line for systemd.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.status().line(Timestamp::now())
+    }
+
+    /// Tells systemd and writes the file whenever there is something new, and gives signs of life.
+    pub async fn run(self: Arc<Self>) {
+        let mut watchdog = Watchdog::from_environment();
+        let mut clock = tokio::time::interval(EVERY);
+        let mut told = String::new();
+        let mut written = None;
+        let mut failed = false;
+        loop {
+            clock.tick().await;
+            watchdog.alive(self.tally.turns());
+            let status = self.status();
+            let line = status.line(Timestamp::now());
+            if line != told {
+                systemd::status(&line);
+                told = line;
+            }
+            let Some(file) = self.file.as_deref().filter(|_| written.as_ref() != Some(&status))
+            else {
+                continue;
+            };
+            // Said once; it may go on for long.
+            if let Err(error) = write(file, &status)
+                && !failed
+            {
+                tracing::warn!(%error, "the status file {} cannot be written", file.display());
+                failed = true;
+            }
+            written = Some(status);
+        }
+    }
+
+    /// Removes the file: a milter that has stopped is not well.
+    pub fn remove_file(&self) {
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+fn write(path: &Path, status: &Status) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    fs::write(&draft, serde_json::to_vec_pretty(status)?)?;
+    // Monitoring may run as anybody.
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o644))?;
+    fs::rename(&draft, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            version: "1".into(),
+            pid: 1,
+            started: Timestamp::UNIX_EPOCH,
+            listening: vec![],
+            policy: PolicyStatus {
+                path: "policy.yaml".into(),
+                domains: 4,
+                senders: 1,
+                since: Timestamp::UNIX_EPOCH,
+                fingerprint: u64::MAX,
+                problem: None,
+            },
+            recipients: Counts::default(),
+        }
+    }
+
+    #[test]
+    fn the_line_for_systemd_says_what_is_in_force_for_how_long_and_what_is_wrong() {
+        let mut status = status();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for (now, age) in [
+            (0, "less than a minute"),
+            (59, "less than a minute"),
+            (60, "1 minute"),
+            (7200, "2 hours"),
+            (3 * 86400, "3 days"),
+        ] {
+            assert_eq!(
+                status.line(at(now)),
+                format!("4 domains, 1 sender; policy in force for {age}")
+            );
+        }
+        status.policy.problem = Some(ProblemStatus {
+            since: at(100),
+            errors: 2,
+            first: "policy.yaml:3: there is no key `mod` here".into(),
+        });
+        status.recipients.unknown_tls = 1;
+        assert_eq!(
+            status.line(at(120)),
+            "PROBLEM: policy not reloaded: policy.yaml:3: there is no key `mod` here; in force for \
+             2 minutes is the one before, with 4 domains, 1 sender; PROBLEM: the MTA does not \
+             always tell of TLS, see the log"
+        );
+    }
+
+    #[test]
+    fn a_status_file_reads_as_it_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("status.json");
+        write(&path, &status()).unwrap();
+        assert_eq!(Status::read(&path).unwrap(), status());
+    }
+}

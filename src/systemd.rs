@@ -1,0 +1,106 @@
+//! What systemd and the milter tell each other: sockets that it passes, and how the service is.
+//!
+//! Without systemd all of this does nothing: no sockets come, and nobody is told.
+
+use sd_notify::NotifyState;
+use std::{
+    io,
+    net::TcpListener,
+    os::unix::net::UnixListener,
+    time::{Duration, Instant},
+};
+
+/// A socket that systemd owns, bound and listening: connections to it wait while the milter restarts.
+#[derive(Debug)]
+pub enum PassedSocket {
+    /// `ListenStream=/path`.
+    Unix(UnixListener),
+    /// `ListenStream=address:port`.
+    Tcp(TcpListener),
+}
+
+/// Takes the sockets that systemd has passed (`sd_listen_fds(3)`).
+///
+/// To be called once, before there are threads: it takes the variables out of the environment.
+///
+/// # Errors
+///
+/// When one of them is no stream socket.
+pub fn passed_sockets() -> io::Result<Vec<PassedSocket>> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        if let Ok(Some(socket)) = passed.take_unix_listener(index) {
+            sockets.push(PassedSocket::Unix(socket));
+        } else if let Some(socket) = passed.take_tcp_listener(index)? {
+            sockets.push(PassedSocket::Tcp(socket));
+        }
+    }
+    Ok(sockets)
+}
+
+/// The milter listens; `status` is what `systemctl status` shows of it.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// What `systemctl status` shows.
+pub fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
+/// A reload has begun (`Type=notify-reload`); [`ready`] ends it.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "there is no monotonic clock"),
+    }
+}
+
+/// The milter takes no more connections; those that are open may take so long to end.
+pub fn stopping(drain: Duration) {
+    /// What else there is to do after the drain.
+    const REST: Duration = Duration::from_secs(10);
+    let time = u32::try_from((drain + REST).as_micros()).unwrap_or(u32::MAX);
+    let status = "Stopping: SMTP sessions that are under way may end";
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status(status),
+        NotifyState::ExtendTimeoutUsec(time),
+    ]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd cannot be told of the service's state");
+    }
+}
+
+/// Tells systemd that the milter lives, where it wants to know (`WatchdogSec=`).
+#[derive(Debug)]
+pub struct Watchdog {
+    /// How often; three times within the time that systemd grants.
+    every: Option<Duration>,
+    last: Instant,
+    /// The turns that the milter's loop had taken then.
+    turns: u64,
+}
+
+impl Watchdog {
+    /// As systemd wants it.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let every = sd_notify::watchdog_enabled().map(|patience| patience / 3);
+        Self { every, last: Instant::now(), turns: 0 }
+    }
+
+    /// A sign of life, if one is due and the milter's loop has taken `turns` since the last.
+    pub fn alive(&mut self, turns: u64) {
+        let due = self.every.is_some_and(|every| self.last.elapsed() >= every);
+        if due && turns != self.turns {
+            self.last = Instant::now();
+            self.turns = turns;
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
+}
