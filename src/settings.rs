@@ -3,6 +3,9 @@
 //! They stand in a file of their own (`milter.yaml`), apart from the policy, which is reloaded
 //! while mail flows.
 
+mod records;
+
+use crate::ledger::LedgerSettings;
 use crate::policy::OnUnknownTls;
 use crate::policy_file::read_file;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
@@ -26,6 +29,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The log.
     pub log: LogSettings,
+    /// Where the program keeps what it writes.
+    pub state_dir: Option<PathBuf>,
+    /// The ledger; none: nothing is recorded.
+    pub ledger: Option<LedgerSettings>,
 }
 
 /// A socket to listen on.
@@ -220,8 +227,10 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
     let limits =
         fields.take("limits").and_then(|node| read_limits(decoder, node)).unwrap_or_default();
     let log = fields.take("log").and_then(|node| read_log(decoder, node)).unwrap_or_default();
+    let state_dir = records::state_dir(decoder, &mut fields, base);
+    let ledger = records::ledger(decoder, &mut fields, state_dir.as_deref());
     decoder.finish(fields);
-    Some(Settings { listen, policy, on_unknown_tls, limits, log })
+    Some(Settings { listen, policy, on_unknown_tls, limits, log, state_dir, ledger })
 }
 
 fn missing<T: Default>(

@@ -5,6 +5,7 @@
 //! of its own dialogue and handshake.
 
 use arc_swap::ArcSwap;
+use mandatory_tls::ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation};
 use mandatory_tls::policy::OnUnknownTls;
@@ -56,6 +57,7 @@ fn context() -> Arc<Context> {
         policy: Arc::new(ArcSwap::from_pointee(policy_file::load(&path).policy.unwrap())),
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true },
+        ledger: Ledger::off(),
     })
 }
 

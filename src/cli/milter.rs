@@ -1,6 +1,7 @@
 //! `mandatory-tls milter`: the daemon.
 
 use super::status;
+use crate::ledger::{Ledger, Recorder};
 use crate::logging::{self, Log};
 use crate::milter::{Context, Listener, serve};
 use crate::reload::Reloader;
@@ -88,16 +89,27 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
             }
         }
     }
+    let (ledger, recorder) = match start_ledger(&settings) {
+        Ok((ledger, recorder)) => (ledger, recorder),
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return status::UNAVAILABLE.into();
+        }
+    };
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
         log: Log { local_parts: settings.log.local_parts },
+        ledger,
     });
     if let Err(error) = reloader.follow(requests) {
         tracing::error!(%error, "cannot start");
         return status::UNAVAILABLE.into();
     }
     let cut_off = serve(listeners, context, settings.limits, stopped).await;
+    if let Some(recorder) = recorder {
+        recorder.finish();
+    }
     if cut_off > 0 {
         tracing::warn!(
             "stopped; connections cut off: {cut_off}; the MTA applies its default action to them"
@@ -106,6 +118,22 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
         tracing::info!("stopped");
     }
     ExitCode::SUCCESS
+}
+
+/// Starts the ledger, if the settings have one.
+fn start_ledger(settings: &Settings) -> std::io::Result<(Ledger, Option<Recorder>)> {
+    let Some(ledger) = &settings.ledger else {
+        let why = if settings.state_dir.is_some() {
+            "it is switched off"
+        } else {
+            "`state_dir` is not set"
+        };
+        tracing::info!("no ledger is kept: {why}");
+        return Ok((Ledger::off(), None));
+    };
+    tracing::info!("the ledger is {}", ledger.path.display());
+    let (ledger, recorder) = Ledger::start(ledger.clone())?;
+    Ok((ledger, Some(recorder)))
 }
 
 /// Turns signals into messages.

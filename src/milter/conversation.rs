@@ -2,6 +2,7 @@
 
 use super::negotiation::{self, Agreed};
 use super::packet::{self, command};
+use crate::ledger::Ledger;
 use crate::logging::Log;
 use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
@@ -20,6 +21,8 @@ pub struct Context {
     pub on_unknown_tls: OnUnknownTls,
     /// How verdicts are logged.
     pub log: Log,
+    /// Where they are recorded.
+    pub ledger: Ledger,
 }
 
 /// What comes after a packet.
@@ -162,6 +165,7 @@ impl Conversation {
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.log.judged(&judgement);
+        self.context.ledger.judged(&judgement);
         match judgement.reply {
             Some(reply) => {
                 let mut text = reply.to_milter().into_bytes();

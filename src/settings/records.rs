@@ -1,0 +1,85 @@
+//! The settings of what is recorded: the state directory, the ledger.
+
+use crate::ledger::{ClientDetail, LedgerSettings};
+use crate::yaml::{Decoder, Fields, Node, Value};
+use std::path::{Path, PathBuf};
+
+/// The longest time that the ledger can be told to keep.
+const MOST_DAYS: u32 = 3660;
+
+/// Reads `state_dir`.
+pub(super) fn state_dir(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_, '_>,
+    base: &Path,
+) -> Option<PathBuf> {
+    let node = fields.take("state_dir")?;
+    Some(base.join(decoder.text(node, "`state_dir`")?))
+}
+
+/// Reads `ledger`: there is one wherever there is a state directory, unless it says `off`.
+pub(super) fn ledger(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_, '_>,
+    state_dir: Option<&Path>,
+) -> Option<LedgerSettings> {
+    let usual = state_dir.map(LedgerSettings::in_directory);
+    let Some(node) = fields.take("ledger") else {
+        return usual;
+    };
+    if matches!(&node.value, Value::Scalar(word) if *word == "off") {
+        return None;
+    }
+    if !matches!(node.value, Value::Map(_)) {
+        return decoder.wrong(
+            node,
+            "`ledger` is either `off` or a mapping (`retention_days: 90`)",
+            "leave it out for the usual ledger",
+        );
+    }
+    let settings = read(
+        decoder,
+        node,
+        usual.clone().unwrap_or_else(|| LedgerSettings::in_directory(Path::new(""))),
+    );
+    if usual.is_none() && !fields.mentions(&["state_dir"]) {
+        decoder.problems.add(
+            node.spot,
+            "the ledger has no place",
+            "add `state_dir: /var/lib/mandatory-tls`",
+        );
+    }
+    settings
+}
+
+fn read(
+    decoder: &mut Decoder<'_>,
+    node: &Node<'_>,
+    mut settings: LedgerSettings,
+) -> Option<LedgerSettings> {
+    let mut fields = decoder.fields(node, "`ledger`")?;
+    let mut at_least_one = |name, most, target: &mut u32| {
+        if let Some(node) = fields.take(name)
+            && let Some(number) = decoder.number(node, &format!("`{name}`"), most)
+        {
+            *target = number;
+            if number == 0 {
+                let help = "write `ledger: off` to record nothing";
+                decoder.problems.add(node.spot, format!("`{name}` must be at least 1"), help);
+            }
+        }
+    };
+    at_least_one("retention_days", MOST_DAYS, &mut settings.retention_days);
+    at_least_one("rows_per_domain_and_day", 10_000_000, &mut settings.room.domain);
+    at_least_one("rows_per_day", 100_000_000, &mut settings.room.day);
+    if let Some(node) = fields.take("clients") {
+        let choices = [
+            ("full", ClientDetail::Full),
+            ("network", ClientDetail::Network),
+            ("hashed", ClientDetail::Hashed),
+        ];
+        settings.clients = decoder.choice(node, "`clients`", &choices).unwrap_or(settings.clients);
+    }
+    decoder.finish(fields);
+    Some(settings)
+}
