@@ -2,8 +2,11 @@
 
 mod check;
 mod explain;
+mod ledger;
 mod milter;
+mod report;
 mod requirements;
+mod simulate;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -42,6 +45,10 @@ enum Command {
     Check(check::Args),
     /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
     Explain(Box<explain::Args>),
+    /// Show who sends over what, who is or would be refused, and what became of them
+    Report(report::Args),
+    /// Show what another policy would have meant for the mail of the last weeks
+    Simulate(simulate::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),
 }
@@ -62,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Milter(args) => milter::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Requirements(args) => requirements::run(&args),
     }
 }

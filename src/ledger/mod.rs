@@ -13,9 +13,11 @@ mod privacy;
 mod reader;
 mod record;
 mod recorder;
+pub mod report;
 mod row;
 mod schema;
 mod settings;
+pub mod simulation;
 mod store;
 mod writer;
 

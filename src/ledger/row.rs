@@ -161,6 +161,12 @@ impl RowKey {
         self.client == OTHERS
     }
 
+    /// Whether the client or the sender is not told apart from others.
+    #[must_use]
+    pub fn is_coarse(&self) -> bool {
+        self.is_others() || self.client.contains('/') || self.client.starts_with("hash:")
+    }
+
     /// Whether the session was never to be judged: trusted, or submitted by a local program.
     #[must_use]
     pub fn is_trusted(&self) -> bool {

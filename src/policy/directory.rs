@@ -113,6 +113,21 @@ impl Directory {
         }
     }
 
+    /// Lets `pattern` be decided by this entry, whatever decided it before: to try things out.
+    pub fn replace(&mut self, pattern: Pattern, entry: Entry) {
+        match &pattern {
+            Pattern::Mailbox(local, domain) => {
+                self.mailboxes.remove(&mailbox_key(local, domain.as_str()));
+            }
+            Pattern::Domain(domain) => drop(self.domains.remove(domain.as_str())),
+            Pattern::Below(domain) => drop(self.below.remove(domain.as_str())),
+            Pattern::Every => self.every = None,
+        }
+        let number = self.add_entry(entry);
+        let inserted = self.insert(pattern, number, Place::default());
+        debug_assert!(inserted.is_ok(), "it was removed before");
+    }
+
     /// The entry for a domain: its own, or the longest wildcard's.
     #[must_use]
     pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
