@@ -43,6 +43,11 @@ impl Failure {
         Self { message: message.into(), status: status::USAGE }
     }
 
+    /// Input that cannot be read.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: status::DATA }
+    }
+
     /// Errors in a file, as they are shown.
     pub fn config(problems: &crate::yaml::Problems) -> Self {
         Self { message: problems.to_string(), status: status::CONFIG }

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod import;
 mod ledger;
 mod milter;
 mod report;
@@ -49,6 +50,8 @@ enum Command {
     Report(report::Args),
     /// Show what another policy would have meant for the mail of the last weeks
     Simulate(simulate::Args),
+    /// Fill the ledger from what the MTA logged before the milter ran
+    Import(import::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),
 }
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Requirements(args) => requirements::run(&args),
     }
 }

@@ -9,6 +9,8 @@
 //! part; how much of a client it holds is for the settings to say.
 
 mod batch;
+mod imports;
+pub mod postfix_log;
 mod privacy;
 mod reader;
 mod record;
@@ -21,6 +23,7 @@ pub mod simulation;
 mod store;
 mod writer;
 
+pub use imports::Imported;
 pub use privacy::{ClientDetail, Clients};
 pub use reader::{Reader, Selection};
 pub use record::{DAY, Day, Found, From, Key, Record, day_of};

@@ -1,7 +1,7 @@
 //! What is taken note of one judged RCPT.
 
 use crate::policy::{
-    Decision, DomainName, Finding, Reason, Recipient, Sender, Subject, TlsState,
+    Case, Decision, DomainName, Finding, Reason, Recipient, Sender, Subject, TlsState, Verdict,
     tls::{Contradiction, SeenVersion},
 };
 use crate::session::Judgement;
@@ -123,11 +123,20 @@ impl Record {
     /// switched off: the ledger knows nothing of them.
     #[must_use]
     pub fn of(judgement: &Judgement<'_>) -> Option<Self> {
-        let finding = judgement.verdict.finding.as_ref()?;
+        Self::new(&judgement.case, &judgement.verdict, judgement.client_name)
+    }
+
+    /// The same of a case and its verdict.
+    #[must_use]
+    pub fn new(
+        case: &Case<'_>,
+        verdict: &Verdict<'_>,
+        client_name: Option<&DomainName>,
+    ) -> Option<Self> {
+        let finding = verdict.finding.as_ref()?;
         if matches!(finding.reason, Reason::Off | Reason::NotOptedIn) {
             return None;
         }
-        let case = &judgement.case;
         let at = case.now.as_second();
         let (domain, found) = recipient(finding, case.recipient);
         let key = Key {
@@ -135,7 +144,7 @@ impl Record {
             domain,
             found,
             client: case.client.address,
-            name: judgement.client_name.cloned(),
+            name: client_name.cloned(),
             sender: From::of(case.sender),
             tls: case.tls.clone(),
             authenticated: case.client.authenticated,
