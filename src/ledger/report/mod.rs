@@ -190,9 +190,17 @@ struct Groups {
     groups: HashMap<String, Building>,
 }
 
-#[derive(Default)]
 struct Building {
-    group: Group,
+    host: String,
+    totals: Totals,
+    first: i64,
+    last: i64,
+    /// Most groups have none: those of a million peers have to fit into memory.
+    faults: Option<Box<Faults>>,
+}
+
+#[derive(Default)]
+struct Faults {
     reasons: HashMap<String, u64>,
     others: BTreeSet<String>,
 }
@@ -204,33 +212,59 @@ impl Groups {
     fn add(&mut self, name: &str, row: &Row, encrypted: bool) -> &mut Building {
         // Looked up first: most rows belong to a group that is there, and need no name of its own.
         if !self.groups.contains_key(name) {
-            let group = Group {
-                name: name.to_owned(),
+            let building = Building {
+                host: String::new(),
+                totals: Totals::default(),
                 first: row.tally.first,
                 last: row.tally.last,
-                ..Group::default()
+                faults: None,
             };
-            self.groups.insert(name.to_owned(), Building { group, ..Building::default() });
+            return self.groups.entry(name.to_owned()).or_insert(building).add(row, encrypted);
         }
-        let building = self.groups.entry(name.to_owned()).or_default();
-        let group = &mut building.group;
-        group.totals.add(row, encrypted);
-        group.first = group.first.min(row.tally.first);
-        group.last = group.last.max(row.tally.last);
-        if row.key.verdict != Decision::Accept {
-            *building.reasons.entry(row.key.reason.clone()).or_default() += row.tally.count;
-        }
-        building
+        let known = self.groups.get_mut(name).expect("it was looked up");
+        known.add(row, encrypted)
     }
 
     fn finish(self) -> Vec<Group> {
-        let finished = self.groups.into_values().map(|building| {
-            let mut reasons: Vec<_> = building.reasons.into_iter().collect();
-            reasons.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
-            let reasons = reasons.into_iter().map(|(reason, _)| reason).collect();
-            Group { reasons, others: building.others.into_iter().collect(), ..building.group }
-        });
-        finished.collect()
+        self.groups.into_iter().map(|(name, building)| building.finish(name)).collect()
+    }
+}
+
+impl Building {
+    fn add(&mut self, row: &Row, encrypted: bool) -> &mut Self {
+        self.totals.add(row, encrypted);
+        self.first = self.first.min(row.tally.first);
+        self.last = self.last.max(row.tally.last);
+        if row.key.verdict != Decision::Accept {
+            let faults = self.faults.get_or_insert_default();
+            *faults.reasons.entry(row.key.reason.clone()).or_default() += row.tally.count;
+        }
+        self
+    }
+
+    /// Takes note of whom a fault was with as well.
+    fn with(&mut self, other: &str) {
+        if let Some(faults) = &mut self.faults
+            && faults.others.len() < MOST_OTHERS
+        {
+            faults.others.insert(other.to_owned());
+        }
+    }
+
+    fn finish(self, name: String) -> Group {
+        let Faults { reasons, others } = self.faults.map(|faults| *faults).unwrap_or_default();
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
+        Group {
+            name,
+            host: self.host,
+            totals: self.totals,
+            reasons: reasons.into_iter().map(|(reason, _)| reason).collect(),
+            others: others.into_iter().collect(),
+            first: self.first,
+            last: self.last,
+            outcome: None,
+        }
     }
 }
 
@@ -290,15 +324,15 @@ impl Gathered {
             }
         };
         let building = self.groups.add(name, row, encrypted);
-        if key.verdict != Decision::Accept && building.others.len() < MOST_OTHERS {
+        if key.verdict != Decision::Accept {
             match self.by {
-                By::Peer => drop(building.others.insert(key.sender.clone())),
-                By::Sender => drop(building.others.insert(key.client.clone())),
+                By::Peer => building.with(&key.sender),
+                By::Sender => building.with(&key.client),
                 By::Domain | By::Version | By::Cipher | By::Day => {}
             }
         }
-        if self.by == By::Peer && building.group.host.is_empty() {
-            building.group.host.clone_from(&key.name);
+        if self.by == By::Peer && building.host.is_empty() {
+            building.host.clone_from(&key.name);
         }
     }
 
