@@ -5,7 +5,7 @@
 //! MTA --milter protocol--> milter --facts--> session --TLS state, recipient--> policy::judge
 //!                                                                                   |
 //! MTA <-- 450 / continue -- milter <------------------- verdict --------------------+
-//!                                      '--> log line, ledger
+//!                                      '--> log line, ledger, metrics
 //!
 //! policy.yaml --policy_file--> Policy --reload--> judge sees it at the next message
 //! ```
@@ -16,6 +16,7 @@
 //! - [`session`]: the facts of one SMTP session, taken from macros.
 //! - [`milter`]: the protocol, the sockets.
 //! - [`ledger`]: the record of what was judged, and what is read from it.
+//! - [`metrics`]: what is counted, for Prometheus.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
 //! - [`cli`]: one file a command.
@@ -36,6 +37,7 @@
 pub mod cli;
 pub mod ledger;
 pub mod logging;
+pub mod metrics;
 pub mod milter;
 pub mod policy;
 pub mod policy_file;

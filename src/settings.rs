@@ -5,6 +5,8 @@
 
 mod records;
 
+pub use records::MetricsSettings;
+
 use crate::ledger::LedgerSettings;
 use crate::policy::OnUnknownTls;
 use crate::policy_file::read_file;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub state_dir: Option<PathBuf>,
     /// The ledger; none: nothing is recorded.
     pub ledger: Option<LedgerSettings>,
+    /// The endpoint for Prometheus; none: nothing is counted.
+    pub metrics: Option<MetricsSettings>,
 }
 
 /// A socket to listen on.
@@ -229,8 +233,9 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
     let log = fields.take("log").and_then(|node| read_log(decoder, node)).unwrap_or_default();
     let state_dir = records::state_dir(decoder, &mut fields, base);
     let ledger = records::ledger(decoder, &mut fields, state_dir.as_deref());
+    let metrics = fields.take("metrics").and_then(|node| records::read_metrics(decoder, node));
     decoder.finish(fields);
-    Some(Settings { listen, policy, on_unknown_tls, limits, log, state_dir, ledger })
+    Some(Settings { listen, policy, on_unknown_tls, limits, log, state_dir, ledger, metrics })
 }
 
 fn missing<T: Default>(

@@ -58,6 +58,7 @@ fn context() -> Arc<Context> {
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true },
         ledger: Ledger::off(),
+        metrics: None,
     })
 }
 

@@ -92,6 +92,7 @@ fn context(options: u8) -> Arc<Context> {
         },
         log: Log { local_parts: true },
         ledger: Ledger::off(),
+        metrics: None,
     })
 }
 

@@ -3,11 +3,13 @@
 use super::status;
 use crate::ledger::{Ledger, Recorder};
 use crate::logging::{self, Log};
+use crate::metrics::{self, Metrics};
 use crate::milter::{Context, Listener, serve};
 use crate::reload::Reloader;
-use crate::settings::Settings;
+use crate::settings::{MetricsSettings, Settings, SocketSpec};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -96,11 +98,22 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
             return status::UNAVAILABLE.into();
         }
     };
+    let metrics = match &settings.metrics {
+        Some(wanted) => {
+            let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
+            let (policy, status) = (reloader.policy(), reloader.status());
+            let metrics = Arc::new(Metrics::new(domains, policy, status, ledger.counts()));
+            offer(wanted, Arc::clone(&metrics)).await;
+            Some(metrics)
+        }
+        None => None,
+    };
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
         log: Log { local_parts: settings.log.local_parts },
         ledger,
+        metrics,
     });
     if let Err(error) = reloader.follow(requests) {
         tracing::error!(%error, "cannot start");
@@ -118,6 +131,26 @@ async fn daemon(settings: Settings, reloader: Reloader) -> ExitCode {
         tracing::info!("stopped");
     }
     ExitCode::SUCCESS
+}
+
+/// Answers Prometheus. An address that is taken stops no mail: the log says so.
+async fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
+    let (host, port) = &wanted.listen;
+    let address = SocketSpec::Inet(host.clone(), *port);
+    let listener = match TcpListener::bind((host.as_str(), *port)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "no metrics: cannot listen on {address}");
+            return;
+        }
+    };
+    let port = listener.local_addr().map_or(*port, |address| address.port());
+    tracing::info!("metrics on http://{host}:{port}/metrics");
+    tokio::spawn(async move {
+        if let Err(error) = metrics::serve(listener, metrics).await {
+            tracing::error!(%error, "no more metrics");
+        }
+    });
 }
 
 /// Starts the ledger, if the settings have one.

@@ -4,6 +4,7 @@ use super::negotiation::{self, Agreed};
 use super::packet::{self, command};
 use crate::ledger::Ledger;
 use crate::logging::Log;
+use crate::metrics::Metrics;
 use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
 use arc_swap::ArcSwap;
@@ -23,6 +24,8 @@ pub struct Context {
     pub log: Log,
     /// Where they are recorded.
     pub ledger: Ledger,
+    /// Where they are counted.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What comes after a packet.
@@ -166,6 +169,9 @@ impl Conversation {
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.log.judged(&judgement);
         self.context.ledger.judged(&judgement);
+        if let Some(metrics) = &self.context.metrics {
+            metrics.judged(&judgement);
+        }
         match judgement.reply {
             Some(reply) => {
                 let mut text = reply.to_milter().into_bytes();

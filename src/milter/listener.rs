@@ -245,6 +245,7 @@ async fn free_place(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 }
 
 fn start(socket: impl Socket, context: Arc<Context>, place: Option<OwnedSemaphorePermit>) {
+    let open = context.metrics.as_ref().map(|metrics| metrics.connected());
     tokio::spawn(async move {
         let result = converse(socket, context).await;
         if let Err(error) = result
@@ -252,6 +253,6 @@ fn start(socket: impl Socket, context: Arc<Context>, place: Option<OwnedSemaphor
         {
             tracing::warn!(%error, "a milter connection broke off; the MTA applies its default action");
         }
-        drop(place);
+        drop((place, open));
     });
 }

@@ -13,6 +13,7 @@ mod watch;
 pub use changes::Changes;
 
 use crate::logging;
+use crate::metrics::PolicyStatus;
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
@@ -42,6 +43,8 @@ pub struct Reloader {
     broken: Option<(jiff::Timestamp, Instant)>,
     /// Whether the log may name mailboxes.
     local_parts: bool,
+    /// What is counted of all this.
+    status: Arc<PolicyStatus>,
 }
 
 impl Reloader {
@@ -66,7 +69,15 @@ impl Reloader {
         // From here on, no writing goes unseen.
         let mut watch = Watch::new();
         watch.follow(&sources);
-        Ok(Self { path: path.to_path_buf(), policy, sources, watch, broken: None, local_parts })
+        let status = Arc::new(PolicyStatus::loaded_now());
+        let path = path.to_path_buf();
+        Ok(Self { path, policy, sources, watch, broken: None, local_parts, status })
+    }
+
+    /// What is counted of reloads.
+    #[must_use]
+    pub fn status(&self) -> Arc<PolicyStatus> {
+        Arc::clone(&self.status)
     }
 
     /// The policy in force, as it changes.
@@ -120,6 +131,7 @@ impl Reloader {
     fn read(&mut self) {
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
+            self.status.failed();
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
@@ -133,6 +145,7 @@ impl Reloader {
                 logging::problems(&warnings);
             }
             Err(problems) => {
+                self.status.failed();
                 let since = self.broken.map_or_else(jiff::Timestamp::now, |(since, _)| since);
                 self.broken = Some((since, Instant::now()));
                 tracing::error!(
@@ -148,6 +161,7 @@ impl Reloader {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
         self.broken = None;
+        self.status.reloaded();
         let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),

@@ -1,11 +1,47 @@
-//! The settings of what is recorded: the state directory, the ledger.
+//! The settings of what is recorded and counted: the state directory, the ledger, the metrics.
 
+use super::SocketSpec;
 use crate::ledger::{ClientDetail, LedgerSettings};
 use crate::yaml::{Decoder, Fields, Node, Value};
 use std::path::{Path, PathBuf};
 
 /// The longest time that the ledger can be told to keep.
 const MOST_DAYS: u32 = 3660;
+
+/// At most so many domains get a label of their own.
+const MOST_DOMAINS: u32 = 10_000;
+
+/// The endpoint for Prometheus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Where it listens: host and port.
+    pub listen: (String, u16),
+    /// How many domains get a label of their own.
+    pub domains: u32,
+}
+
+/// Reads `metrics`.
+pub(super) fn read_metrics(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<MetricsSettings> {
+    let mut fields = decoder.fields(node, "`metrics`")?;
+    let listen = fields.take("listen");
+    let domains = fields
+        .take("domains")
+        .and_then(|node| decoder.number(node, "`domains`", MOST_DOMAINS))
+        .unwrap_or_default();
+    decoder.finish(fields);
+    let Some(listen) = listen else {
+        let help = "add `listen: inet:127.0.0.1:9893`";
+        return decoder.wrong(node, "the address of the metrics is missing", help);
+    };
+    match decoder.parsed(listen, "a socket", str::parse)? {
+        SocketSpec::Inet(host, port) => Some(MetricsSettings { listen: (host, port), domains }),
+        SocketSpec::Unix(_) => decoder.wrong(
+            listen,
+            "Prometheus asks over TCP",
+            "write, for example, inet:127.0.0.1:9893",
+        ),
+    }
+}
 
 /// Reads `state_dir`.
 pub(super) fn state_dir(
