@@ -11,6 +11,7 @@ mod directory;
 mod domain;
 mod entry;
 mod judge;
+mod language;
 mod pattern;
 mod reason;
 mod reply;
@@ -25,6 +26,7 @@ pub use directory::{Directory, Duplicate, Match, Place};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
 pub use judge::{Policy, Trusted, judge};
+pub use language::Language;
 pub use pattern::{Pattern, PatternError};
 pub use reason::{Decision, Fault, Reason};
 pub use reply::{

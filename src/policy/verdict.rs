@@ -5,6 +5,7 @@ use super::case::Case;
 use super::directory::Match;
 use super::domain::DomainName;
 use super::entry::{Entry, Mode};
+use super::language::Language;
 use super::reason::{Decision, Reason};
 use super::reply::Reply;
 use super::tls::TlsState;
@@ -44,8 +45,8 @@ impl Subject {
     }
 
     /// How a reply calls it.
-    pub(super) fn for_reply(&self) -> String {
-        self.domain().map_or_else(|| "this recipient".into(), DomainName::to_string)
+    pub(super) fn for_reply(&self, language: Language) -> String {
+        self.domain().map_or_else(|| language.this_recipient().into(), DomainName::to_string)
     }
 }
 
@@ -96,10 +97,11 @@ impl<'p> Verdict<'p> {
         if finding.decision != Decision::Refuse {
             return None;
         }
+        let language = finding.entry.language;
         Some(finding.entry.reply.fill(|name| match name {
-            "domain" => finding.subject.for_reply(),
-            "reason" => fault.to_string(),
-            "remedy" => fault.remedy().to_owned(),
+            "domain" => finding.subject.for_reply(language),
+            "reason" => language.fault(fault),
+            "remedy" => language.remedy(fault).to_owned(),
             "client" => case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string()),
             "tls_version" => tls_version(case.tls),
             "cipher" => cipher(case.tls),

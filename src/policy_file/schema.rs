@@ -1,9 +1,9 @@
 //! The keys of a policy, from the top.
 
 use super::requirements;
-use super::terms::{self, Defaults, MODES, ReplyParts, Side};
+use super::terms::{self, Defaults, LANGUAGES, MODES, ReplyParts, Side};
 use super::{Sources, include, read_file, values};
-use crate::policy::{Directory, Entry, Mode, Place, Policy, Requirement, Trusted};
+use crate::policy::{Directory, Entry, Language, Mode, Place, Policy, Requirement, Trusted};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -97,6 +97,7 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
         mode: Mode::Enforce,
         requirement: baseline(),
         reply: ReplyParts::default(),
+        language: Language::default(),
         requirements: BTreeMap::new(),
         faulty: BTreeSet::new(),
     };
@@ -117,9 +118,14 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_, '_>) -> Defa
     {
         defaults.requirement = requirement;
     }
+    if let Some(node) = inner.take("language")
+        && let Some(language) = decoder.choice(node, "`language`", &LANGUAGES)
+    {
+        defaults.language = language;
+    }
     if let Some(node) = inner.take("reply")
         && let Some(parts) = terms::read_reply(decoder, node, &defaults.reply)
-        && terms::checked(decoder, node.spot, &parts, Side::Recipients).is_some()
+        && terms::checked(decoder, node.spot, &parts, Side::Recipients, defaults.language).is_some()
     {
         defaults.reply = parts;
     }

@@ -6,7 +6,7 @@ use super::ledger::{Failure, Place, ended};
 use super::report::number;
 use crate::ledger::postfix_log::{Clock, Tallied};
 use crate::ledger::{Clients, LedgerSettings, Store, StoreError};
-use crate::policy::{Directory, Entry, Mode, Pattern, Policy, Requirement, Schedule};
+use crate::policy::{Entry, Mode, Pattern, Policy};
 use crate::policy_file;
 use clap::Subcommand;
 use gather::{Gathered, Gatherer};
@@ -16,7 +16,6 @@ use std::{
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 /// Arguments of `import`.
@@ -124,20 +123,8 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
 
 /// Judges domains of which the policy says nothing as in monitor, by the baseline.
 fn monitor_all(policy: &mut Policy) {
-    if policy.domains.get("*").is_some() {
-        return;
-    }
-    let requirement = Requirement::builtin("baseline").cloned().map(Arc::new);
-    let reply = crate::policy::ReplyTemplate::new(450, crate::policy::TEXT_FOR_RECIPIENT, None);
-    if let (Some(requirement), Ok(reply)) = (requirement, reply) {
-        let entry = Entry {
-            schedule: Schedule::Always(Mode::Monitor),
-            requirement,
-            reply: Arc::new(reply),
-            exceptions: Vec::new(),
-            contact: None,
-        };
-        Directory::replace(&mut policy.domains, Pattern::Every, entry);
+    if policy.domains.get("*").is_none() {
+        policy.domains.replace(Pattern::Every, Entry::bare(Mode::Monitor));
     }
 }
 

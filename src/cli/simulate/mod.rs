@@ -6,9 +6,7 @@ use super::ledger::{Failure, Place, cannot_read, ended, since};
 use super::report::DomainArg;
 use crate::ledger::simulation::{Simulation, Trial, simulate};
 use crate::ledger::{Day, Reader, Selection};
-use crate::policy::{
-    Entry, Mode, Pattern, Policy, ReplyTemplate, Requirement, Schedule, TEXT_FOR_RECIPIENT,
-};
+use crate::policy::{Entry, Mode, Pattern, Policy, Requirement, Schedule};
 use crate::policy_file;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -152,7 +150,7 @@ fn judged(
 fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Policy, Failure> {
     let mut entry = match policy.domains.find_domain(&domain.0) {
         Some(found) => found.entry.clone(),
-        None => opted_in()?,
+        None => Entry::bare(Mode::Enforce),
     };
     entry.schedule = Schedule::Always(match args.mode {
         ModeArg::Off => Mode::Off,
@@ -170,20 +168,6 @@ fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Polic
     let mut policy = policy.clone();
     policy.domains.replace(Pattern::Domain(domain.0.clone()), entry);
     Ok(policy)
-}
-
-/// The entry of a domain of which nothing was said.
-fn opted_in() -> Result<Entry, Failure> {
-    let requirement = Requirement::builtin("baseline").cloned().map(Arc::new);
-    let reply = ReplyTemplate::new(450, TEXT_FOR_RECIPIENT, None).ok().map(Arc::new);
-    let parts = requirement.zip(reply).ok_or_else(|| Failure::usage("error: no baseline"))?;
-    Ok(Entry {
-        schedule: Schedule::Always(Mode::Enforce),
-        requirement: parts.0,
-        reply: parts.1,
-        exceptions: Vec::new(),
-        contact: None,
-    })
 }
 
 fn requirement(policy: &Policy, name: &str) -> Option<Arc<Requirement>> {
