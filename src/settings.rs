@@ -5,7 +5,7 @@
 
 mod records;
 
-pub use records::MetricsSettings;
+pub use records::{DigestSettings, MetricsSettings};
 
 use crate::ledger::LedgerSettings;
 use crate::policy::OnUnknownTls;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub ledger: Option<LedgerSettings>,
     /// The endpoint for Prometheus; none: nothing is counted.
     pub metrics: Option<MetricsSettings>,
+    /// How digests are sent; none: they are not.
+    pub digest: Option<DigestSettings>,
 }
 
 /// A socket to listen on.
@@ -234,8 +236,19 @@ fn read(decoder: &mut Decoder<'_>, root: Option<&Node<'_>>, path: &Path) -> Opti
     let state_dir = records::state_dir(decoder, &mut fields, base);
     let ledger = records::ledger(decoder, &mut fields, state_dir.as_deref());
     let metrics = fields.take("metrics").and_then(|node| records::read_metrics(decoder, node));
+    let digest = fields.take("digest").and_then(|node| records::read_digest(decoder, node));
     decoder.finish(fields);
-    Some(Settings { listen, policy, on_unknown_tls, limits, log, state_dir, ledger, metrics })
+    Some(Settings {
+        listen,
+        policy,
+        on_unknown_tls,
+        limits,
+        log,
+        state_dir,
+        ledger,
+        metrics,
+        digest,
+    })
 }
 
 fn missing<T: Default>(

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod digest;
 mod explain;
 mod import;
 mod ledger;
@@ -50,6 +51,8 @@ enum Command {
     Report(report::Args),
     /// Show what another policy would have meant for the mail of the last weeks
     Simulate(simulate::Args),
+    /// Tell the contacts of domains who was, or would be, refused for the first time
+    Digest(digest::Args),
     /// Fill the ledger from what the MTA logged before the milter ran
     Import(import::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Digest(args) => digest::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Requirements(args) => requirements::run(&args),
     }

@@ -9,6 +9,7 @@
 //! part; how much of a client it holds is for the settings to say.
 
 mod batch;
+pub mod digest;
 mod imports;
 pub mod postfix_log;
 mod privacy;

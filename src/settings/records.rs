@@ -3,6 +3,7 @@
 use super::SocketSpec;
 use crate::ledger::{ClientDetail, LedgerSettings};
 use crate::yaml::{Decoder, Fields, Node, Value};
+use lettre::message::Mailbox;
 use std::path::{Path, PathBuf};
 
 /// The longest time that the ledger can be told to keep.
@@ -18,6 +19,53 @@ pub struct MetricsSettings {
     pub listen: (String, u16),
     /// How many domains get a label of their own.
     pub domains: u32,
+}
+
+/// Where sendmail(1) lies.
+const SENDMAIL: &str = "/usr/sbin/sendmail";
+
+/// How digests are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestSettings {
+    /// Who they are from: a mail address, with or without a name.
+    pub from: String,
+    /// By SMTP to this host and port; none: by sendmail(1).
+    pub smtp: Option<SocketSpec>,
+    /// The program to send with.
+    pub sendmail: PathBuf,
+}
+
+/// Reads `digest`.
+pub(super) fn read_digest(decoder: &mut Decoder<'_>, node: &Node<'_>) -> Option<DigestSettings> {
+    let mut fields = decoder.fields(node, "`digest`")?;
+    let from_node = fields.take("from");
+    let smtp = fields.take("smtp").and_then(|node| {
+        match decoder.parsed(node, "a socket", str::parse)? {
+            socket @ SocketSpec::Inet(..) => Some(socket),
+            SocketSpec::Unix(_) => {
+                decoder.wrong(node, "SMTP goes over TCP", "write, for example, inet:127.0.0.1:25")
+            }
+        }
+    });
+    let sendmail = fields
+        .take("sendmail")
+        .and_then(|node| decoder.text(node, "`sendmail`"))
+        .map_or_else(|| SENDMAIL.into(), PathBuf::from);
+    decoder.finish(fields);
+    let Some(from_node) = from_node else {
+        let help = "add `from: postmaster@example.org`";
+        return decoder.wrong(node, "a digest says who it is from", help);
+    };
+    let from = decoder.text(from_node, "`from`")?.to_owned();
+    if let Err(error) = from.parse::<Mailbox>() {
+        let message = format!("`{}` is not a mail address: {error}", from.escape_debug());
+        return decoder.wrong(
+            from_node,
+            message,
+            "write postmaster@example.org, or Name <address>",
+        );
+    }
+    Some(DigestSettings { from, smtp, sendmail })
 }
 
 /// Reads `metrics`.

@@ -110,3 +110,61 @@ fn the_log_of_a_postfix_without_a_milter_says_the_same() {
     let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(found["newly_refused"], 7);
 }
+
+/// Refuses one message in the clear, so that there is something to tell.
+fn refuse_one(milter: &Milter, postfix: &Postfix) {
+    let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
+    client.try_rcpt("user@example.com").assert_refused();
+    client.quit();
+    wait_until("the ledger", || {
+        let text = milter.text(&["report", "--format", "json"]);
+        text.contains("\"refused\": 1").then_some(())
+    });
+}
+
+const WITH_CONTACT: &str =
+    "domains: [{ domain: example.com, contact: boss@example.net, language: de }]\n";
+
+#[test]
+fn a_digest_arrives_over_smtp() {
+    let milter =
+        Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    refuse_one(&milter, &postfix);
+    let settings = milter.directory().join("milter.yaml");
+    let before = std::fs::read_to_string(&settings).expect("our own directory");
+    let port = postfix.port(Service::Smtp);
+    let digest = format!("digest: {{ from: gw@mx.example.com, smtp: 'inet:127.0.0.1:{port}' }}\n");
+    std::fs::write(&settings, before + &digest).expect("our own directory");
+    assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
+    assert_eq!(milter.text(&["digest", "--send"]), "0 sent\n");
+    let arrived = postfix.sink().wait_for(1).remove(0);
+    assert_eq!(arrived.recipients, ["boss@example.net"]);
+    assert_eq!(arrived.sender, "gw@mx.example.com");
+    assert!(arrived.subject().contains("[example.com] 1 neu abgewiesen"), "{}", arrived.message);
+    assert!(arrived.message.contains("Auto-Submitted: auto-generated"), "{}", arrived.message);
+}
+
+#[test]
+fn a_digest_arrives_through_sendmail() {
+    use std::os::unix::fs::PermissionsExt;
+    let milter =
+        Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    refuse_one(&milter, &postfix);
+    // Postfix's own sendmail(1), told which Postfix is meant.
+    let program = milter.directory().join("sendmail");
+    let script = format!(
+        "#!/bin/sh\nexec /usr/sbin/sendmail -C {} \"$@\"\n",
+        postfix.queue_directory().with_file_name("etc").display()
+    );
+    std::fs::write(&program, script).expect("our own directory");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let settings = milter.directory().join("milter.yaml");
+    let before = std::fs::read_to_string(&settings).expect("our own directory");
+    let digest = "digest: { from: gw@mx.example.com, sendmail: ./sendmail }\n";
+    std::fs::write(&settings, before + digest).expect("our own directory");
+    assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
+    let arrived = postfix.sink().wait_for(1).remove(0);
+    assert_eq!(arrived.recipients, ["boss@example.net"]);
+}

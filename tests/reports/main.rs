@@ -1,5 +1,6 @@
 //! What is read from a ledger: reports, simulations, digests.
 
+mod digest;
 mod import;
 mod report;
 mod simulate;
