@@ -141,7 +141,11 @@ fn a_digest_arrives_over_smtp() {
     let arrived = postfix.sink().wait_for(1).remove(0);
     assert_eq!(arrived.recipients, ["boss@example.net"]);
     assert_eq!(arrived.sender, "gw@mx.example.com");
-    assert!(arrived.subject().contains("[example.com] 1 neu abgewiesen"), "{}", arrived.message);
+    assert!(
+        arrived.subject().contains("[example.com] 1 Server neu abgewiesen"),
+        "{}",
+        arrived.message
+    );
     assert!(arrived.message.contains("Auto-Submitted: auto-generated"), "{}", arrived.message);
 }
 

@@ -79,13 +79,13 @@ fn each_contact_is_told_in_its_language_what_concerns_it() {
         (
             english,
             "boss@example.org",
-            "[example.org] 2 newly refused",
+            "[example.org] 2 servers newly refused",
             "<digest.example.org.mandatory-tls.mx.example>",
         ),
         (
             german,
             "chef@example.com",
-            "[*.example.com] 1 würden neu abgewiesen",
+            "[*.example.com] 1 Server würde neu abgewiesen",
             "<digest.all.example.com.mandatory-tls.mx.example>",
         ),
     ] {

@@ -23,8 +23,8 @@ Each entry of the policy with a `contact` gets a mail of its own, in its `langua
 something to say: servers that were, or in monitor would be, refused and of which it was not told
 before. Without --send the mails are printed, and nothing is taken note of.
 
-With --send they go out through sendmail(1), or by SMTP where the settings say so. A mail that could
-not be handed over is sent the next time; one whose fate is not known is not sent again.
+With --send they go out through sendmail(1), or by SMTP where the settings say so. A mail that
+could not be handed over is sent the next time; one whose fate is not known is not sent again.
 
 Run it daily: packaging/systemd has a timer.";
 

@@ -11,6 +11,9 @@ pub(super) struct Words {
     pub refused_hint: &'static str,
     pub would_refuse: &'static str,
     pub would_refuse_hint: &'static str,
+    /// For the subject: one server, and several.
+    pub subject_refused: [&'static str; 2],
+    pub subject_would_refuse: [&'static str; 2],
     pub server: &'static str,
     pub senders: &'static str,
     pub recipients: &'static str,
@@ -30,6 +33,8 @@ const ENGLISH: Words = Words {
     refused_hint: "Their mail was refused for now. It waits on their side, they try again for some days, and then tell the senders that it could not be delivered.",
     would_refuse: "Would newly be refused",
     would_refuse_hint: "Their mail was delivered, because the domain is only monitored. It will be refused once the domain is set to enforce.",
+    subject_refused: ["server newly refused", "servers newly refused"],
+    subject_would_refuse: ["server would newly be refused", "servers would newly be refused"],
     server: "Server",
     senders: "Sender domains",
     recipients: "Recipients",
@@ -49,6 +54,8 @@ const GERMAN: Words = Words {
     refused_hint: "Ihre E-Mails wurden vorläufig abgewiesen. Sie warten beim sendenden Server, der es einige Tage lang weiter versucht und dann den Absendern meldet, dass sie nicht zugestellt werden konnten.",
     would_refuse: "Würden neu abgewiesen",
     would_refuse_hint: "Ihre E-Mails wurden zugestellt, weil die Domain nur beobachtet wird. Sie werden abgewiesen, sobald die Domain auf «enforce» gestellt ist.",
+    subject_refused: ["Server neu abgewiesen", "Server neu abgewiesen"],
+    subject_would_refuse: ["Server würde neu abgewiesen", "Server würden neu abgewiesen"],
     server: "Server",
     senders: "Absender-Domains",
     recipients: "Empfänger",
@@ -71,11 +78,11 @@ impl Words {
     /// The subject of a digest.
     pub fn subject(&self, entry: &str, refused: usize, would_refuse: usize) -> String {
         let mut parts = Vec::new();
-        for (count, words) in [(refused, self.refused), (would_refuse, self.would_refuse)] {
+        for (count, [one, more]) in
+            [(refused, self.subject_refused), (would_refuse, self.subject_would_refuse)]
+        {
             if count > 0 {
-                let mut words = words.chars();
-                let first: String = words.next().into_iter().flat_map(char::to_lowercase).collect();
-                parts.push(format!("{count} {first}{}", words.as_str()));
+                parts.push(format!("{count} {}", if count == 1 { one } else { more }));
             }
         }
         format!("[{entry}] {}", parts.join(", "))

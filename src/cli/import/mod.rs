@@ -32,15 +32,16 @@ enum What {
 }
 
 const AFTER_HELP: &str = "\
-The lines of each smtpd process are joined with those of the messages that came over its sessions.
-Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). Nothing is counted twice,
-however often a log is imported: of each host, the ledger knows which time it has, and what the
-milter itself has judged is not taken from logs.
+The lines of each smtpd process are joined with those of the messages that came over its
+sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). Nothing is
+counted twice, however often a log is imported: of each host, the ledger knows which time it has,
+and what the milter itself has judged is not taken from logs.
 
-The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does not
-opt in are recorded as if they were in monitor with the baseline, so that `report` and `simulate` can
-tell about them; with --opted-in they are left out. Mail of those whom the policy trusts (your own
-networks, authenticated users) is marked as such: look at `trusted` before you import.
+The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does
+not opt in are recorded as if they were in monitor with the baseline, so that `report` and
+`simulate` can tell about them; with --opted-in they are left out. Mail of those whom the policy
+trusts (your own networks, authenticated users) is marked as such: look at `trusted` before you
+import.
 
 Compressed logs:  zcat /var/log/mail.log.2.gz | mandatory-tls import postfix-log -";
 

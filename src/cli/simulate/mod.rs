@@ -18,11 +18,11 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-Every recipient in the ledger is judged twice, by the policy in force (which the settings name) and
-by the other one, with the same code as in the milter; shown is what differs. Both judge as of now,
-or as of --at. The ledger holds only mail for domains that were opted in: to learn about others,
-have them in mode monitor for a while, or import the MTA's logs. It holds no local parts: entries for
-single mailboxes are not looked at.
+Every recipient in the ledger is judged twice, by the policy in force (which the settings name)
+and by the other one, with the same code as in the milter; shown is what differs. Both judge as
+of now, or as of --at. The ledger holds only mail for domains that were opted in: to learn about
+others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts:
+entries for single mailboxes are not looked at.
 
 Examples:
   mandatory-tls simulate --policy new-policy.yaml --since 30d
