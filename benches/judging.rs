@@ -4,9 +4,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use mandatory_tls::policy::tls::cipher::{Cipher, suites};
 use mandatory_tls::policy::{
     Case, Client, Directory, DomainName, Entry, Mode, OnUnknownTls, Place, Policy, Recipient,
-    ReplyTemplate, Requirement, Schedule, Sender, TlsState, judge,
+    Sender, TlsState, judge,
 };
-use std::{hint::black_box, sync::Arc};
+use std::hint::black_box;
 
 /// How many patterns a directory holds.
 const SIZES: [u32; 3] = [1, 10_000, 1_000_000];
@@ -14,13 +14,7 @@ const SIZES: [u32; 3] = [1, 10_000, 1_000_000];
 const LOOKED_UP: u32 = 50_000;
 
 fn entry() -> Entry {
-    Entry {
-        schedule: Schedule::Always(Mode::Enforce),
-        requirement: Arc::new(Requirement::builtin("baseline").unwrap().clone()),
-        reply: Arc::new(ReplyTemplate::new(450, "{domain}: {reason}", None).unwrap()),
-        exceptions: Vec::new(),
-        contact: None,
-    }
+    Entry::bare(Mode::Enforce)
 }
 
 fn directory_of(patterns: impl Iterator<Item = String>) -> Directory {

@@ -11,7 +11,8 @@
 
 use crate::policy::tls::certificate::Certificate;
 use crate::policy::{
-    Case, Client, OnUnknownTls, Policy, Recipient, Reply, Sender, TlsState, Verdict, judge,
+    Case, Client, DomainName, OnUnknownTls, Policy, Recipient, Reply, Sender, TlsState, Verdict,
+    judge,
 };
 use jiff::Timestamp;
 use std::{net::IpAddr, ops::Range, sync::Arc};
@@ -166,8 +167,10 @@ fn bare(name: &[u8]) -> &[u8] {
 }
 
 /// The client, as the MTA gives it when a connection begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
+    /// Its name, where the MTA vouches for it: for the ledger, no verdict rests on it.
+    pub name: Option<DomainName>,
     /// Its address; none where it does not come over IP.
     pub address: Option<IpAddr>,
     /// Its port; 0 where Postfix makes the client up.
@@ -205,6 +208,8 @@ pub struct Judgement<'s> {
     pub verdict: Verdict<'s>,
     /// The answer, where the RCPT is refused.
     pub reply: Option<Reply>,
+    /// The client's name, where the MTA knows it.
+    pub client_name: Option<&'s DomainName>,
     /// The MTA's queue id, where it has one already.
     pub queue_id: Option<&'s [u8]>,
     /// The recipient as the client wrote it.
@@ -285,6 +290,7 @@ impl Session {
         let verdict = judge(&message.policy, &case);
         let reply = verdict.reply(&case);
         Judgement {
+            client_name: self.peer.name.as_ref(),
             queue_id: filled(macros.i).or(filled(of_mail.i)),
             mail_addr: filled(of_mail.mail_addr),
             case,

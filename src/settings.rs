@@ -3,6 +3,11 @@
 //! They stand in a file of their own (`milter.yaml`), apart from the policy, which is reloaded
 //! while mail flows.
 
+mod records;
+
+pub use records::{DigestSettings, MetricsSettings};
+
+use crate::ledger::LedgerSettings;
 use crate::policy::OnUnknownTls;
 use crate::policy_file::read_file;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
@@ -30,6 +35,14 @@ pub struct Settings {
     pub limits: Limits,
     /// The log.
     pub log: LogSettings,
+    /// Where the program keeps what it writes.
+    pub state_dir: Option<PathBuf>,
+    /// The ledger; none: nothing is recorded.
+    pub ledger: Option<LedgerSettings>,
+    /// The endpoint for Prometheus; none: nothing is counted.
+    pub metrics: Option<MetricsSettings>,
+    /// How digests are sent; none: they are not.
+    pub digest: Option<DigestSettings>,
 }
 
 /// A socket to listen on.
@@ -226,8 +239,24 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
     let limits =
         fields.take("limits").and_then(|node| read_limits(decoder, node)).unwrap_or_default();
     let log = fields.take("log").and_then(|node| read_log(decoder, node)).unwrap_or_default();
+    let state_dir = records::state_dir(decoder, &mut fields, base);
+    let ledger = records::ledger(decoder, &mut fields, state_dir.as_deref());
+    let metrics = fields.take("metrics").and_then(|node| records::read_metrics(decoder, node));
+    let digest = fields.take("digest").and_then(|node| records::read_digest(decoder, node));
     decoder.finish(fields);
-    Some(Settings { systemd, listen, policy, on_unknown_tls, status_file, limits, log })
+    Some(Settings {
+        systemd,
+        listen,
+        policy,
+        on_unknown_tls,
+        status_file,
+        limits,
+        log,
+        state_dir,
+        ledger,
+        metrics,
+        digest,
+    })
 }
 
 fn missing<T: Default>(

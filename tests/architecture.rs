@@ -34,6 +34,7 @@ fn mentions(part: &str, words: &[&str]) -> Vec<String> {
 fn the_policy_is_pure() {
     let outside = [
         "crate::cli",
+        "crate::ledger",
         "crate::logging",
         "crate::milter",
         "crate::policy_file",
@@ -68,6 +69,13 @@ fn only_the_milter_knows_the_milter_protocol() {
 }
 
 #[test]
+fn only_the_ledger_knows_its_database() {
+    for part in ["cli", "milter", "policy", "policy_file", "session.rs", "settings.rs"] {
+        assert_eq!(mentions(part, &["rusqlite"]), Vec::<String>::new(), "{part}");
+    }
+}
+
+#[test]
 fn imports_run_downwards() {
     for (part, above) in [
         (
@@ -81,7 +89,12 @@ fn imports_run_downwards() {
         ),
         ("session.rs", &["crate::milter", "crate::reload", "crate::cli", "crate::policy_file"]),
         ("milter", &["crate::cli", "crate::reload", "crate::policy_file"]),
+        ("metrics", &["crate::cli", "crate::milter", "crate::reload", "crate::settings"]),
         ("reload", &["crate::cli", "crate::milter", "crate::session"]),
+        (
+            "ledger",
+            &["crate::cli", "crate::milter", "crate::reload", "crate::settings", "crate::yaml"],
+        ),
     ] {
         assert_eq!(mentions(part, above), Vec::<String>::new(), "{part}");
     }

@@ -483,3 +483,41 @@ senders: [bank.example]
          100% https://o.example"
     );
 }
+
+#[test]
+fn a_reply_is_in_the_language_of_its_domain() {
+    let policy = "
+defaults: { language: de }
+domains:
+  - example.com
+  - { domain: example.org, language: en }
+  - { domain: example.net, reply: { text: 'No: {reason}' } }
+local: {}
+";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    fs::write(&path, policy).unwrap();
+    let policy = policy_file::load(&path).policy.unwrap();
+    let reply = |rcpt: &str| {
+        let recipient = Recipient::new(rcpt.as_bytes(), None, None);
+        let case = Case {
+            tls: &TlsState::Plaintext,
+            client: Client::default(),
+            sender: &Sender::default(),
+            recipient: &recipient,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            on_unknown_tls: OnUnknownTls::Defer,
+            require: None,
+        };
+        judge(&policy, &case).reply(&case).unwrap().to_string()
+    };
+    assert_eq!(
+        reply("<a@example.com>"),
+        "450 4.7.1 E-Mails an example.com werden nur ueber eine ausreichend verschluesselte \
+         Verbindung angenommen: diese Verbindung ist nicht verschluesselt. Schalten Sie auf dem \
+         sendenden Server TLS (STARTTLS) fuer ausgehende E-Mails ein."
+    );
+    assert!(reply("<a@example.org>").contains("this connection is not encrypted"));
+    assert_eq!(reply("<a@example.net>"), "450 4.7.1 No: diese Verbindung ist nicht verschluesselt");
+    assert!(reply("<a>").contains("diesen Empfaenger"));
+}

@@ -3,7 +3,7 @@
 use mandatory_tls::policy::tls::cipher::suites;
 use mandatory_tls::policy::{
     Case, Client, Decision, Directory, DomainName, Entry, OnUnknownTls, Pattern, Place, Policy,
-    Recipient, Refused, ReplyTemplate, Requirement, Schedule, Sender, TlsState, judge,
+    Recipient, Refused, ReplyTemplate, Requirement, Sender, TlsState, judge,
 };
 use mandatory_tls::policy::{Mode, requirement::builtins};
 use proptest::prelude::*;
@@ -35,11 +35,9 @@ fn requirement() -> impl Strategy<Value = &'static Requirement> {
 
 fn entry(mode: Mode, requirement: &Requirement) -> Entry {
     Entry {
-        schedule: Schedule::Always(mode),
         requirement: Arc::new(requirement.clone()),
         reply: Arc::new(ReplyTemplate::new(450, "{domain}: {reason}", None).unwrap()),
-        exceptions: Vec::new(),
-        contact: None,
+        ..Entry::bare(mode)
     }
 }
 

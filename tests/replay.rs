@@ -5,6 +5,7 @@
 //! of its own dialogue and handshake.
 
 use arc_swap::ArcSwap;
+use mandatory_tls::ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation};
 use mandatory_tls::policy::OnUnknownTls;
@@ -57,6 +58,8 @@ fn context() -> Arc<Context> {
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true, facts: true },
         tally: Arc::default(),
+        ledger: Ledger::off(),
+        metrics: None,
     })
 }
 

@@ -9,6 +9,7 @@
 
 use arc_swap::ArcSwap;
 use libfuzzer_sys::fuzz_target;
+use mandatory_tls::ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation, Next, ProtocolError};
 use mandatory_tls::policy::{OnUnknownTls, Policy, Requirement};
@@ -90,6 +91,8 @@ fn context(options: u8) -> Arc<Context> {
             OnUnknownTls::Pass
         },
         log: Log { local_parts: true, facts: true },
+        ledger: Ledger::off(),
+        metrics: None,
     })
 }
 

@@ -1,10 +1,12 @@
 //! `mandatory-tls milter`: the daemon.
 
 use super::status;
+use crate::ledger::{Ledger, Recorder};
 use crate::logging::{self, Log};
+use crate::metrics::{self, Metrics};
 use crate::milter::{Context, Listener, serve};
 use crate::reload::{self, Reloader};
-use crate::settings::{LogTarget, Settings};
+use crate::settings::{LogTarget, MetricsSettings, Settings, SocketSpec};
 use crate::status::Reporter;
 use crate::systemd::{self, PassedSocket};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,6 +18,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -95,6 +98,23 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
     let Some(listeners) = listen(&settings, passed) else {
         return status::UNAVAILABLE.into();
     };
+    let (ledger, recorder) = match start_ledger(&settings) {
+        Ok((ledger, recorder)) => (ledger, recorder),
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return status::UNAVAILABLE.into();
+        }
+    };
+    let metrics = match &settings.metrics {
+        Some(wanted) => {
+            let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
+            let (policy, status) = (reloader.policy(), reloader.status());
+            let metrics = Arc::new(Metrics::new(domains, policy, status, ledger.counts()));
+            offer(wanted, Arc::clone(&metrics)).await;
+            Some(metrics)
+        }
+        None => None,
+    };
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
@@ -103,6 +123,8 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
             facts: settings.log.to == LogTarget::Journald,
         },
         tally: Arc::default(),
+        ledger,
+        metrics,
     });
     let reporter = Arc::new(Reporter {
         file: settings.status_file,
@@ -128,6 +150,9 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
     reports.abort();
     let _ = reports.await;
     reporter.remove_file();
+    if let Some(recorder) = recorder {
+        recorder.finish();
+    }
     let cut_off = match served {
         Ok(cut_off) => cut_off,
         Err(error) => {
@@ -143,6 +168,42 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
         tracing::info!("stopped");
     }
     ExitCode::SUCCESS
+}
+
+/// Answers Prometheus. An address that is taken stops no mail: the log says so.
+async fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
+    let (host, port) = &wanted.listen;
+    let address = SocketSpec::Inet(host.clone(), *port);
+    let listener = match TcpListener::bind((host.as_str(), *port)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "no metrics: cannot listen on {address}");
+            return;
+        }
+    };
+    let port = listener.local_addr().map_or(*port, |address| address.port());
+    tracing::info!("metrics on http://{host}:{port}/metrics");
+    tokio::spawn(async move {
+        if let Err(error) = metrics::serve(listener, metrics).await {
+            tracing::error!(%error, "no more metrics");
+        }
+    });
+}
+
+/// Starts the ledger, if the settings have one.
+fn start_ledger(settings: &Settings) -> io::Result<(Ledger, Option<Recorder>)> {
+    let Some(ledger) = &settings.ledger else {
+        let why = if settings.state_dir.is_some() {
+            "it is switched off"
+        } else {
+            "`state_dir` is not set"
+        };
+        tracing::info!("no ledger is kept: {why}");
+        return Ok((Ledger::off(), None));
+    };
+    tracing::info!("the ledger is {}", ledger.path.display());
+    let (ledger, recorder) = Ledger::start(ledger.clone())?;
+    Ok((ledger, Some(recorder)))
 }
 
 /// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.

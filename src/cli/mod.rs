@@ -2,12 +2,17 @@
 
 mod check;
 mod command;
+mod digest;
 mod doctor;
 mod explain;
 mod generate;
+mod import;
+mod ledger;
 mod milter;
+mod report;
 mod requirements;
 mod setup;
+mod simulate;
 mod sockets;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +52,14 @@ enum Command {
     Check(check::Args),
     /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
     Explain(Box<explain::Args>),
+    /// Show who sends over what, who is or would be refused, and what became of them
+    Report(report::Args),
+    /// Show what another policy would have meant for the mail of the last weeks
+    Simulate(simulate::Args),
+    /// Tell the contacts of domains who was, or would be, refused for the first time
+    Digest(digest::Args),
+    /// Fill the ledger from what the MTA logged before the milter ran
+    Import(import::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),
     /// Let an MTA ask the milter, or no longer
@@ -74,6 +87,10 @@ pub fn main() -> ExitCode {
         Command::Milter(args) => milter::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Digest(args) => digest::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Requirements(args) => requirements::run(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Doctor(args) => doctor::run(&args),

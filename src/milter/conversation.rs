@@ -3,7 +3,9 @@
 use super::negotiation::{self, Agreed};
 use super::packet::{self, command};
 use super::tally::Tally;
+use crate::ledger::Ledger;
 use crate::logging::Log;
+use crate::metrics::Metrics;
 use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
 use arc_swap::ArcSwap;
@@ -23,6 +25,10 @@ pub struct Context {
     pub log: Log,
     /// Counts them.
     pub tally: Arc<Tally>,
+    /// Where they are recorded.
+    pub ledger: Ledger,
+    /// Where they are counted.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What comes after a packet.
@@ -183,6 +189,10 @@ impl Conversation {
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.log.judged(&judgement);
         self.context.tally.count(&judgement);
+        self.context.ledger.judged(&judgement);
+        if let Some(metrics) = &self.context.metrics {
+            metrics.judged(&judgement);
+        }
         match judgement.reply {
             Some(reply) => {
                 packet::write_with(out, ReplyKind::ReplyCode.into(), |out| {

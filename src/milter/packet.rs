@@ -1,5 +1,6 @@
 //! The packets of the milter protocol: four octets of length, a letter, a payload.
 
+use crate::policy::DomainName;
 use crate::session::{Peer, Stage};
 use std::net::IpAddr;
 
@@ -105,18 +106,26 @@ pub(super) fn macros(payload: &[u8]) -> Option<(Stage, &[u8])> {
 ///
 /// Sendmail writes IPv6 addresses with `IPv6:` before them.
 pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
-    let name_end = payload.iter().position(|octet| *octet == 0)?;
-    match payload.get(name_end + 1..)? {
+    let (name, rest) = payload.split_at_checked(payload.iter().position(|octet| *octet == 0)?)?;
+    let name = client_name(name);
+    match rest.get(1..)? {
         [b'4' | b'6', high, low, address @ ..] => {
             let text = str::from_utf8(argument(address)?).ok()?;
             let address: IpAddr = text.strip_prefix("IPv6:").unwrap_or(text).parse().ok()?;
             let port = u16::from_be_bytes([*high, *low]);
-            Some(Peer { address: Some(address.to_canonical()), port })
+            Some(Peer { name, address: Some(address.to_canonical()), port })
         }
         // A Unix socket (L), or a family that the MTA does not know (U).
-        [b'L' | b'U', ..] => Some(Peer { address: None, port: u16::MAX }),
+        [b'L' | b'U', ..] => Some(Peer { name, address: None, port: u16::MAX }),
         _ => None,
     }
+}
+
+/// The client's name, where the MTA knows one: Postfix says `unknown` and Sendmail gives the address
+/// in brackets where the name and the address do not lead to each other.
+fn client_name(octets: &[u8]) -> Option<DomainName> {
+    let name = str::from_utf8(octets).ok().filter(|name| *name != "unknown")?;
+    DomainName::parse(name).ok()
 }
 
 #[cfg(test)]
@@ -160,6 +169,16 @@ mod tests {
             let peer = peer(payload).unwrap();
             assert_eq!(peer.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
             assert_eq!(peer.port, port);
+        }
+        for (name, shown) in [
+            ("mail.Example.NET", Some("mail.example.net")),
+            ("unknown", None),
+            ("[192.0.2.1]", None),
+            ("a b", None),
+            ("", None),
+        ] {
+            let peer = peer(format!("{name}\x004\0\x01192.0.2.1\0").as_bytes()).unwrap();
+            assert_eq!(peer.name.as_ref().map(DomainName::as_str), shown, "{name}");
         }
         for payload in [
             &b""[..],

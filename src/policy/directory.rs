@@ -61,6 +61,8 @@ pub struct Directory {
     domains: HashTable<u32>,
     below: HashTable<u32>,
     every: Option<u32>,
+    /// Records that are no pattern's any more: a few at most.
+    replaced: Vec<u32>,
     /// Keyed: who adds domains cannot know which ones meet in a table.
     hasher: RandomState,
     /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
@@ -160,6 +162,31 @@ impl Directory {
         self.entries.shrink_to_fit();
     }
 
+    /// Lets `pattern` be decided by this entry, whatever decided it before: to try things out.
+    pub fn replace(&mut self, pattern: &Pattern, entry: Entry) {
+        self.remove(pattern);
+        let number = self.add_entry(entry);
+        let inserted = self.insert(pattern, number, Place::default());
+        debug_assert!(inserted.is_ok(), "it was removed before");
+    }
+
+    fn remove(&mut self, pattern: &Pattern) {
+        let Self { mailboxes, domains, below, every, records, hasher, .. } = self;
+        let (table, key) = match pattern {
+            Pattern::Mailbox(local, domain) => (mailboxes, Key::Mailbox(local, domain.as_str())),
+            Pattern::Domain(domain) => (domains, Key::Domain(domain.as_str())),
+            Pattern::Below(domain) => (below, Key::Below(domain.as_str())),
+            Pattern::Every => {
+                self.replaced.extend(every.take());
+                return;
+            }
+        };
+        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
+        if let Ok(found) = table.find_entry(key.hash(hasher), is_same) {
+            self.replaced.push(found.remove().0);
+        }
+    }
+
     /// The entry for a domain: its own, or the longest wildcard's.
     #[must_use]
     pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
@@ -191,7 +218,8 @@ impl Directory {
 
     /// Every pattern as text, with its entry, in the order in which they came in.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.records.iter().filter_map(|record| Some((record.text(), self.entry(&record)?)))
+        let in_force = self.records.iter().filter(|(at, _)| !self.replaced.contains(at));
+        in_force.filter_map(|(_, record)| Some((record.text(), self.entry(&record)?)))
     }
 
     /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
@@ -312,19 +340,12 @@ fn depth(parent: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Mode, ReplyTemplate, Requirement, Schedule};
-    use std::sync::Arc;
+    use crate::policy::Mode;
 
     #[test]
     fn a_domain_of_a_million_takes_at_most_32_octets() {
         let mut directory = Directory::new();
-        let entry = directory.add_entry(Entry {
-            schedule: Schedule::Always(Mode::Enforce),
-            requirement: Arc::new(Requirement::builtin("baseline").unwrap().clone()),
-            reply: Arc::new(ReplyTemplate::new(450, "{reason}", None).unwrap()),
-            exceptions: Vec::new(),
-            contact: None,
-        });
+        let entry = directory.add_entry(Entry::bare(Mode::Enforce));
         // The table is as full as that of a million, which is sixteen times as large.
         let count = 1_000_000 / 16;
         for number in 0..count {

@@ -1,6 +1,7 @@
 //! What the policy says of a domain, mailbox, partner or the MTA's own recipients.
 
 use super::address::Sender;
+use super::language::Language;
 use super::pattern::Pattern;
 use super::reply::ReplyTemplate;
 use super::requirement::Requirement;
@@ -20,13 +21,21 @@ pub enum Mode {
     Enforce,
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Mode {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Off => "off",
             Self::Monitor => "monitor",
             Self::Enforce => "enforce",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -147,4 +156,29 @@ pub struct Entry {
     pub exceptions: Vec<Exception>,
     /// Whom to tell: a mail address.
     pub contact: Option<String>,
+    /// The language of replies and of what the contact is told.
+    pub language: Language,
+}
+
+impl Entry {
+    /// What the policy says of those of whom it says nothing but their names: the baseline, in
+    /// this mode.
+    ///
+    /// # Panics
+    ///
+    /// Never: the baseline and the built-in reply are valid.
+    #[must_use]
+    pub fn bare(mode: Mode) -> Self {
+        let language = Language::default();
+        let baseline = Requirement::builtin("baseline").expect("it is built in");
+        let reply = ReplyTemplate::new(450, language.text_for_recipient(), None);
+        Self {
+            schedule: Schedule::Always(mode),
+            requirement: Arc::new(baseline.clone()),
+            reply: Arc::new(reply.expect("the built-in text is valid")),
+            exceptions: Vec::new(),
+            contact: None,
+            language,
+        }
+    }
 }

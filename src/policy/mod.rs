@@ -11,6 +11,7 @@ mod directory;
 mod domain;
 mod entry;
 mod judge;
+mod language;
 mod pattern;
 mod reason;
 mod records;
@@ -26,6 +27,7 @@ pub use directory::{Directory, Match, Place, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
 pub use judge::{Policy, Trusted, judge};
+pub use language::Language;
 pub use pattern::{Pattern, PatternError};
 pub use reason::{Decision, Fault, Reason};
 pub use reply::{

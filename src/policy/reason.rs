@@ -5,7 +5,7 @@ use super::requirement::Shortfall;
 use std::fmt;
 
 /// What to do with the RCPT; the later is the stricter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use]
 pub enum Decision {
     /// Let it pass.

@@ -100,9 +100,9 @@ impl Records {
         Place { line: mark.place.line.saturating_add(lines), ..mark.place }
     }
 
-    /// All records, in the order in which they came in.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_>> {
-        self.from(0).map(|(_, record)| record)
+    /// All records and where they are, in the order in which they came in.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Record<'_>)> {
+        self.from(0)
     }
 
     fn from(&self, start: u32) -> impl Iterator<Item = (u32, Record<'_>)> {
@@ -178,7 +178,7 @@ mod tests {
             assert_eq!((record.text(), record.entry), (&**text, *entry));
             assert_eq!(records.place(*at), *place, "{at}");
         }
-        let all: Vec<&str> = records.iter().map(|record| record.text()).collect();
+        let all: Vec<&str> = records.iter().map(|(_, record)| record.text()).collect();
         assert_eq!(all, expected.iter().map(|(_, text, ..)| text).collect::<Vec<_>>());
     }
 }

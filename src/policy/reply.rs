@@ -4,6 +4,7 @@
 //! so what a template may hold is checked when the policy loads, and what is filled in cannot
 //! break it: values are printable ASCII, long lines are folded, `%` is doubled for the MTA.
 
+use super::language::Language;
 use std::fmt::{self, Write};
 
 /// The longest line of a reply, in octets, with code and line end (RFC 5321, section 4.5.3.1.5).
@@ -179,7 +180,7 @@ impl ReplyTemplate {
 
 /// The built-in texts name the URL if there is one.
 fn is_default(text: &str) -> bool {
-    [TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER].contains(&text)
+    Language::TEXTS.contains(&text)
 }
 
 fn parse_line(line: &str) -> Result<Vec<Piece>, ReplyError> {

@@ -5,6 +5,7 @@ use super::case::Case;
 use super::directory::Match;
 use super::domain::DomainName;
 use super::entry::{Entry, Mode};
+use super::language::Language;
 use super::reason::{Decision, Reason};
 use super::reply::Reply;
 use std::borrow::Cow;
@@ -44,8 +45,8 @@ impl<'a> Subject<'a> {
     }
 
     /// How a reply calls it.
-    pub(super) fn for_reply(self) -> &'a str {
-        self.domain().map_or("this recipient", DomainName::as_str)
+    pub(super) fn for_reply(self, language: Language) -> &'a str {
+        self.domain().map_or(language.this_recipient(), DomainName::as_str)
     }
 }
 
@@ -96,11 +97,12 @@ impl<'a> Verdict<'a> {
         if finding.decision != Decision::Refuse {
             return None;
         }
+        let language = finding.entry.language;
         Some(finding.entry.reply.fill(|name| -> Cow<'_, str> {
             match name {
-                "domain" => finding.subject.for_reply().into(),
-                "reason" => fault.to_string().into(),
-                "remedy" => fault.remedy().into(),
+                "domain" => finding.subject.for_reply(language).into(),
+                "reason" => language.fault(fault).into(),
+                "remedy" => language.remedy(fault).into(),
                 "client" => match case.client.address {
                     Some(address) => address.to_string().into(),
                     None => "unknown".into(),

@@ -2,7 +2,7 @@
 
 use super::entries::{Target, entries};
 use super::requirements;
-use super::terms::{self, Defaults, MODES, Side};
+use super::terms::{self, Defaults, LANGUAGES, MODES, Side};
 use super::{Sources, include, read_file, values};
 use crate::policy::{Entry, Policy, Trusted};
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
@@ -110,9 +110,14 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults
     {
         defaults.requirement = requirement;
     }
+    if let Some(node) = inner.take("language")
+        && let Some(language) = decoder.choice(node, "`language`", &LANGUAGES)
+    {
+        defaults.language = language;
+    }
     if let Some(node) = inner.take("reply")
         && let Some(parts) = terms::read_reply(decoder, node, &defaults.reply)
-        && terms::checked(decoder, node.spot, &parts, Side::Recipients).is_some()
+        && terms::checked(decoder, node.spot, &parts, Side::Recipients, defaults.language).is_some()
     {
         defaults.reply = parts;
     }

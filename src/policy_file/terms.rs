@@ -2,8 +2,7 @@
 
 use super::values;
 use crate::policy::{
-    Entry, Exception, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, TEXT_FOR_RECIPIENT,
-    TEXT_FOR_SENDER, requirement,
+    Entry, Exception, Language, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, requirement,
 };
 use crate::yaml::{Decoder, Fields, Node, Spot};
 use ipnet::IpNet;
@@ -18,19 +17,25 @@ use std::{
 pub(super) const MODES: [(&str, Mode); 3] =
     [("off", Mode::Off), ("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
 
+/// The languages by their tags (BCP 47).
+pub(super) const LANGUAGES: [(&str, Language); 2] =
+    [("en", Language::English), ("de", Language::German)];
+
 /// What holds where an entry says nothing else.
 pub(super) struct Defaults {
     pub mode: Mode,
     pub requirement: Arc<Requirement>,
     pub reply: ReplyParts,
+    pub language: Language,
     /// The policy's own requirements.
     pub requirements: BTreeMap<String, Arc<Requirement>>,
     /// Own requirements that have errors: who asks for one need not be told again.
     pub faulty: BTreeSet<String>,
     /// The built-in requirements, each shared by all who ask for it.
     built_in: BTreeMap<&'static str, Arc<Requirement>>,
-    /// The replies of entries that say nothing of theirs; made when the first one needs it.
-    replies: [OnceCell<Arc<ReplyTemplate>>; 2],
+    /// The replies of entries that say nothing of theirs, by side and language; made when the
+    /// first one needs it.
+    replies: [[OnceCell<Arc<ReplyTemplate>>; 2]; 2],
 }
 
 /// The parts of a reply, each inherited by itself.
@@ -58,6 +63,7 @@ impl Defaults {
             mode: Mode::Enforce,
             requirement: Arc::clone(built_in.get("baseline").expect("the baseline is built in")),
             reply: ReplyParts::default(),
+            language: Language::default(),
             requirements: BTreeMap::new(),
             faulty: BTreeSet::new(),
             built_in,
@@ -67,22 +73,33 @@ impl Defaults {
 
     /// The entry of a domain of which the policy says nothing but its name.
     pub(super) fn entry(&self, side: Side) -> Entry {
-        let [to_recipients, to_senders] = &self.replies;
-        let reply = match side {
-            Side::Recipients => to_recipients,
-            Side::Senders => to_senders,
-        };
-        let reply = reply.get_or_init(|| {
-            // Checked when the defaults were read.
-            Arc::new(self.reply.template(side).unwrap_or_else(|_| built_in_reply(side)))
-        });
         Entry {
             schedule: Schedule::Always(self.mode),
             requirement: Arc::clone(&self.requirement),
-            reply: Arc::clone(reply),
+            reply: self.reply(side, self.language),
             exceptions: Vec::new(),
             contact: None,
+            language: self.language,
         }
+    }
+
+    /// The reply of an entry that gives none.
+    fn reply(&self, side: Side, language: Language) -> Arc<ReplyTemplate> {
+        let [to_recipients, to_senders] = &self.replies;
+        let [english, german] = match side {
+            Side::Recipients => to_recipients,
+            Side::Senders => to_senders,
+        };
+        let reply = match language {
+            Language::English => english,
+            Language::German => german,
+        };
+        let template = || {
+            // Checked when the defaults were read.
+            let template = self.reply.template(side, language);
+            Arc::new(template.unwrap_or_else(|_| built_in_reply(side, language)))
+        };
+        Arc::clone(reply.get_or_init(template))
     }
 
     /// The requirement of a name: the policy's own or a built-in one.
@@ -134,10 +151,16 @@ impl Defaults {
         {
             entry.requirement = requirement;
         }
+        if let Some(node) = fields.take("language")
+            && let Some(language) = decoder.choice(node, "`language`", &LANGUAGES)
+        {
+            entry.language = language;
+            entry.reply = self.reply(side, language);
+        }
         if let Some(node) = fields.take("reply") {
             let parts = read_reply(decoder, node, &self.reply);
             if let Some(template) =
-                parts.and_then(|parts| checked(decoder, node.spot, &parts, side))
+                parts.and_then(|parts| checked(decoder, node.spot, &parts, side, entry.language))
             {
                 entry.reply = Arc::new(template);
             }
@@ -198,8 +221,9 @@ pub(super) fn checked(
     spot: Spot,
     parts: &ReplyParts,
     side: Side,
+    language: Language,
 ) -> Option<ReplyTemplate> {
-    match parts.template(side) {
+    match parts.template(side, language) {
         Ok(template) => Some(template),
         Err(error @ ReplyError::NoUrl) => {
             decoder.problems.add(
@@ -214,21 +238,22 @@ pub(super) fn checked(
 }
 
 impl ReplyParts {
-    fn template(&self, side: Side) -> Result<ReplyTemplate, ReplyError> {
-        let text = self.text.as_deref().unwrap_or(built_in_text(side));
+    fn template(&self, side: Side, language: Language) -> Result<ReplyTemplate, ReplyError> {
+        let text = self.text.as_deref().unwrap_or(built_in_text(side, language));
         ReplyTemplate::new(self.code.unwrap_or(450), text, self.url.as_deref())
     }
 }
 
-fn built_in_text(side: Side) -> &'static str {
+fn built_in_text(side: Side, language: Language) -> &'static str {
     match side {
-        Side::Recipients => TEXT_FOR_RECIPIENT,
-        Side::Senders => TEXT_FOR_SENDER,
+        Side::Recipients => language.text_for_recipient(),
+        Side::Senders => language.text_for_sender(),
     }
 }
 
-fn built_in_reply(side: Side) -> ReplyTemplate {
-    ReplyTemplate::new(450, built_in_text(side), None).expect("the built-in text is valid")
+fn built_in_reply(side: Side, language: Language) -> ReplyTemplate {
+    ReplyTemplate::new(450, built_in_text(side, language), None)
+        .expect("the built-in text is valid")
 }
 
 /// The end of an exception; one that is over already is worth a warning.

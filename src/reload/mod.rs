@@ -13,6 +13,7 @@ mod watch;
 pub use changes::Changes;
 
 use crate::logging;
+use crate::metrics::PolicyStatus;
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
@@ -74,6 +75,8 @@ pub struct Reloader {
     reminded: Instant,
     /// Whether the log may name mailboxes.
     local_parts: bool,
+    /// What is counted of all this.
+    status: Arc<PolicyStatus>,
 }
 
 /// Lets the threads that judge mail go before this one where there are too few processors for all.
@@ -121,7 +124,14 @@ impl Reloader {
             state,
             reminded: Instant::now(),
             local_parts,
+            status: Arc::new(PolicyStatus::loaded_now()),
         })
+    }
+
+    /// What is counted of reloads.
+    #[must_use]
+    pub fn status(&self) -> Arc<PolicyStatus> {
+        Arc::clone(&self.status)
     }
 
     /// The policy in force, as it changes.
@@ -187,6 +197,7 @@ impl Reloader {
     fn read(&mut self) {
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
+            self.status.failed();
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
@@ -201,6 +212,7 @@ impl Reloader {
                 logging::problems(&warnings);
             }
             Err(problems) => {
+                self.status.failed();
                 tracing::error!(
                     errors = problems.count(),
                     "policy not reloaded, the one in force stays"
@@ -232,6 +244,7 @@ impl Reloader {
             fingerprint: self.sources.fingerprint(),
             problem: None,
         });
+        self.status.reloaded();
         let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod failures;
+mod ledger;
 mod log;
 mod policy;
 mod postfix_sessions;

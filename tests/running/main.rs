@@ -1,5 +1,7 @@
 //! The running milter, without an MTA.
 
+mod ledger;
+mod metrics;
 mod protocol;
 mod reload;
 mod support;

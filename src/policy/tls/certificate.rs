@@ -50,6 +50,31 @@ impl Certificate {
     }
 }
 
+impl Certificate {
+    /// The names in one line, for the ledger: the form, subject and issuer, parted by tabs.
+    #[must_use]
+    pub fn to_record(&self) -> String {
+        let (form, subject) = match &self.subject {
+            Name::Common(name) => ("common", name),
+            Name::Distinguished(name) => ("distinguished", name),
+        };
+        let (Name::Common(issuer) | Name::Distinguished(issuer)) = &self.issuer;
+        [form, subject, issuer].map(|part| part.replace('\t', " ")).join("\t")
+    }
+
+    /// The certificate of [`Self::to_record`].
+    #[must_use]
+    pub fn from_record(record: &str) -> Option<Self> {
+        let mut parts = record.split('\t');
+        let name: fn(String) -> Name = match parts.next()? {
+            "common" => Name::Common,
+            "distinguished" => Name::Distinguished,
+            _ => return None,
+        };
+        Some(Self { subject: name(parts.next()?.into()), issuer: name(parts.next()?.into()) })
+    }
+}
+
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
@@ -185,6 +210,15 @@ mod tests {
         assert!(wanted.match_certificate(
             sendmail("/CN=bank.example/emailAddress=a@bank.example", "OK").as_ref()
         ));
+    }
+
+    #[test]
+    fn a_certificate_comes_back_from_the_ledger_as_it_was() {
+        for certificate in [postfix("/CN=x"), postfix("mx.test"), sendmail("/O=a/CN=b", "OK")] {
+            let certificate = certificate.unwrap();
+            assert_eq!(Certificate::from_record(&certificate.to_record()), Some(certificate));
+        }
+        assert_eq!(Certificate::from_record(""), None);
     }
 
     #[test]

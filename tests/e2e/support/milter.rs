@@ -16,6 +16,7 @@ use super::ports::PortBlock;
 pub struct MilterOptions {
     unix_socket: Option<UnixSocket>,
     log: String,
+    settings: String,
 }
 
 enum UnixSocket {
@@ -37,6 +38,11 @@ impl MilterOptions {
     /// With these settings of the log, on top of those that the tests need.
     pub fn log(self, settings: &str) -> Self {
         Self { log: format!(", {settings}"), ..self }
+    }
+
+    /// With these lines in its settings.
+    pub fn settings(self, settings: &str) -> Self {
+        Self { settings: format!("{settings}\n"), ..self }
     }
 }
 
@@ -82,9 +88,9 @@ impl Milter {
                 (Socket::Unix(path), listen)
             }
         };
-        let log = options.log;
+        let MilterOptions { log, settings, .. } = options;
         let settings = format!(
-            "listen:\n  - {listen}\npolicy: policy.yaml\nlog: {{ to: stderr, level: debug{log} }}\n"
+            "listen:\n  - {listen}\npolicy: policy.yaml\nlog: {{ to: stderr, level: debug{log} }}\n{settings}"
         );
         fs::write(directory.path().join("milter.yaml"), settings).expect("our own directory");
         let mut milter = Self { socket, directory, lines: Lines::empty("milter"), process: None };
@@ -138,6 +144,21 @@ impl Milter {
             field(line, "verdict") == Some(verdict) && field(line, "domain") == Some(domain)
         });
         Verdict { line }
+    }
+
+    /// Runs another command of the program with the same settings, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"));
+        command.args(arguments).arg("--config").arg(self.directory.path().join("milter.yaml"));
+        command.current_dir(self.directory.path()).output().expect("our own binary")
+    }
+
+    /// What a command that succeeds prints.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Puts a policy into its place, whole in one step as editors and tools do, and returns what to wait

@@ -1,0 +1,157 @@
+//! A digest as a mail: text and HTML.
+
+use super::words::{Words, reason};
+use crate::cli::report::{few, number};
+use crate::ledger::NULL_SENDER;
+use crate::ledger::digest::{Digest, PeerNews};
+use crate::ledger::report::date_text;
+use askama::Template;
+use lettre::Message;
+use lettre::address::AddressError;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use std::io;
+
+#[derive(Template)]
+#[template(path = "cli/digest/mail.txt", escape = "none")]
+struct Text<'d> {
+    words: &'static Words,
+    intro: String,
+    advice: String,
+    sections: &'d [Section],
+}
+
+#[derive(Template)]
+#[template(path = "cli/digest/mail.html")]
+struct Html<'d> {
+    words: &'static Words,
+    subject: &'d str,
+    intro: String,
+    heads: [&'static str; 5],
+    sections: &'d [Section],
+}
+
+/// Peers of a kind.
+struct Section {
+    title: &'static str,
+    hint: String,
+    hint_text: String,
+    peers: Vec<Peer>,
+}
+
+struct Peer {
+    name: String,
+    address: String,
+    senders: String,
+    count: String,
+    reasons: String,
+    last: String,
+    resolved: bool,
+}
+
+/// Makes the mail of a digest.
+///
+/// # Errors
+///
+/// When an address is none, or a template cannot be filled in.
+pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
+    let words = Words::of(digest.language);
+    let of_kind = |refused| digest.peers.iter().filter(move |news| news.refused == refused);
+    let (refused, would_refuse) = (of_kind(true).count(), of_kind(false).count());
+    let section = |title, hint: &str, refused| Section {
+        title,
+        hint: hint.into(),
+        hint_text: wrapped(hint),
+        peers: of_kind(refused).map(|news| peer(news, digest)).collect(),
+    };
+    let mut sections = vec![
+        section(words.refused, words.refused_hint, true),
+        section(words.would_refuse, words.would_refuse_hint, false),
+    ];
+    sections.retain(|section| !section.peers.is_empty());
+    let subject = words.subject(&digest.entry, refused, would_refuse);
+    let intro = words.intro.replace("{}", &digest.entry);
+    let advice = wrapped(words.advice_text);
+    let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };
+    let heads = [words.server, words.senders, words.reason, words.recipients, words.last];
+    let html = Html { words, subject: &subject, intro, heads, sections: &sections };
+    let to: Mailbox = digest
+        .contact
+        .parse()
+        .map_err(|error: AddressError| io::Error::other(error.to_string()))?;
+    let parts = MultiPart::alternative_plain_html(
+        text.render().map_err(io::Error::other)?,
+        html.render().map_err(io::Error::other)?,
+    );
+    let domain = from.email.domain();
+    Message::builder()
+        .from(from.clone())
+        .to(to)
+        .subject(&*subject)
+        .date_now()
+        .message_id(Some(format!("<{}@{domain}>", unique()?)))
+        .raw_header(header("Auto-Submitted", "auto-generated".into()))
+        .raw_header(header(
+            "List-Id",
+            format!("<digest.{}.mandatory-tls.{domain}>", list(&digest.entry)),
+        ))
+        .raw_header(header("X-Auto-Response-Suppress", "All".into()))
+        .raw_header(header("Content-Language", words.tag.into()))
+        .multipart(parts)
+        .map_err(io::Error::other)
+}
+
+/// An entry as part of a List-Id (RFC 2919), which has the form of a domain.
+fn list(entry: &str) -> String {
+    entry.replace("*.", "all.").replace('*', "all")
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+fn unique() -> io::Result<String> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
+fn peer(news: &PeerNews, digest: &Digest) -> Peer {
+    let words = Words::of(digest.language);
+    let senders: Vec<String> = news
+        .senders
+        .iter()
+        .map(|sender| if sender == NULL_SENDER { words.nobody.into() } else { sender.clone() })
+        .collect();
+    let reasons: Vec<&str> =
+        news.reasons.iter().map(|code| reason(code, digest.language)).collect();
+    let named = !news.host.is_empty();
+    Peer {
+        name: if named { news.host.clone() } else { news.client.clone() },
+        address: if named { news.client.clone() } else { String::new() },
+        senders: few(&senders),
+        count: number(news.count),
+        reasons: reasons.join(", "),
+        last: date_text(news.last),
+        resolved: news.resolved,
+    }
+}
+
+/// Broken into lines of at most 76 characters.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 76;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        if let Some(line) = lines.last_mut() {
+            if line.is_empty() || line.chars().count() + 1 + word.chars().count() <= WIDTH {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,164 @@
+//! `mandatory-tls digest`: tells the contacts of domains who was, or would be, refused.
+
+mod mail;
+mod words;
+
+use super::ledger::{Failure, Place, cannot_read, ended, since};
+use crate::ledger::digest::{Digest, digests};
+use crate::ledger::{Day, LedgerSettings, Reader, Store, StoreError};
+use crate::policy::Policy;
+use crate::policy_file;
+use crate::settings::{DigestSettings, Settings, SocketSpec};
+use jiff::Timestamp;
+use lettre::message::Mailbox;
+use lettre::{Message, SendmailTransport, SmtpTransport, Transport};
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+const AFTER_HELP: &str = "\
+Each entry of the policy with a `contact` gets a mail of its own, in its `language`, if there is
+something to say: servers that were, or in monitor would be, refused and of which it was not told
+before. Without --send the mails are printed, and nothing is taken note of.
+
+With --send they go out through sendmail(1), or by SMTP where the settings say so. A mail that
+could not be handed over is sent the next time; one whose fate is not known is not sent again.
+
+Run it daily: packaging/systemd has a timer.";
+
+/// Arguments of `digest`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Send the mails, and take note of what was told
+    #[arg(long)]
+    send: bool,
+    /// How far back to look: 7d, 4w or 2027-01-31
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
+    since: Day,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    ended(digested(args))
+}
+
+fn digested(args: &Args) -> Result<(), Failure> {
+    let settings = args.place.settings()?;
+    let path = args.place.path()?;
+    let policy: Policy = policy_file::load(&settings.policy)
+        .policy
+        .map_err(|problems| Failure::config(&problems))?;
+    let ledger = args.place.open()?;
+    let found =
+        digests(&ledger, &policy, args.since).map_err(|error| cannot_read(&path, &error))?;
+    if args.send { send(found, &settings, &path) } else { print(found, &ledger, &settings, &path) }
+}
+
+/// Who the mails are from, where the settings do not say it: for a look at them only.
+const NOBODY: &str = "mandatory-tls@localhost.localdomain";
+
+fn print(
+    found: Vec<Digest>,
+    ledger: &Reader,
+    settings: &Settings,
+    path: &Path,
+) -> Result<(), Failure> {
+    let from = match &settings.digest {
+        Some(digest) => digest.from.clone(),
+        None => NOBODY.into(),
+    };
+    let from = mailbox(&from)?;
+    let mut out = io::stdout().lock();
+    let mut mails = 0;
+    for mut digest in found {
+        let told = ledger.told(&digest.entry).map_err(|error| cannot_read(path, &error))?;
+        digest.forget(&told);
+        if !digest.peers.is_empty() {
+            mails += 1;
+            out.write_all(&mail::message(&digest, &from)?.formatted())?;
+            writeln!(out, "\n")?;
+        }
+    }
+    if mails == 0 {
+        eprintln!("There is nothing to say.");
+    }
+    Ok(())
+}
+
+fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Failure> {
+    let Some(wanted) = &settings.digest else {
+        return Err(Failure::usage(
+            "error: the settings do not say who the mails are from\n  = help: add `digest: { from: postmaster@example.org }`",
+        ));
+    };
+    let from = mailbox(&wanted.from)?;
+    let room =
+        settings.ledger.as_ref().map_or(crate::ledger::ROOM, |ledger: &LedgerSettings| ledger.room);
+    let failed = |error: StoreError| {
+        Failure::unavailable(format!(
+            "error: the ledger {} cannot be written, no mail was sent: {error}",
+            path.display()
+        ))
+    };
+    let mut store = Store::open(path, room).map_err(failed)?;
+    let (mut sent, mut failures) = (0, Vec::new());
+    for mut digest in found {
+        // Noted first: a crash may cost a mail, and never sends one twice.
+        store.tell(&mut digest, Timestamp::now().as_second()).map_err(failed)?;
+        if digest.peers.is_empty() {
+            continue;
+        }
+        let handed_over = mail::message(&digest, &from)
+            .map_err(|error| error.to_string())
+            .and_then(|message| hand_over(&message, wanted));
+        match handed_over {
+            Ok(()) => sent += 1,
+            Err(error) => {
+                store.untell(&digest).map_err(failed)?;
+                failures.push(format!(
+                    "error: the mail to {} could not be sent: {error}",
+                    digest.contact
+                ));
+            }
+        }
+    }
+    println!("{sent} sent");
+    if failures.is_empty() { Ok(()) } else { Err(Failure::unavailable(failures.join("\n"))) }
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, Failure> {
+    text.parse().map_err(|error| {
+        Failure::usage(format!("error: `{}` is not a mail address: {error}", text.escape_debug()))
+    })
+}
+
+/// Hands a mail to the MTA.
+fn hand_over(message: &Message, wanted: &DigestSettings) -> Result<(), String> {
+    let Some(SocketSpec::Inet(host, port)) = &wanted.smtp else {
+        let sendmail = SendmailTransport::new_with_command(&wanted.sendmail);
+        return sendmail.send(message).map_err(|error| chain(&error));
+    };
+    // What leaves the machine is encrypted: this is mandatory-tls.
+    let local = host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let builder = if local || host == "localhost" {
+        SmtpTransport::builder_dangerous(host)
+    } else {
+        SmtpTransport::starttls_relay(host).map_err(|error| chain(&error))?
+    };
+    builder.port(*port).build().send(message).map(drop).map_err(|error| chain(&error))
+}
+
+/// An error and what it came from, in a line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}

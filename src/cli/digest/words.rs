@@ -1,0 +1,111 @@
+//! The words of a digest, by language.
+
+use crate::policy::Language;
+
+/// What a digest says around its figures. `{}` stands for the domain.
+pub(super) struct Words {
+    pub tag: &'static str,
+    pub nobody: &'static str,
+    pub intro: &'static str,
+    pub refused: &'static str,
+    pub refused_hint: &'static str,
+    pub would_refuse: &'static str,
+    pub would_refuse_hint: &'static str,
+    /// For the subject: one server, and several.
+    pub subject_refused: [&'static str; 2],
+    pub subject_would_refuse: [&'static str; 2],
+    pub server: &'static str,
+    pub senders: &'static str,
+    pub recipients: &'static str,
+    pub reason: &'static str,
+    pub last: &'static str,
+    pub resolved: &'static str,
+    pub advice: &'static str,
+    pub advice_text: &'static str,
+    pub footer: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    tag: "en",
+    nobody: "(bounces)",
+    intro: "These mail servers write to {} and do not encrypt their mail well enough. You are told of each of them once.",
+    refused: "Newly refused",
+    refused_hint: "Their mail was refused for now. It waits on their side, they try again for some days, and then tell the senders that it could not be delivered.",
+    would_refuse: "Would newly be refused",
+    would_refuse_hint: "Their mail was delivered, because the domain is only monitored. It will be refused once the domain is set to enforce.",
+    subject_refused: ["server newly refused", "servers newly refused"],
+    subject_would_refuse: ["server would newly be refused", "servers would newly be refused"],
+    server: "Server",
+    senders: "Sender domains",
+    recipients: "Recipients",
+    reason: "Reason",
+    last: "Last seen",
+    resolved: "has come with TLS since",
+    advice: "What to tell them",
+    advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
+    footer: "Written by mandatory-tls for the contact of this domain.",
+};
+
+const GERMAN: Words = Words {
+    tag: "de",
+    nobody: "(Unzustellbarkeitsmeldungen)",
+    intro: "Diese Mailserver schreiben an {} und verschlüsseln ihre E-Mails nicht ausreichend. Jeder von ihnen wird Ihnen nur einmal gemeldet.",
+    refused: "Neu abgewiesen",
+    refused_hint: "Ihre E-Mails wurden vorläufig abgewiesen. Sie warten beim sendenden Server, der es einige Tage lang weiter versucht und dann den Absendern meldet, dass sie nicht zugestellt werden konnten.",
+    would_refuse: "Würden neu abgewiesen",
+    would_refuse_hint: "Ihre E-Mails wurden zugestellt, weil die Domain nur beobachtet wird. Sie werden abgewiesen, sobald die Domain auf «enforce» gestellt ist.",
+    subject_refused: ["Server neu abgewiesen", "Server neu abgewiesen"],
+    subject_would_refuse: ["Server würde neu abgewiesen", "Server würden neu abgewiesen"],
+    server: "Server",
+    senders: "Absender-Domains",
+    recipients: "Empfänger",
+    reason: "Grund",
+    last: "Zuletzt",
+    resolved: "kam seither mit TLS",
+    advice: "Was Sie ihnen sagen können",
+    advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
+    footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
+};
+
+impl Words {
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &ENGLISH,
+            Language::German => &GERMAN,
+        }
+    }
+
+    /// The subject of a digest.
+    pub fn subject(&self, entry: &str, refused: usize, would_refuse: usize) -> String {
+        let mut parts = Vec::new();
+        for (count, [one, more]) in
+            [(refused, self.subject_refused), (would_refuse, self.subject_would_refuse)]
+        {
+            if count > 0 {
+                parts.push(format!("{count} {}", if count == 1 { one } else { more }));
+            }
+        }
+        format!("[{entry}] {}", parts.join(", "))
+    }
+}
+
+/// A reason of the ledger in words.
+pub(super) fn reason(code: &str, language: Language) -> &str {
+    let [english, german] = match code {
+        "plaintext" => ["not encrypted", "nicht verschlüsselt"],
+        "protocol-version" | "unknown-version" => ["TLS version too old", "TLS-Version zu alt"],
+        "cipher" | "cipher-not-allowed" | "unknown-cipher" | "aead" => {
+            ["cipher suite not accepted", "Cipher-Suite nicht angenommen"]
+        }
+        "null-cipher" => ["encrypts nothing", "verschlüsselt nichts"],
+        "key-length" => ["key too short", "Schlüssel zu kurz"],
+        "forward-secrecy" => ["no forward secrecy", "keine Forward Secrecy"],
+        "client-certificate" => ["client certificate missing", "Client-Zertifikat fehlt"],
+        "unknown-tls" => ["this gateway could not tell", "von diesem Gateway nicht feststellbar"],
+        other => [other, other],
+    };
+    match language {
+        Language::English => english,
+        Language::German => german,
+    }
+}

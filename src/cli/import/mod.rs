@@ -1,0 +1,196 @@
+//! `mandatory-tls import`: fills a ledger from what the MTA logged before the milter ran.
+
+mod gather;
+
+use super::ledger::{Failure, Place, ended};
+use super::report::number;
+use crate::ledger::postfix_log::{Clock, Tallied};
+use crate::ledger::{Clients, LedgerSettings, Store, StoreError};
+use crate::policy::{Entry, Mode, Pattern, Policy};
+use crate::policy_file;
+use clap::Subcommand;
+use gather::{Gathered, Gatherer};
+use jiff::{Timestamp, tz::Offset};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// From the log of a Postfix with smtpd_tls_loglevel = 1
+    PostfixLog(LogArgs),
+}
+
+const AFTER_HELP: &str = "\
+The lines of each smtpd process are joined with those of the messages that came over its
+sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). Nothing is
+counted twice, however often a log is imported: of each host, the ledger knows which time it has,
+and what the milter itself has judged is not taken from logs.
+
+The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does
+not opt in are recorded as if they were in monitor with the baseline, so that `report` and
+`simulate` can tell about them; with --opted-in they are left out. Mail of those whom the policy
+trusts (your own networks, authenticated users) is marked as such: look at `trusted` before you
+import.
+
+Compressed logs:  zcat /var/log/mail.log.2.gz | mandatory-tls import postfix-log -";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+struct LogArgs {
+    /// The logs, the oldest first; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only mail for domains that the policy opts in
+    #[arg(long)]
+    opted_in: bool,
+    /// The zone of times that are logged without one, such as +01:00
+    #[arg(long, value_name = "OFFSET", default_value = "+00:00", value_parser = offset)]
+    utc_offset: Offset,
+    #[command(flatten)]
+    place: Place,
+}
+
+fn offset(text: &str) -> Result<Offset, String> {
+    let wrong = || "an offset is written as +01:00 or -05:30".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or_else(wrong)?;
+    let number = |text: &str, most: i32| {
+        text.parse().ok().filter(|number| (0..=most).contains(number)).ok_or_else(wrong)
+    };
+    let seconds = number(hours, 14)? * 3600 + number(minutes, 59)? * 60;
+    Offset::from_seconds(sign * seconds).map_err(|_| wrong())
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let What::PostfixLog(log) = &args.what;
+    ended(imported(log))
+}
+
+fn imported(args: &LogArgs) -> Result<(), Failure> {
+    let settings = args.place.settings()?;
+    let mut policy = policy_file::load(&settings.policy)
+        .policy
+        .map_err(|problems| Failure::config(&problems))?;
+    if !args.opted_in {
+        monitor_all(&mut policy);
+    }
+    let ledger = LedgerSettings {
+        path: args.place.path()?,
+        ..settings.ledger.unwrap_or_else(|| LedgerSettings::in_directory(Path::new("")))
+    };
+    let failed = |error: StoreError| cannot_write(&ledger.path, &error);
+    let mut store = Store::open(&ledger.path, ledger.room).map_err(failed)?;
+    let clients =
+        Clients::new(ledger.clients, &ledger.key()).map_err(|error| failed(error.into()))?;
+    let known = gather::Known {
+        imported: store.imported().map_err(failed)?,
+        milter_since: store.milter_since().map_err(failed)?,
+        oldest: Timestamp::now().as_second()
+            - i64::from(ledger.retention_days) * crate::ledger::DAY,
+    };
+    let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, known);
+    for path in &args.files {
+        read(path, args.utc_offset, &mut gatherer)?;
+    }
+    let tallied = gatherer.tallied();
+    if tallied.postfix == 0 {
+        return Err(Failure::data("error: there is no line of a Postfix in this log"));
+    }
+    if tallied.messages > 0 && tallied.tls == 0 {
+        return Err(Failure::data(
+            "error: Postfix has not logged any TLS session, so that all mail would look unencrypted\n  = help: set `smtpd_tls_loglevel = 1` in main.cf, reload Postfix, and import what is logged from then on",
+        ));
+    }
+    let gathered = gatherer.finish();
+    store.import(&gathered.rows, &gathered.parts).map_err(failed)?;
+    say(&tallied, &gathered);
+    Ok(())
+}
+
+/// Judges domains of which the policy says nothing as in monitor, by the baseline.
+fn monitor_all(policy: &mut Policy) {
+    if policy.domains.get("*").is_none() {
+        policy.domains.replace(&Pattern::Every, Entry::bare(Mode::Monitor));
+    }
+}
+
+fn cannot_write(path: &Path, error: &StoreError) -> Failure {
+    let help = match error.remedy() {
+        "" => String::new(),
+        remedy => format!("\n  = help: {remedy}"),
+    };
+    Failure::unavailable(format!(
+        "error: the ledger {} cannot be written: {error}{help}",
+        path.display()
+    ))
+}
+
+fn read(path: &Path, offset: Offset, gatherer: &mut Gatherer<'_>) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::data(format!("error: {} cannot be read: {error}", path.display()))
+    };
+    if path == Path::new("-") {
+        let clock = Clock::new(offset, Timestamp::now());
+        return lines(io::stdin().lock(), &clock, gatherer).map_err(failed);
+    }
+    let file = File::open(path).map_err(failed)?;
+    let written = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+    let written = Timestamp::try_from(written).unwrap_or_else(|_| Timestamp::now());
+    lines(BufReader::new(file), &Clock::new(offset, written), gatherer).map_err(failed)
+}
+
+/// A longer line is none of Postfix's, which breaks its own at 2000 octets.
+const LONGEST: u64 = 64 * 1024;
+
+fn lines(mut log: impl BufRead, clock: &Clock, gatherer: &mut Gatherer<'_>) -> io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if io::Read::take(&mut log, LONGEST).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        gatherer.line(String::from_utf8_lossy(&line).trim_end(), clock);
+    }
+}
+
+/// What became of the log.
+fn say(tallied: &Tallied, gathered: &Gathered) {
+    println!(
+        "{} lines, {} of Postfix; {} messages over SMTP, {} TLS sessions",
+        number(tallied.lines),
+        number(tallied.postfix),
+        number(tallied.messages),
+        number(tallied.tls)
+    );
+    let recorded: u64 = gathered.rows.values().map(|tally| tally.count).sum();
+    for (count, what) in [
+        (recorded, "recipients recorded"),
+        (gathered.known, "recipients left out: imported before, or judged by the milter itself"),
+        (
+            gathered.not_opted_in,
+            "recipients left out: their domain is not opted in, or switched off",
+        ),
+        (gathered.too_old, "recipients left out: older than the ledger keeps"),
+        (tallied.without_connection, "messages not joined: their connection began before the log"),
+        (tallied.without_message, "recipients not joined: their message began before the log"),
+    ] {
+        if count > 0 || what == "recipients recorded" {
+            println!("{:>12}  {what}", number(count));
+        }
+    }
+}

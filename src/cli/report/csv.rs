@@ -1,0 +1,50 @@
+//! A report as comma-separated values: the groups.
+
+use super::table::{name_of, share_text};
+use crate::ledger::report::{By, Report, date_text};
+use std::io::{self, Write};
+
+pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record([
+        by.name(),
+        "host",
+        "recipients",
+        "encrypted",
+        "encrypted_percent",
+        "accepted",
+        "would_refuse",
+        "refused",
+        "reasons",
+        "others",
+        "first",
+        "last",
+        "outcome",
+        "outcome_date",
+    ])?;
+    for group in &report.groups {
+        let totals = group.totals;
+        csv.write_record([
+            &*safe(name_of(group, by)),
+            &*group.host,
+            &totals.judged.to_string(),
+            &totals.encrypted.to_string(),
+            share_text(totals.share()).trim_end_matches(" %"),
+            &totals.accepted.to_string(),
+            &totals.would_refuse.to_string(),
+            &totals.refused.to_string(),
+            &group.reasons.join(" "),
+            &safe(group.others.join(" ")),
+            &date_text(group.first),
+            &date_text(group.last),
+            group.outcome.map(|outcome| outcome.code()).unwrap_or_default(),
+            &group.outcome.map(|outcome| date_text(outcome.moment())).unwrap_or_default(),
+        ])?;
+    }
+    csv.flush()
+}
+
+/// A spreadsheet takes what begins with one of these for a formula, and the names come from outside.
+fn safe(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}

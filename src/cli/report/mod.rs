@@ -1,0 +1,147 @@
+//! `mandatory-tls report`: what the ledger says, as a table, for other programs, or to be mailed
+//! and printed.
+
+mod csv;
+mod html;
+mod table;
+
+pub(super) use table::{few, number};
+
+use super::ledger::{Failure, Place, cannot_read, ended, since};
+use crate::ledger::report::{By, Query, Report};
+use crate::ledger::{Day, Reader};
+use crate::policy::{Decision, DomainName};
+use clap::ValueEnum;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+const AFTER_HELP: &str = "\
+Counted are recipients (one message to three recipients counts three times) in mail for opted-in
+domains; mail of trusted clients is left out. Encrypted means that the session satisfies the
+baseline. What became of a peer that was refused:
+
+  resolved       it has come with TLS since, or another server has for the same sender domain
+  still failing  it goes on, the last time less than two days before the end of the ledger
+  gave up        it was refused and has not come back for two days
+  quiet          the same in mode monitor: nothing was refused, and nothing came since
+
+Days are days in UTC.
+
+Examples:
+  mandatory-tls report
+  mandatory-tls report example.org --since 30d --by sender
+  mandatory-tls report example.org --since 30d --format html > report.html";
+
+/// Arguments of `report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Only mail for this domain
+    domain: Option<DomainArg>,
+    /// From when on: 7d, 4w or 2027-01-31
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
+    since: Day,
+    /// By what to add up
+    #[arg(long, value_enum, default_value_t = ByArg::Peer)]
+    by: ByArg,
+    /// Only those with such a verdict
+    #[arg(long, value_enum)]
+    verdict: Option<VerdictArg>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// How many lines a table or an HTML report has at most; 0: all
+    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
+    limit: usize,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A domain as an argument.
+#[derive(Clone, Debug)]
+pub(super) struct DomainArg(pub DomainName);
+
+impl std::str::FromStr for DomainArg {
+    type Err = crate::policy::DomainError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        DomainName::parse(text).map(Self)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ByArg {
+    /// The sending server
+    Peer,
+    /// The sender's domain
+    Sender,
+    /// The recipient's domain
+    Domain,
+    /// The TLS version
+    Version,
+    /// The cipher suite
+    Cipher,
+    /// The day
+    Day,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum VerdictArg {
+    /// Refused
+    Refused,
+    /// Let through in mode monitor
+    WouldRefuse,
+    /// Let through
+    Accepted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    Table,
+    /// A JSON object
+    Json,
+    /// Comma-separated values, with a heading
+    Csv,
+    /// One self-contained page, to be mailed or printed
+    Html,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    ended(report(args))
+}
+
+fn report(args: &Args) -> Result<(), Failure> {
+    let ledger: Reader = args.place.open()?;
+    let by = match args.by {
+        ByArg::Peer => By::Peer,
+        ByArg::Sender => By::Sender,
+        ByArg::Domain => By::Domain,
+        ByArg::Version => By::Version,
+        ByArg::Cipher => By::Cipher,
+        ByArg::Day => By::Day,
+    };
+    let verdict = args.verdict.map(|verdict| match verdict {
+        VerdictArg::Refused => Decision::Refuse,
+        VerdictArg::WouldRefuse => Decision::WouldRefuse,
+        VerdictArg::Accepted => Decision::Accept,
+    });
+    let domain = args.domain.as_ref().map(|domain| domain.0.to_string());
+    let query = Query { since: args.since, domain, by, verdict };
+    let report = Report::new(&ledger, &query)
+        .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
+    let limit = if args.limit == 0 { usize::MAX } else { args.limit };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.format {
+        Format::Table => table::write(&mut out, &report, by, limit)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Csv => csv::write(&mut out, &report, by)?,
+        Format::Html => html::write(&mut out, &report, by, limit)?,
+    }
+    Ok(out.flush()?)
+}

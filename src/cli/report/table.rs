@@ -1,0 +1,184 @@
+//! A report for a terminal, to be read at a glance.
+
+use crate::ledger::OTHERS;
+use crate::ledger::report::{By, Group, Outcome, Report, date_text};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+use std::io::{self, Write};
+
+/// Width of the bar that shows a share, in characters.
+const BAR: u64 = 20;
+
+pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize) -> io::Result<()> {
+    let whose = report.domain.as_deref().unwrap_or("All domains");
+    writeln!(out, "{whose}, {} to {}", date_text(report.since), date_text(report.until))?;
+    let totals = report.totals;
+    if totals.judged == 0 {
+        writeln!(out, "\nNo mail was judged in this time.")?;
+        return footnotes(out, report);
+    }
+    writeln!(out)?;
+    let line = |out: &mut dyn Write, name: &str, value: &str, more: &str| {
+        writeln!(out, "{}", format!("  {name:<13}{value:>9}   {more}").trim_end())
+    };
+    let peers = if report.peers == 1 { "peer" } else { "peers" };
+    line(out, "recipients", &number(totals.judged), &format!("from {} {peers}", report.peers))?;
+    line(out, "encrypted", &share_text(totals.share()), &bar(totals.encrypted, totals.judged))?;
+    line(out, "refused", &number(totals.refused), "")?;
+    line(out, "would refuse", &number(totals.would_refuse), "")?;
+    if !report.outcomes.is_empty() {
+        line(out, "peers at fault", &number(report.outcomes.values().sum()), &outcomes(report))?;
+    }
+    writeln!(out)?;
+    let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
+    for row in table(shown, by).lines() {
+        writeln!(out, "{}", row.trim_end())?;
+    }
+    if shown.len() < report.groups.len() {
+        writeln!(out, "... and {} more (--limit 0)", report.groups.len() - shown.len())?;
+    }
+    footnotes(out, report)
+}
+
+fn footnotes(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for (count, what) in notes(report) {
+        writeln!(out, "\n{} {what}", number(count))?;
+    }
+    Ok(())
+}
+
+/// What a reader has to know of the figures, with a count each.
+pub(super) fn notes(report: &Report) -> Vec<(u64, &'static str)> {
+    let notes = [
+        (
+            report.trusted,
+            "recipients in mail of trusted clients were not judged and are not counted above.",
+        ),
+        (
+            report.from_log,
+            "of the recipients are known from the MTA's log, from before the milter ran.",
+        ),
+        (
+            report.lost,
+            "recipients (of all domains) could not be recorded; the milter's log says why.",
+        ),
+    ];
+    notes.into_iter().filter(|(count, _)| *count > 0).collect()
+}
+
+fn outcomes(report: &Report) -> String {
+    let words = [
+        ("still-failing", "still failing"),
+        ("gave-up", "gave up"),
+        ("quiet", "quiet"),
+        ("resolved", "resolved"),
+    ];
+    let found = words
+        .into_iter()
+        .filter_map(|(code, words)| Some(format!("{} {words}", report.outcomes.get(code)?)));
+    found.collect::<Vec<_>>().join(", ")
+}
+
+fn table(groups: &[Group], by: By) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let whose = matches!(by, By::Peer | By::Sender);
+    let mut header = vec![by.name().to_uppercase()];
+    header.extend(["RECIPIENTS", "ENCRYPTED", "REFUSED", "WOULD REFUSE", "WHY"].map(str::to_owned));
+    if whose {
+        header.push(if by == By::Peer { "SENDERS" } else { "PEERS" }.into());
+        header.push("STATUS".into());
+    }
+    table.set_header(header);
+    for group in groups {
+        let totals = group.totals;
+        let name = match &*group.host {
+            "" => name_of(group, by),
+            host => format!("{host}\n{}", name_of(group, by)),
+        };
+        let mut row = vec![
+            name,
+            number(totals.judged),
+            share_text(totals.share()),
+            blank_zero(totals.refused),
+            blank_zero(totals.would_refuse),
+            group.reasons.join("\n"),
+        ];
+        if whose {
+            row.push(few(&group.others));
+            row.push(group.outcome.map(outcome_text).unwrap_or_default());
+        }
+        table.add_row(row);
+    }
+    for column in 1..=4 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// What became of a group, in words.
+pub(super) fn outcome_text(outcome: Outcome) -> String {
+    let date = date_text(outcome.moment());
+    match outcome {
+        Outcome::Resolved { .. } => format!("resolved, with TLS on {date}"),
+        Outcome::Quiet { .. } => format!("quiet since {date}"),
+        Outcome::GaveUp { .. } => format!("gave up on {date}"),
+        Outcome::StillFailing { .. } => format!("still failing since {date}"),
+    }
+}
+
+/// The name of a group, also of one that has none.
+pub(super) fn name_of(group: &Group, by: By) -> String {
+    match (&*group.name, by) {
+        (OTHERS, _) => "(others)".into(),
+        ("", By::Peer) => "(no address)".into(),
+        ("", By::Domain) => "(no domain)".into(),
+        ("", _) => "(no plain address)".into(),
+        ("none", By::Version | By::Cipher) => "plaintext".into(),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// The first of some names.
+pub(in crate::cli) fn few(names: &[String]) -> String {
+    let mut shown: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let more = shown.len().saturating_sub(2);
+    shown.truncate(2);
+    let shown = shown.join(", ");
+    if more > 0 { format!("{shown} +{more}") } else { shown }
+}
+
+/// A share as `97.2 %`; what is not quite all is never shown as 100.
+pub(super) fn share_text(share: Option<f64>) -> String {
+    match share {
+        None => "-".into(),
+        Some(share) if share < 100.0 => format!("{:.1} %", share.min(99.9)),
+        Some(_) => "100 %".into(),
+    }
+}
+
+fn bar(part: u64, whole: u64) -> String {
+    let full = (part * BAR).checked_div(whole).unwrap_or_default();
+    let full = usize::try_from(full).unwrap_or_default();
+    let empty = usize::try_from(BAR).unwrap_or_default().saturating_sub(full);
+    format!("{}{}", "█".repeat(full), "░".repeat(empty))
+}
+
+fn blank_zero(count: u64) -> String {
+    if count == 0 { String::new() } else { number(count) }
+}
+
+/// A number with thin groups of three digits: `1 234 567`.
+pub(in crate::cli) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut shown = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            shown.push(' ');
+        }
+        shown.push(digit);
+    }
+    shown
+}

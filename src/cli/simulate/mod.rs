@@ -1,0 +1,176 @@
+//! `mandatory-tls simulate`: what another policy would have meant.
+
+mod output;
+
+use super::ledger::{Failure, Place, cannot_read, ended, since};
+use super::report::DomainArg;
+use crate::ledger::simulation::{Simulation, Trial, simulate};
+use crate::ledger::{Day, Reader, Selection};
+use crate::policy::{Entry, Mode, Pattern, Policy, Requirement, Schedule};
+use crate::policy_file;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+const AFTER_HELP: &str = "\
+Every recipient in the ledger is judged twice, by the policy in force (which the settings name)
+and by the other one, with the same code as in the milter; shown is what differs. Both judge as
+of now, or as of --at. The ledger holds only mail for domains that were opted in: to learn about
+others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts:
+entries for single mailboxes are not looked at.
+
+Examples:
+  mandatory-tls simulate --policy new-policy.yaml --since 30d
+  mandatory-tls simulate --domain example.org --mode enforce --require rfc9325";
+
+/// Arguments of `simulate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    #[command(flatten)]
+    what: What,
+    /// With --domain: in this mode
+    #[arg(long, value_enum, requires = "domain", default_value_t = ModeArg::Enforce)]
+    mode: ModeArg,
+    /// With --domain: with this requirement, in place of its own
+    #[arg(long, value_name = "NAME", requires = "domain")]
+    require: Option<String>,
+    /// From when on: 7d, 4w or 2027-01-31
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = since)]
+    since: Day,
+    /// The time of the judgements, as 2027-01-01 or 2027-01-01T08:00:00+01:00; none: now
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// How many lines a table has at most; 0: all
+    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
+    limit: usize,
+    /// Show on the terminal how far it is
+    #[arg(long)]
+    progress: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// Try this policy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Try the policy in force with another mode or requirement for this domain
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<DomainArg>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ModeArg {
+    /// Not judged
+    Off,
+    /// Judged, never refused
+    Monitor,
+    /// Refused where it is not adequate
+    Enforce,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    Table,
+    /// A JSON object
+    Json,
+    /// Comma-separated values: the peers, with a heading
+    Csv,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    policy_file::moment(text)
+        .ok_or_else(|| "a time is written as 2027-01-01 or 2027-01-01T08:00:00+01:00".into())
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    ended(tried(args))
+}
+
+fn tried(args: &Args) -> Result<(), Failure> {
+    let settings = args.place.settings()?;
+    let old = load(&settings.policy)?;
+    let new = match (&args.what.policy, &args.what.domain) {
+        (Some(path), _) => load(path)?,
+        (None, Some(domain)) => with_domain(&old, domain, args)?,
+        (None, None) => return Err(Failure::usage("error: name --policy or --domain")),
+    };
+    let ledger = args.place.open()?;
+    let domain = args.what.domain.as_ref().map(|domain| domain.0.to_string());
+    let selection = Selection { since: args.since, domain };
+    let now = args.at.unwrap_or_else(Timestamp::now);
+    let trial = Trial { old: &old, new: &new, now, on_unknown_tls: settings.on_unknown_tls };
+    let simulation = judged(&ledger, &selection, trial, args.progress)
+        .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
+    let limit = if args.limit == 0 { usize::MAX } else { args.limit };
+    match args.format {
+        Format::Table => output::table(&simulation, args.since, &settings.policy, limit)?,
+        Format::Json => output::json(&simulation)?,
+        Format::Csv => output::csv(&simulation)?,
+    }
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<Policy, Failure> {
+    policy_file::load(path).policy.map_err(|problems| Failure::config(&problems))
+}
+
+fn judged(
+    ledger: &Reader,
+    selection: &Selection,
+    trial: Trial<'_>,
+    progress: bool,
+) -> Result<Simulation, crate::ledger::StoreError> {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    if progress {
+        bar.set_length(ledger.count(selection)?);
+        let style = ProgressStyle::with_template("{bar:40} {percent} %, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Nothing is drawn where standard error is no terminal.
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    let simulation = simulate(ledger, selection, trial, || bar.inc(1));
+    bar.finish_and_clear();
+    simulation
+}
+
+/// The policy in force with another entry for a domain.
+fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Policy, Failure> {
+    let mut entry = match policy.domains.find_domain(&domain.0) {
+        Some(found) => found.entry.clone(),
+        None => Entry::bare(Mode::Enforce),
+    };
+    entry.schedule = Schedule::Always(match args.mode {
+        ModeArg::Off => Mode::Off,
+        ModeArg::Monitor => Mode::Monitor,
+        ModeArg::Enforce => Mode::Enforce,
+    });
+    if let Some(name) = &args.require {
+        entry.requirement = requirement(policy, name).ok_or_else(|| {
+            let name = name.escape_debug();
+            Failure::usage(format!(
+                "error: there is no requirement `{name}`\n  = help: `mandatory-tls requirements` lists them"
+            ))
+        })?;
+    }
+    let mut policy = policy.clone();
+    policy.domains.replace(&Pattern::Domain(domain.0.clone()), entry);
+    Ok(policy)
+}
+
+fn requirement(policy: &Policy, name: &str) -> Option<Arc<Requirement>> {
+    let own = policy.requirements.get(name).cloned();
+    own.or_else(|| Requirement::builtin(name).cloned().map(Arc::new))
+}

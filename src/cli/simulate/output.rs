@@ -1,0 +1,195 @@
+//! What a simulation found, for people and for programs.
+
+use crate::cli::report::{few, number};
+use crate::ledger::Day;
+use crate::ledger::OTHERS;
+use crate::ledger::report::{date_text, day_text};
+use crate::ledger::simulation::{Difference, PeerDifference, Simulation};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+    path::Path,
+};
+
+pub(super) fn json(simulation: &Simulation) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, simulation)?;
+    writeln!(out)
+}
+
+pub(super) fn csv(simulation: &Simulation) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(io::stdout().lock());
+    csv.write_record([
+        "domain",
+        "peer",
+        "host",
+        "newly_refused",
+        "newly_let_through",
+        "newly_would_refuse",
+        "reasons",
+        "senders",
+        "last",
+    ])?;
+    for peer in &simulation.peers {
+        csv.write_record([
+            &*peer.domain,
+            &*peer.client,
+            &*peer.host,
+            &peer.difference.newly_refused.to_string(),
+            &peer.difference.newly_let_through.to_string(),
+            &peer.difference.newly_would_refuse.to_string(),
+            &join(peer.reasons.iter().copied()),
+            &join(peer.senders.iter().map(String::as_str)),
+            &date_text(peer.last),
+        ])?;
+    }
+    csv.flush()
+}
+
+fn join<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn table(
+    simulation: &Simulation,
+    since: Day,
+    in_force: &Path,
+    limit: usize,
+) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let judged = number(simulation.judged);
+    writeln!(
+        out,
+        "Since {}: {judged} recipients, compared with {}\n",
+        day_text(since),
+        in_force.display()
+    )?;
+    let difference = simulation.difference;
+    for (name, count, of) in [
+        ("newly refused", difference.newly_refused, newly_refused as fn(Difference) -> u64),
+        ("newly let through", difference.newly_let_through, newly_let_through),
+        ("newly would refuse", difference.newly_would_refuse, newly_would_refuse),
+    ] {
+        let line = format!("  {name:<19}{:>9}   {}", number(count), whose(simulation, of));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    if simulation.peers.is_empty() {
+        writeln!(out, "\nNothing changes.")?;
+    } else {
+        writeln!(out)?;
+        print(&mut out, &domains(simulation, limit), simulation.domains.len(), limit)?;
+        writeln!(out)?;
+        print(&mut out, &peers(simulation, limit), simulation.peers.len(), limit)?;
+    }
+    if simulation.coarse > 0 {
+        writeln!(
+            out,
+            "\nOf {} recipients the ledger does not hold the single client or sender: rules about these are judged roughly.",
+            number(simulation.coarse)
+        )?;
+    }
+    out.flush()
+}
+
+fn newly_refused(difference: Difference) -> u64 {
+    difference.newly_refused
+}
+
+fn newly_let_through(difference: Difference) -> u64 {
+    difference.newly_let_through
+}
+
+fn newly_would_refuse(difference: Difference) -> u64 {
+    difference.newly_would_refuse
+}
+
+/// How many peers and domains a difference concerns.
+fn whose(simulation: &Simulation, of: fn(Difference) -> u64) -> String {
+    let domains = simulation.domains.iter().filter(|domain| of(domain.difference) > 0).count();
+    let peers = simulation.peers.iter().filter(|peer| of(peer.difference) > 0);
+    let peers = peers.map(|peer| &peer.client).collect::<HashSet<_>>().len();
+    let plural =
+        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    if peers == 0 {
+        return String::new();
+    }
+    format!("from {} to {}", plural(peers, "peer"), plural(domains, "domain"))
+}
+
+fn print(out: &mut impl Write, table: &Table, all: usize, limit: usize) -> io::Result<()> {
+    for row in table.lines() {
+        writeln!(out, "{}", row.trim_end())?;
+    }
+    if all > limit {
+        writeln!(out, "... and {} more (--limit 0)", all - limit)?;
+    }
+    Ok(())
+}
+
+fn domains(simulation: &Simulation, limit: usize) -> Table {
+    let mut table = plain();
+    table.set_header(["DOMAIN", "RECIPIENTS", "REFUSED", "LET THROUGH", "WOULD REFUSE"]);
+    for domain in simulation.domains.iter().take(limit) {
+        let mut row = vec![domain.domain.clone(), number(domain.recipients)];
+        row.extend(figures(domain.difference));
+        table.add_row(row);
+    }
+    right(&mut table, 1..=4);
+    table
+}
+
+fn peers(simulation: &Simulation, limit: usize) -> Table {
+    let mut table = plain();
+    table.set_header([
+        "PEER",
+        "TO",
+        "REFUSED",
+        "LET THROUGH",
+        "WOULD REFUSE",
+        "WHY",
+        "SENDERS",
+        "LAST",
+    ]);
+    for peer in simulation.peers.iter().take(limit) {
+        let senders: Vec<String> = peer.senders.iter().cloned().collect();
+        let mut row = vec![name(peer), peer.domain.clone()];
+        row.extend(figures(peer.difference));
+        row.extend([
+            peer.reasons.iter().copied().collect::<Vec<_>>().join("\n"),
+            few(&senders),
+            date_text(peer.last),
+        ]);
+        table.add_row(row);
+    }
+    right(&mut table, 2..=4);
+    table
+}
+
+fn name(peer: &PeerDifference) -> String {
+    match (&*peer.client, &*peer.host) {
+        (OTHERS, _) => "(others)".into(),
+        ("", _) => "(no address)".into(),
+        (client, "") => client.into(),
+        (client, host) => format!("{host}\n{client}"),
+    }
+}
+
+fn figures(difference: Difference) -> [String; 3] {
+    [difference.newly_refused, difference.newly_let_through, difference.newly_would_refuse]
+        .map(|count| if count == 0 { String::new() } else { number(count) })
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn right(table: &mut Table, columns: std::ops::RangeInclusive<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}

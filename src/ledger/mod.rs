@@ -1,0 +1,37 @@
+//! The ledger: who sent to which opted-in domain over what TLS state, by day.
+//!
+//! ```text
+//! milter --judgement--> queue --add up in memory--> batch --a transaction a second--> SQLite
+//! ```
+//!
+//! [`Ledger`] is what the milter holds: it never waits, and nothing that happens to the file bears
+//! on a verdict. [`Reader`] is what reports are made from. A row holds domains and never a local
+//! part; how much of a client it holds is for the settings to say.
+
+mod batch;
+pub mod digest;
+mod imports;
+pub mod postfix_log;
+mod privacy;
+mod reader;
+mod record;
+mod recorder;
+pub mod report;
+mod row;
+mod schema;
+mod settings;
+pub mod simulation;
+mod store;
+mod writer;
+
+pub use imports::Imported;
+pub use privacy::{ClientDetail, Clients};
+pub use reader::{Reader, Selection};
+pub use record::{DAY, Day, Found, From, Key, Record, day_of};
+pub use recorder::{Counts, Ledger, Recorder};
+pub use row::{Facts, NULL_SENDER, OTHERS, Row, RowKey, Source, Tally};
+pub use settings::{LedgerSettings, RETENTION_DAYS, ROOM};
+pub use store::{Room, Store, StoreError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! One line of a Postfix log.
+
+use super::time::Clock;
+use crate::policy::{DomainName, TlsState};
+use std::net::IpAddr;
+
+/// A line of one of Postfix's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'l> {
+    /// When, in seconds since 1970-01-01.
+    pub at: i64,
+    /// The host.
+    pub host: &'l str,
+    /// All that stands before the process number: `postfix/submission/smtpd`.
+    pub service: &'l str,
+    /// The program: the last part of the service.
+    pub program: &'l str,
+    /// The process number.
+    pub process: u32,
+    /// What it says.
+    pub text: &'l str,
+}
+
+impl<'l> Line<'l> {
+    /// Reads `TIME HOST SERVICE[PROCESS]: TEXT`; `None` for lines of others.
+    #[must_use]
+    pub fn read(line: &'l str, clock: &Clock) -> Option<Self> {
+        let (at, rest) = clock.read(line)?;
+        let (host, rest) = rest.split_once(' ')?;
+        let (service, rest) = rest.split_once('[')?;
+        let (process, text) = rest.split_once("]: ")?;
+        // postfix/smtpd, postfix-out/smtpd, postfix/submission/smtpd
+        let (_, program) = service.rsplit_once('/')?;
+        if service.contains(' ') {
+            return None;
+        }
+        Some(Self { at, host, service, program, process: process.parse().ok()?, text })
+    }
+
+    /// The queue id, and what is said of the message.
+    #[must_use]
+    pub fn queue_id(&self) -> Option<(&'l str, &'l str)> {
+        let (id, rest) = self.text.split_once(": ")?;
+        let plain = id.len() >= 5 && id.bytes().all(|octet| octet.is_ascii_alphanumeric());
+        (plain && id != "NOQUEUE" && id != "warning" && id != "fatal" && id != "panic")
+            .then_some((id, rest))
+    }
+
+    /// The session of `Anonymous TLS connection established from mx.test[192.0.2.1]: TLSv1.3 with
+    /// cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
+    #[must_use]
+    pub fn tls_session(&self) -> Option<TlsState> {
+        let (_, rest) = self.text.split_once("TLS connection established from ")?;
+        let (_, rest) = rest.split_once("]")?;
+        // A port follows where smtpd_client_port_logging is on; a name where the client sent SNI.
+        let (_, rest) = rest.split_once(": ")?;
+        let (version, rest) = rest.split_once(" with cipher ")?;
+        let mut words = rest.split(' ');
+        let cipher = words.next()?;
+        let bits = words.next()?.trim_start_matches('(').split('/').next();
+        let version = version.rsplit(' ').next().unwrap_or(version);
+        Some(TlsState::from_macros(
+            Some(version.as_bytes()),
+            Some(cipher.as_bytes()),
+            bits.map(str::as_bytes),
+        ))
+    }
+}
+
+/// The address behind `key`, without its angle brackets, where it stands at the beginning of the
+/// text or the key begins with a comma.
+pub(super) fn address<'l>(text: &'l str, key: &str) -> Option<&'l str> {
+    let rest = if key.starts_with(',') { text.split_once(key)?.1 } else { text.strip_prefix(key)? };
+    let rest = rest.strip_prefix('<')?;
+    // An address can hold `>` in quotes; what follows it is always a comma.
+    let end = rest.find(">,").or_else(|| rest.find('>'))?;
+    rest.get(..end)
+}
+
+/// Name and address of `mx.test[192.0.2.1]`.
+pub(super) fn client(text: &str) -> (Option<DomainName>, Option<IpAddr>) {
+    let Some((name, rest)) = text.split_once('[') else {
+        return (None, None);
+    };
+    let address = rest.split(']').next().unwrap_or_default();
+    let name = Some(name).filter(|name| *name != "unknown");
+    let name = name.and_then(|name| DomainName::parse(name).ok());
+    (name, address.parse().ok().map(|address: IpAddr| address.to_canonical()))
+}

@@ -1,0 +1,103 @@
+use super::*;
+use jiff::{Timestamp, tz::Offset};
+
+fn clock() -> Clock {
+    Clock::new(Offset::UTC, "2027-01-02T00:00:00Z".parse().unwrap())
+}
+
+fn join(log: &str) -> (Vec<Logged>, Tallied) {
+    let mut joiner = Joiner::new();
+    let found = log.lines().filter_map(|line| joiner.line(line, &clock())).collect();
+    (found, joiner.tallied())
+}
+
+/// As Postfix 3.7 writes it.
+const SESSION: &str = "\
+Dec 31 23:59:58 mx postfix/smtpd[17]: connect from mail.test[192.0.2.1]
+Dec 31 23:59:58 mx postfix/smtpd[17]: Anonymous TLS connection established from mail.test[192.0.2.1]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256
+Dec 31 23:59:59 mx postfix/smtpd[17]: 4dBr7q2kzPz1: client=mail.test[192.0.2.1]
+Dec 31 23:59:59 mx postfix/cleanup[18]: 4dBr7q2kzPz1: message-id=<x@y>
+Dec 31 23:59:59 mx postfix/qmgr[9]: 4dBr7q2kzPz1: from=<a@b.test>, size=300, nrcpt=2 (queue active)
+Jan  1 00:00:01 mx postfix/smtp[20]: 4dBr7q2kzPz1: to=<c@d.test>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (x)
+Jan  1 00:00:01 mx postfix/local[21]: 4dBr7q2kzPz1: to=<real@e.test>, orig_to=<alias@e.test>, relay=local, status=sent (x)
+Jan  1 00:05:01 mx postfix/smtp[20]: 4dBr7q2kzPz1: to=<c@d.test>, relay=x, status=sent (250 ok)
+Jan  1 00:05:01 mx postfix/qmgr[9]: 4dBr7q2kzPz1: removed
+Jan  1 00:05:02 mx postfix/smtpd[17]: disconnect from mail.test[192.0.2.1] ehlo=2 starttls=1
+";
+
+#[test]
+fn the_lines_of_a_session_and_its_message_are_joined() {
+    let (found, tallied) = join(SESSION);
+    let recipients: Vec<_> = found.iter().map(|logged| &*logged.recipient).collect();
+    assert_eq!(recipients, ["c@d.test", "alias@e.test"]);
+    let logged = &found[0];
+    assert_eq!(logged.at, "2026-12-31T23:59:59Z".parse::<Timestamp>().unwrap().as_second());
+    assert_eq!(logged.client, "192.0.2.1".parse().ok());
+    assert_eq!(logged.name.as_ref().map(DomainName::as_str), Some("mail.test"));
+    assert_eq!((&*logged.sender, &*logged.host), ("a@b.test", "mx"));
+    assert_eq!(logged.tls.to_string(), "TLSv1.3 TLS_AES_256_GCM_SHA384");
+    assert_eq!((tallied.messages, tallied.tls, tallied.postfix), (1, 1, 10));
+}
+
+#[test]
+fn two_processes_are_not_mixed_up_and_a_second_connection_begins_anew() {
+    let log = "\
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[2]: connect from unknown[2001:db8::1]
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[1]: Trusted TLS connection established from a.test[192.0.2.1]: TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[2]: AAAAAA: client=unknown[2001:db8::1]
+2026-12-31T23:59:58.123456+01:00 mx postfix/qmgr[3]: AAAAAA: from=<>, size=1, nrcpt=1 (queue active)
+2026-12-31T23:59:58.123456+01:00 mx postfix/lmtp[4]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[1]: disconnect from a.test[192.0.2.1]
+2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[1]: connect from b.test[192.0.2.2]
+2026-12-31T23:59:59.123456+01:00 mx postfix/smtpd[1]: BBBBBB: client=b.test[192.0.2.2], sasl_method=PLAIN, sasl_username=me
+2026-12-31T23:59:59.123456+01:00 mx postfix/virtual[4]: BBBBBB: to=<\"q>,\"@y.test>, relay=x, status=sent (ok)
+";
+    let (found, _) = join(log);
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|logged| logged.tls == TlsState::Plaintext));
+    assert_eq!((found[0].name.clone(), &*found[0].sender), (None, ""));
+    assert!(found[1].authenticated && !found[0].authenticated);
+    assert_eq!(found[1].at - found[0].at, 1);
+}
+
+#[test]
+fn what_cannot_be_joined_is_counted() {
+    let log = "\
+Jan  1 00:00:00 mx postfix/smtpd[1]: AAAAAA: client=a.test[192.0.2.1]
+Jan  1 00:00:00 mx postfix/qmgr[1]: AAAAAA: from=<a@b.test>, size=1, nrcpt=1 (queue active)
+Jan  1 00:00:00 mx postfix/smtp[1]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:00 mx postfix/smtp[1]: BBBBBB: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:00 mx postfix/pickup[1]: CCCCCC: uid=0 from=<root>
+Jan  1 00:00:00 mx postfix/smtp[1]: CCCCCC: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:00 mx dovecot: imap(x): Logged out
+Jan  1 00:00:00 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from a.test[192.0.2.1]: 550 5.1.1 <x>: no
+garbage
+";
+    let (found, tallied) = join(log);
+    assert_eq!(found, []);
+    let expected = Tallied {
+        lines: 9,
+        postfix: 7,
+        without_connection: 1,
+        without_message: 1,
+        ..Tallied::default()
+    };
+    assert_eq!(tallied, expected);
+}
+
+#[test]
+fn nothing_in_a_log_ends_the_program() {
+    let mut joiner = Joiner::new();
+    for line in SESSION.lines() {
+        for cut in 0..line.len() {
+            let (before, after) = line.split_at(cut);
+            let _ = joiner.line(before, &clock());
+            let _ = joiner.line(after, &clock());
+        }
+    }
+    for line in ["", " ", "Jan", "Jan 99 99:99:99 x postfix/smtpd[1]: x", "9 x y/z[a]: b", "é[é]: "]
+    {
+        assert_eq!(joiner.line(line, &clock()), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! How much of a client's address is stored.
+
+use hmac::{Hmac, KeyInit, Mac};
+use ipnet::IpNet;
+use sha2::Sha256;
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::IpAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+/// Octets of the key.
+const KEY: usize = 32;
+/// Octets of a hash that are kept: enough that no two clients share one.
+const HASH: usize = 8;
+
+/// What the settings say of client addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientDetail {
+    /// Address and name.
+    #[default]
+    Full,
+    /// The network: /24 of IPv4, /48 of IPv6. No name.
+    Network,
+    /// A keyed hash. No name.
+    Hashed,
+}
+
+/// How clients are written into the ledger.
+#[derive(Clone, Debug)]
+pub enum Clients {
+    /// Address and name.
+    Full,
+    /// The network.
+    Network,
+    /// A hash with this key.
+    Hashed(Box<[u8; KEY]>),
+}
+
+impl Clients {
+    /// What the settings ask for. The key of the hash lies at `key`; it is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When there is no key and none can be written.
+    pub fn new(detail: ClientDetail, key: &Path) -> io::Result<Self> {
+        match detail {
+            ClientDetail::Full => Ok(Self::Full),
+            ClientDetail::Network => Ok(Self::Network),
+            ClientDetail::Hashed => read_key(key).map(Self::Hashed),
+        }
+    }
+
+    /// An address as it is stored.
+    #[must_use]
+    pub fn shown(&self, address: IpAddr) -> String {
+        match self {
+            Self::Full => address.to_string(),
+            Self::Network => {
+                let length = if address.is_ipv4() { 24 } else { 48 };
+                IpNet::new_assert(address, length).trunc().to_string()
+            }
+            Self::Hashed(key) => hash(key, address),
+        }
+    }
+
+    /// Whether names of clients are stored: they often spell out the address.
+    #[must_use]
+    pub fn are_named(&self) -> bool {
+        matches!(self, Self::Full)
+    }
+}
+
+fn hash(key: &[u8; KEY], address: IpAddr) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(address.to_string().as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let hex: String = digest.iter().take(HASH).map(|octet| format!("{octet:02x}")).collect();
+    format!("hash:{hex}")
+}
+
+fn read_key(path: &Path) -> io::Result<Box<[u8; KEY]>> {
+    let mut key = Box::new([0; KEY]);
+    match fs::File::open(path) {
+        Ok(mut file) => {
+            file.read_exact(&mut *key).map_err(|error| named(path, &error))?;
+            return Ok(key);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(named(path, &error)),
+    }
+    getrandom::fill(&mut *key).map_err(io::Error::other)?;
+    // Whole or not at all: half a key would be another key after the next start.
+    let new = path.with_extension("new");
+    let written =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+    written
+        .and_then(|mut file| file.write_all(&*key).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, path))
+        .map_err(|error| named(path, &error))?;
+    Ok(key)
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the key {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: &str = "192.0.2.77";
+
+    #[test]
+    fn a_client_is_stored_as_the_settings_have_it() {
+        let address = CLIENT.parse().unwrap();
+        assert_eq!(Clients::Full.shown(address), CLIENT);
+        assert_eq!(Clients::Network.shown(address), "192.0.2.0/24");
+        let six = "2001:db8:1:2:3::4".parse().unwrap();
+        assert_eq!(Clients::Network.shown(six), "2001:db8:1::/48");
+        assert!(Clients::Full.are_named() && !Clients::Network.are_named());
+    }
+
+    #[test]
+    fn a_hash_is_the_same_with_the_same_key_and_says_nothing_without_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let clients =
+            |name: &str| Clients::new(ClientDetail::Hashed, &directory.path().join(name)).unwrap();
+        let address = CLIENT.parse().unwrap();
+        let hash = clients("a").shown(address);
+        assert_eq!(clients("a").shown(address), hash);
+        assert_ne!(clients("b").shown(address), hash);
+        assert!(hash.starts_with("hash:") && hash.len() == 21 && !clients("a").are_named());
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(directory.path().join("a")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn half_a_key_is_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::write(&path, "short").unwrap();
+        assert!(Clients::new(ClientDetail::Hashed, &path).is_err());
+    }
+}

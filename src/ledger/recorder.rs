@@ -1,0 +1,211 @@
+//! The way of a judgement into the ledger: a bounded queue, a thread that adds up, a thread that
+//! writes.
+//!
+//! The milter only ever puts a small value into the queue, and never waits: where the queue is full
+//! the record is lost, and counted. Two threads, so that a disk that does not answer holds up
+//! neither the milter nor the adding up.
+
+use super::batch::Batch;
+use super::record::{Record, day_of};
+use super::settings::LedgerSettings;
+use super::writer::Writer;
+use crate::session::Judgement;
+use jiff::Timestamp;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Records that may wait to be added up: a tenth of a second at the greatest rate measured.
+const QUEUE: usize = 8192;
+/// How often the queue is emptied. The milter wakes nobody up in between.
+const POLL: Duration = Duration::from_millis(50);
+/// How often what was added up is handed on to be written.
+const HAND_OVER: Duration = Duration::from_secs(1);
+/// How long the end of the program waits for the last batch.
+const LAST_BATCH: Duration = Duration::from_secs(5);
+
+/// What the ledger counts of itself.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Recipients handed over.
+    taken: AtomicU64,
+    /// Recipients taken out of the queue.
+    added: AtomicU64,
+    /// Recipients written.
+    pub(super) written: AtomicU64,
+    /// Recipients lost, for want of room in the queue or in memory.
+    pub(super) lost: AtomicU64,
+    /// Of those, the ones that the queue lost and the ledger does not know yet.
+    unsaid: AtomicU64,
+    /// Whether the last attempt to write failed.
+    pub(super) failing: AtomicBool,
+}
+
+impl Counts {
+    /// Recipients that are in the file.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Recipients that could not be recorded.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Recipients in the queue.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        let added = self.added.load(Ordering::Relaxed);
+        self.taken.load(Ordering::Relaxed).saturating_sub(added)
+    }
+
+    /// Whether the ledger cannot be written at present.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+}
+
+/// A record, or the end of all.
+type Message = Option<Record>;
+
+/// The milter's end of the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    queue: Option<SyncSender<Message>>,
+    counts: Arc<Counts>,
+}
+
+/// The other end: ends the ledger in order.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: SyncSender<Message>,
+    done: Receiver<()>,
+}
+
+impl Ledger {
+    /// A ledger that records nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// Starts the ledger. A file that cannot be written is no error here: the log says so, and it
+    /// is tried again.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a thread.
+    pub fn start(settings: LedgerSettings) -> io::Result<(Self, Recorder)> {
+        let (queue, records) = sync_channel(QUEUE);
+        let (batches, to_write) = sync_channel(1);
+        let (finished, done) = sync_channel(1);
+        let counts = Arc::<Counts>::default();
+        let writer = Writer::new(settings, Arc::clone(&counts));
+        thread::Builder::new().name("ledger-write".into()).spawn(move || {
+            writer.run(&to_write);
+            let _ = finished.send(());
+        })?;
+        let shared = Arc::clone(&counts);
+        thread::Builder::new()
+            .name("ledger-add".into())
+            .spawn(move || add_up(&records, &batches, &shared))?;
+        Ok((Self { queue: Some(queue.clone()), counts }, Recorder { queue, done }))
+    }
+
+    /// Takes note of a judgement. Never waits.
+    pub fn judged(&self, judgement: &Judgement<'_>) {
+        if let Some(queue) = &self.queue
+            && let Some(record) = Record::of(judgement)
+        {
+            self.put(queue, record);
+        }
+    }
+
+    fn put(&self, queue: &SyncSender<Message>, record: Record) {
+        if queue.try_send(Some(record)).is_ok() {
+            self.counts.taken.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            self.counts.unsaid.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What it counts of itself.
+    #[must_use]
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+}
+
+impl Recorder {
+    /// Has what was recorded so far written, and waits for it; not for ever, a disk may not answer.
+    pub fn finish(self) {
+        let deadline = Instant::now() + LAST_BATCH;
+        while let Err(TrySendError::Full(_)) = self.queue.try_send(None) {
+            if Instant::now() >= deadline {
+                break;
+            }
+            thread::sleep(POLL);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if self.done.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the ledger's last batch could not be written in time and is lost");
+        }
+    }
+}
+
+/// Adds records up until it is told to stop.
+fn add_up(records: &Receiver<Message>, batches: &SyncSender<Batch>, counts: &Counts) {
+    let mut batch = Batch::default();
+    let mut handed_over = Instant::now();
+    let mut idle = true;
+    let mut going_on = true;
+    while going_on {
+        let mut first = None;
+        if idle {
+            // Wakes up for the first record after a pause, and for no other.
+            first = records.recv().ok();
+            going_on = first.is_some();
+        } else {
+            thread::sleep(POLL);
+        }
+        let mut found = 0;
+        for message in first.into_iter().chain(records.try_iter()) {
+            match message {
+                Some(record) => {
+                    found += 1;
+                    if !batch.add(record) {
+                        counts.lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                None => going_on = false,
+            }
+        }
+        counts.added.fetch_add(found, Ordering::Relaxed);
+        batch.lose(day_of(Timestamp::now().as_second()), counts.unsaid.swap(0, Ordering::Relaxed));
+        if !batch.is_empty() && (handed_over.elapsed() >= HAND_OVER || !going_on) {
+            let full = std::mem::take(&mut batch);
+            if !going_on {
+                let _ = batches.send(full);
+                break;
+            }
+            match batches.try_send(full) {
+                Ok(()) => handed_over = Instant::now(),
+                // The writer is busy: goes on adding up.
+                Err(TrySendError::Full(kept)) => batch = kept,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+        idle = found == 0 && batch.is_empty();
+    }
+}

@@ -1,0 +1,115 @@
+//! The tables of the ledger, and how an older file becomes a newer one.
+
+use super::store::StoreError;
+use rusqlite::Connection;
+
+/// One step from each version to the next. A step that was released is never changed.
+///
+/// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
+/// too old are each one range of the file.
+const STEPS: [&str; 2] = [
+    "CREATE TABLE mail (
+         day INTEGER NOT NULL,
+         source TEXT NOT NULL,
+         domain TEXT NOT NULL,
+         found TEXT NOT NULL,
+         client TEXT NOT NULL,
+         name TEXT NOT NULL,
+         sender TEXT NOT NULL,
+         tls_version TEXT NOT NULL,
+         cipher TEXT NOT NULL,
+         certificate TEXT NOT NULL,
+         flags INTEGER NOT NULL,
+         verdict TEXT NOT NULL,
+         reason TEXT NOT NULL,
+         count INTEGER NOT NULL,
+         first INTEGER NOT NULL,
+         last INTEGER NOT NULL,
+         PRIMARY KEY (day, domain, client, sender, tls_version, cipher, verdict, reason, name,
+                      certificate, found, flags, source)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE lost (day INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;",
+    "CREATE TABLE import (
+         host TEXT NOT NULL,
+         first INTEGER NOT NULL,
+         last INTEGER NOT NULL,
+         count INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE told (
+         entry TEXT NOT NULL,
+         client TEXT NOT NULL,
+         verdict TEXT NOT NULL,
+         at INTEGER NOT NULL,
+         PRIMARY KEY (entry, client, verdict)
+     ) STRICT, WITHOUT ROWID;",
+];
+
+/// The version that this program writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// Marks the file as a ledger for file(1) and for us: "mtls".
+const APPLICATION: i64 = 0x6d74_6c73;
+
+/// Brings the file up to date; an empty one gets its tables.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
+    // Two programs may come upon an old file at once: the second one waits here.
+    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found = version(&change)?;
+    let done = usize::try_from(found).unwrap_or_default();
+    for sql in STEPS.iter().skip(done) {
+        change.execute_batch(sql)?;
+    }
+    change.pragma_update(None, "user_version", VERSION)?;
+    change.pragma_update(None, "application_id", APPLICATION)?;
+    change.commit()?;
+    Ok(())
+}
+
+/// The version of a file that can be read.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > VERSION {
+        return Err(StoreError::Newer { found: version });
+    }
+    if version == 0 {
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables > 0 {
+            return Err(StoreError::Foreign);
+        }
+    }
+    Ok(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_its_rows() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection.execute_batch("INSERT INTO lost VALUES (20000, 7)").unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(version(&connection).unwrap(), VERSION);
+        let told: i64 =
+            connection.query_row("SELECT count(*) FROM told", [], |r| r.get(0)).unwrap();
+        let lost: i64 = connection.query_row("SELECT count FROM lost", [], |r| r.get(0)).unwrap();
+        assert_eq!((told, lost), (0, 7));
+        migrate(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_of_a_later_release_and_a_file_of_others_are_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        assert!(matches!(migrate(&mut connection), Err(StoreError::Newer { .. })));
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(migrate(&mut connection), Err(StoreError::Foreign)));
+    }
+}

@@ -1,0 +1,361 @@
+//! The file of the ledger: the only module, with those beside it that extend it, that knows SQL.
+//!
+//! What the rest of the program does with storage are the public methods of [`Store`] and
+//! [`super::Reader`]; another kind of storage would be another pair of these.
+
+use super::record::Day;
+use super::row::{OTHERS, Row, RowKey, Tally};
+use super::schema;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, named_params, params};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long another process may keep the file locked before a write counts as failed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the ledger cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What the system says of the file or its directory.
+    #[error("{0}")]
+    File(#[from] io::Error),
+    /// What SQLite says.
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file was written by a later release.
+    #[error("it was written by a later release (version {found} of the ledger; this program knows up to {known})", known = schema::VERSION)]
+    Newer {
+        /// The version found.
+        found: i64,
+    },
+    /// A database, but no ledger.
+    #[error("it is a database, but not a ledger")]
+    Foreign,
+}
+
+impl StoreError {
+    /// Whether the file itself is damaged.
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
+    /// Whether somebody else has locked the file.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            _ => None,
+        }
+    }
+
+    /// What to do; may be empty.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match (self, self.code()) {
+            (Self::Newer { .. }, _) => "install that release again, or move the file away",
+            (Self::Foreign, _) => "choose another `state_dir`, or move the file away",
+            (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
+                "another process keeps it locked; fuser(1) says which"
+            }
+            (_, Some(ErrorCode::DiskFull)) => "make room on the disk",
+            (
+                _,
+                Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied),
+            ) => "let the milter's user write to `state_dir` and to the files there",
+            (Self::File(error), _) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+                    "make the directory: install -d -o USER -m 750 STATE_DIR, where USER runs the milter"
+                }
+                _ => "",
+            },
+            _ => "",
+        }
+    }
+}
+
+/// Bounds on what a day may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Rows of a domain and day; the rest is counted in its row "others".
+    pub domain: u32,
+    /// Rows of a day.
+    pub day: u32,
+}
+
+/// A ledger that is open for writing.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) connection: Connection,
+    path: PathBuf,
+    /// Device and inode of the file.
+    identity: Option<(u64, u64)>,
+    room: Room,
+    /// Rows of domains and days that were written to.
+    rows_of_domain: HashMap<(Day, String), u32>,
+    rows_of_day: HashMap<Day, u32>,
+}
+
+impl Store {
+    /// Opens the ledger at `path`; makes it, and its directory, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or is not a ledger that this program knows.
+    pub fn open(path: &Path, room: Room) -> Result<Self, StoreError> {
+        if let Some(directory) = path.parent()
+            && !directory.as_os_str().is_empty()
+            && !directory.exists()
+        {
+            fs::DirBuilder::new().mode(0o750).create(directory)?;
+        }
+        // SQLite would make the file readable for everybody.
+        fs::OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        // Before the first table: the space of what was deleted can then be given back.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Readers do not lock the writer out; a crash costs at most what was not committed.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        schema::migrate(&mut connection)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            identity: identity(path),
+            room,
+            rows_of_domain: HashMap::new(),
+            rows_of_day: HashMap::new(),
+        })
+    }
+
+    /// Whether the file is still the one at its path.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.identity.is_some() && identity(&self.path) == self.identity
+    }
+
+    /// Adds rows and losses in one transaction: all of them or, with an error, none.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (&'r RowKey, &'r Tally)>,
+        lost: &BTreeMap<Day, u64>,
+    ) -> Result<(), StoreError> {
+        let written = self.begin().and_then(|()| {
+            for (key, tally) in rows {
+                self.add(key, *tally)?;
+            }
+            for (day, count) in lost {
+                self.connection.execute(
+                    "INSERT INTO lost VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                    params![day, signed(*count)],
+                )?;
+            }
+            Ok(self.connection.execute_batch("COMMIT")?)
+        });
+        if written.is_err() {
+            self.roll_back();
+        }
+        written
+    }
+
+    pub(super) fn begin(&self) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    pub(super) fn roll_back(&mut self) {
+        // Where SQLite has rolled back by itself, there is nothing to roll back.
+        let _ = self.connection.execute_batch("ROLLBACK");
+        self.rows_of_domain.clear();
+        self.rows_of_day.clear();
+    }
+
+    /// Adds to a row within a transaction; where the row is new and there is no room for it, to the
+    /// row of the others.
+    pub(super) fn add(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
+        if self.update(key, tally)? {
+            return Ok(());
+        }
+        let of_domain = self.rows_of_domain(key)?;
+        let of_day = self.rows_of_day(key.day)?;
+        if of_domain < self.room.domain && of_day < self.room.day {
+            return self.insert(key, tally);
+        }
+        let mut others = key.others();
+        if of_day >= self.room.day {
+            others.domain = OTHERS.into();
+        }
+        if self.update(&others, tally)? { Ok(()) } else { self.insert(&others, tally) }
+    }
+
+    fn update(&self, key: &RowKey, tally: Tally) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE mail SET count = count + :count, first = min(first, :first),
+                 last = max(last, :last)
+             WHERE day = :day AND domain = :domain AND client = :client AND sender = :sender
+                 AND tls_version = :tls_version AND cipher = :cipher AND verdict = :verdict
+                 AND reason = :reason AND name = :name AND certificate = :certificate
+                 AND found = :found AND flags = :flags AND source = :source",
+        )?;
+        Ok(bind(&mut statement, key, tally)? > 0)
+    }
+
+    fn insert(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO mail (day, source, domain, found, client, name, sender, tls_version,
+                 cipher, certificate, flags, verdict, reason, count, first, last)
+             VALUES (:day, :source, :domain, :found, :client, :name, :sender, :tls_version,
+                 :cipher, :certificate, :flags, :verdict, :reason, :count, :first, :last)",
+        )?;
+        bind(&mut statement, key, tally)?;
+        drop(statement);
+        *self.rows_of_domain.entry((key.day, key.domain.clone())).or_default() += 1;
+        *self.rows_of_day.entry(key.day).or_default() += 1;
+        Ok(())
+    }
+
+    fn rows_of_domain(&mut self, key: &RowKey) -> Result<u32, StoreError> {
+        let place = (key.day, key.domain.clone());
+        if let Some(rows) = self.rows_of_domain.get(&place) {
+            return Ok(*rows);
+        }
+        let rows = self.count(
+            "SELECT count(*) FROM mail WHERE day = ?1 AND domain = ?2",
+            params![key.day, key.domain],
+        )?;
+        self.rows_of_domain.insert(place, rows);
+        Ok(rows)
+    }
+
+    fn rows_of_day(&mut self, day: Day) -> Result<u32, StoreError> {
+        if let Some(rows) = self.rows_of_day.get(&day) {
+            return Ok(*rows);
+        }
+        let rows = self.count("SELECT count(*) FROM mail WHERE day = ?1", params![day])?;
+        // What is known of days before is needed no more, and would grow.
+        self.rows_of_day.retain(|known, _| *known >= day - 1);
+        self.rows_of_domain.retain(|(known, _), _| *known >= day - 1);
+        self.rows_of_day.insert(day, rows);
+        Ok(rows)
+    }
+
+    fn count(&self, sql: &str, params: impl rusqlite::Params) -> Result<u32, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+    }
+
+    /// Deletes what is from before this day, and gives the space back. Returns how many rows went.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn prune(&mut self, before: Day) -> Result<usize, StoreError> {
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let rows = change.execute("DELETE FROM mail WHERE day < ?1", [before])?;
+        change.execute("DELETE FROM lost WHERE day < ?1", [before])?;
+        let moment = i64::from(before) * super::record::DAY;
+        change.execute("DELETE FROM told WHERE at < ?1", [moment])?;
+        change.execute("DELETE FROM import WHERE last < ?1", [moment])?;
+        change.commit()?;
+        self.give_space_back()?;
+        Ok(rows)
+    }
+
+    fn give_space_back(&self) -> Result<(), StoreError> {
+        // Each step gives back a page.
+        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut pages = vacuum.query([])?;
+        while pages.next()?.is_some() {}
+        let mut checkpoint = self.connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        checkpoint.query([])?.next()?;
+        Ok(())
+    }
+
+    /// Takes in whole rows, as many as come, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written; nothing is changed then.
+    pub fn write_rows<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Result<(), StoreError> {
+        self.write(rows.map(|row| (&row.key, &row.tally)), &BTreeMap::new())
+    }
+}
+
+fn bind(
+    statement: &mut rusqlite::Statement<'_>,
+    key: &RowKey,
+    tally: Tally,
+) -> Result<usize, StoreError> {
+    Ok(statement.execute(named_params! {
+        ":day": key.day,
+        ":source": key.source.code(),
+        ":domain": key.domain,
+        ":found": key.found.code(),
+        ":client": key.client,
+        ":name": key.name,
+        ":sender": key.sender,
+        ":tls_version": key.tls_version,
+        ":cipher": key.cipher,
+        ":certificate": key.certificate,
+        ":flags": key.flags,
+        ":verdict": key.verdict.code(),
+        ":reason": key.reason,
+        ":count": signed(tally.count),
+        ":first": tally.first,
+        ":last": tally.last,
+    })?)
+}
+
+/// SQLite's integers have a sign.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Device and inode of a file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Moves a damaged ledger aside, with the files that SQLite keeps beside it, and says where to.
+///
+/// # Errors
+///
+/// When it cannot be renamed.
+pub(super) fn set_aside(path: &Path, at: jiff::Timestamp) -> io::Result<PathBuf> {
+    let suffix = format!(".damaged-{}", at.strftime("%Y%m%dT%H%M%SZ"));
+    let renamed = |extra: &str| {
+        let name = |tail: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(tail);
+            PathBuf::from(name)
+        };
+        (name(extra), name(&format!("{suffix}{extra}")))
+    };
+    let (from, to) = renamed("");
+    fs::rename(from, &to)?;
+    for extra in ["-wal", "-shm"] {
+        let (from, to) = renamed(extra);
+        // They are not always there.
+        let _ = fs::rename(from, to);
+    }
+    Ok(to)
+}

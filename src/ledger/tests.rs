@@ -1,0 +1,186 @@
+//! The ledger's file: what goes in comes out, within bounds.
+
+use super::*;
+use crate::policy::{Decision, DomainName, TlsState};
+use std::{collections::BTreeMap, path::PathBuf};
+
+const TODAY: Day = 20_780;
+
+fn domain(name: &str) -> DomainName {
+    DomainName::parse(name).unwrap()
+}
+
+fn tls(version: &str, cipher: &str, bits: &str) -> TlsState {
+    TlsState::from_macros(Some(version.as_bytes()), Some(cipher.as_bytes()), Some(bits.as_bytes()))
+}
+
+fn key(client: &str) -> Key {
+    Key {
+        day: TODAY,
+        domain: Some(domain("example.com")),
+        found: Found::Recipient,
+        client: client.parse().ok(),
+        name: Some(domain("mail.example.net")),
+        sender: From::Domain(domain("example.net")),
+        tls: TlsState::Plaintext,
+        authenticated: false,
+        local_submission: false,
+        verdict: Decision::Refuse,
+        reason: "plaintext",
+    }
+}
+
+fn row(client: &str, day: Day, count: u64) -> Row {
+    let key = RowKey::new(&Key { day, ..key(client) }, Source::Milter, &Clients::Full);
+    let first = i64::from(day) * DAY + 10;
+    Row { key, tally: Tally { count, first, last: first + 5 } }
+}
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("state/ledger.sqlite")
+    }
+
+    fn store(&self, domain: u32, day: u32) -> Store {
+        Store::open(&self.path(), Room { domain, day }).unwrap()
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let reader = Reader::open(&self.path()).unwrap();
+        reader.each(&Selection::default(), |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    fn clients(&self) -> Vec<(String, String, u64)> {
+        let shown = |row: Row| (row.key.domain, row.key.client, row.tally.count);
+        self.rows().into_iter().map(shown).collect()
+    }
+}
+
+#[test]
+fn what_is_written_is_read_and_the_same_again_is_added_up() {
+    let place = Place::new();
+    let mut store = place.store(10, 10);
+    let mut wanted = row("192.0.2.1", TODAY, 3);
+    store.write_rows([&wanted].into_iter()).unwrap();
+    let again = Row { tally: Tally { count: 2, first: 7, last: 9 }, ..wanted.clone() };
+    place.store(10, 10).write_rows([&again].into_iter()).unwrap();
+    wanted.tally.add(again.tally);
+    assert_eq!(wanted.tally.count, 5);
+    assert_eq!(place.rows(), [wanted]);
+}
+
+#[test]
+fn a_flood_of_clients_ends_up_in_one_row_and_is_counted_to_the_last() {
+    let place = Place::new();
+    let mut store = place.store(3, 100);
+    let flood: Vec<Row> = (0..50).map(|n| row(&format!("192.0.2.{n}"), TODAY, 1)).collect();
+    store.write_rows(flood.iter()).unwrap();
+    // Again, as if the program had been started anew: no more room for the same.
+    place.store(3, 100).write_rows(flood.iter()).unwrap();
+    let clients = place.clients();
+    assert_eq!(clients.len(), 4, "{clients:?}");
+    assert_eq!(clients[0], ("example.com".into(), OTHERS.into(), 94));
+    assert_eq!(clients.iter().map(|(_, _, count)| count).sum::<u64>(), 100);
+}
+
+#[test]
+fn a_flood_of_domains_ends_up_in_one_row_too() {
+    let place = Place::new();
+    let mut store = place.store(100, 5);
+    let flood: Vec<Row> = (0..50)
+        .map(|number| {
+            let mut row = row("192.0.2.1", TODAY, 1);
+            row.key.domain = format!("d{number}.example");
+            row
+        })
+        .collect();
+    store.write_rows(flood.iter()).unwrap();
+    let clients = place.clients();
+    assert_eq!(clients.len(), 6, "{clients:?}");
+    assert!(clients.contains(&(OTHERS.into(), OTHERS.into(), 45)), "{clients:?}");
+}
+
+#[test]
+fn what_is_too_old_is_deleted_and_its_space_given_back() {
+    let place = Place::new();
+    let mut store = place.store(100_000, 100_000);
+    let old: Vec<Row> =
+        (0..20_000).map(|n| row(&format!("10.0.{}.{}", n / 250, n % 250), TODAY - 91, 1)).collect();
+    store.write_rows(old.iter()).unwrap();
+    store.write_rows([row("192.0.2.1", TODAY - 90, 1)].iter()).unwrap();
+    let lost = BTreeMap::from([(TODAY - 91, 4), (TODAY, 2)]);
+    store.write([].into_iter(), &lost).unwrap();
+    assert_eq!(store.prune(TODAY - 90).unwrap(), 20_000);
+    drop(store);
+    assert_eq!(place.clients().len(), 1);
+    assert_eq!(Reader::open(&place.path()).unwrap().lost(0).unwrap(), 2);
+    let size = std::fs::metadata(place.path()).unwrap().len();
+    assert!(size < 200_000, "{size} octets");
+}
+
+#[test]
+fn the_file_is_not_for_everybody() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let _store = place.store(1, 1);
+    for path in [place.path(), place.path().with_extension("sqlite-wal")] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o007, 0, "{}", path.display());
+    }
+    let directory = place.path().parent().unwrap().metadata().unwrap();
+    assert_eq!(directory.permissions().mode() & 0o007, 0);
+}
+
+#[test]
+fn a_ledger_that_is_not_there_is_not_made_by_reading_it() {
+    let place = Place::new();
+    assert!(matches!(Reader::open(&place.path()), Err(StoreError::File(_))));
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn what_the_ledger_holds_of_a_session_makes_the_same_session_again() {
+    use crate::policy::tls::certificate::Certificate;
+    let certificate =
+        Certificate::from_macros(Some(b"/O=Bank/CN=mx.bank.test"), Some(b"/CN=CA"), Some(b"OK"));
+    for state in [
+        TlsState::Plaintext,
+        TlsState::Unknown,
+        tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256"),
+        tls("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", "256").with_certificate(certificate),
+        tls("SSLv3", "RC4-SHA", "128"),
+        tls("", "AES256-SHA", "256"),
+        tls("DTLSv1.2", "AES256-SHA", "256"),
+        tls("TLSv1.2", "a cipher\nof evil", "256"),
+        tls("TLSv1.2", "AES256-SHA", "0"),
+        tls("TLSv1.4", "", ""),
+    ] {
+        let key = Key { tls: state.clone(), ..key("192.0.2.1") };
+        let again = RowKey::new(&key, Source::Milter, &Clients::Full).tls();
+        let (TlsState::Encrypted(old), TlsState::Encrypted(new)) = (&state, &again) else {
+            assert_eq!(again, state);
+            continue;
+        };
+        assert_eq!((new.version(), new.contradiction()), (old.version(), old.contradiction()));
+        assert_eq!(new.certificate(), old.certificate());
+        assert_eq!(new.cipher().suites().count(), old.cipher().suites().count());
+        assert!(old.cipher().suites().zip(new.cipher().suites()).all(|(old, new)| old == new));
+    }
+}
+
+#[test]
+fn hashed_and_truncated_clients_leave_nothing_else_of_the_client() {
+    let row = RowKey::new(&key("192.0.2.77"), Source::Milter, &Clients::Network);
+    assert_eq!((&*row.client, &*row.name), ("192.0.2.0/24", ""));
+    assert!(!format!("{row:?}").contains("mail.example.net"));
+}

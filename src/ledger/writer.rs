@@ -1,0 +1,209 @@
+//! The thread that writes: whatever happens to the file, it goes on and says so.
+
+use super::batch::{Batch, MOST_ROWS};
+use super::privacy::Clients;
+use super::record::{Day, day_of};
+use super::recorder::Counts;
+use super::row::{RowKey, Source, Tally};
+use super::settings::LedgerSettings;
+use super::store::{Store, StoreError, set_aside};
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+/// How often an attempt is made while the ledger cannot be written, and whether a new day has
+/// begun is looked at.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How often the log says that the ledger still cannot be written.
+const REMIND: Duration = Duration::from_secs(600);
+/// A disk that damages file after file gets no more of them.
+const SET_ASIDE_AT_MOST: u32 = 3;
+
+/// Writes batches.
+pub(super) struct Writer {
+    settings: LedgerSettings,
+    counts: Arc<Counts>,
+    clients: Option<Clients>,
+    store: Option<Store>,
+    rows: HashMap<RowKey, Tally>,
+    lost: BTreeMap<Day, u64>,
+    trouble: Option<Trouble>,
+    set_aside: u32,
+    pruned: Option<Day>,
+}
+
+/// That the ledger cannot be written.
+struct Trouble {
+    since: Timestamp,
+    said: Instant,
+    lost_before: u64,
+    tried: Instant,
+}
+
+impl Writer {
+    pub fn new(settings: LedgerSettings, counts: Arc<Counts>) -> Self {
+        Self {
+            settings,
+            counts,
+            clients: None,
+            store: None,
+            rows: HashMap::new(),
+            lost: BTreeMap::new(),
+            trouble: None,
+            set_aside: 0,
+            pruned: None,
+        }
+    }
+
+    /// Writes until nobody hands batches over any more.
+    pub fn run(mut self, batches: &Receiver<Batch>) {
+        // At the start already: an administrator learns at once whether there is a ledger.
+        self.write();
+        loop {
+            match batches.recv_timeout(TRY_AGAIN) {
+                Ok(batch) => self.take(batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.trouble.as_ref().is_none_or(|trouble| trouble.tried.elapsed() >= TRY_AGAIN) {
+                self.write();
+            }
+        }
+        self.write();
+        let left: u64 = self.rows.values().map(|tally| tally.count).sum();
+        if left > 0 {
+            tracing::error!(recipients = left, "the ledger could not be written; this is lost");
+        }
+    }
+
+    /// Takes a batch in, as rows; what there is no room for is counted as lost.
+    fn take(&mut self, batch: Batch) {
+        for (day, count) in batch.lost {
+            *self.lost.entry(day).or_default() += count;
+        }
+        let clients = match &self.clients {
+            Some(clients) => clients,
+            // Without the key of the hash nothing may be kept of the clients.
+            None => match Clients::new(self.settings.clients, &self.settings.key()) {
+                Ok(clients) => &*self.clients.insert(clients),
+                Err(error) => {
+                    for (key, tally) in batch.rows {
+                        self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
+                        *self.lost.entry(key.day).or_default() += tally.count;
+                    }
+                    self.failed(&StoreError::File(error));
+                    return;
+                }
+            },
+        };
+        for (key, tally) in batch.rows {
+            let full = self.rows.len() >= MOST_ROWS;
+            match self.rows.entry(RowKey::new(&key, Source::Milter, clients)) {
+                Entry::Occupied(mut row) => row.get_mut().add(tally),
+                Entry::Vacant(row) if !full => drop(row.insert(tally)),
+                Entry::Vacant(_) => {
+                    self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
+                    *self.lost.entry(key.day).or_default() += tally.count;
+                }
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        match self.try_to_write() {
+            Ok(()) => self.succeeded(),
+            Err(error) if error.is_corrupt() && self.set_aside < SET_ASIDE_AT_MOST => {
+                self.store = None;
+                self.set_aside += 1;
+                match set_aside(&self.settings.path, Timestamp::now()) {
+                    Ok(place) => {
+                        tracing::error!(
+                            "the ledger {} is damaged ({error}); it now lies at {}, and a new one is begun",
+                            self.settings.path.display(),
+                            place.display()
+                        );
+                        self.write();
+                    }
+                    Err(error) => self.failed(&StoreError::File(error)),
+                }
+            }
+            Err(error) => {
+                // Opened again the next time: the file may be mended or replaced.
+                if !error.is_locked() {
+                    self.store = None;
+                }
+                self.failed(&error);
+            }
+        }
+    }
+
+    fn try_to_write(&mut self) -> Result<(), StoreError> {
+        if self.store.as_ref().is_some_and(|store| !store.is_in_place()) {
+            tracing::warn!(
+                "the ledger {} was moved away; it is opened again",
+                self.settings.path.display()
+            );
+            self.store = None;
+        }
+        let store = match &mut self.store {
+            Some(store) => store,
+            none => none.insert(Store::open(&self.settings.path, self.settings.room)?),
+        };
+        if !self.rows.is_empty() || !self.lost.is_empty() {
+            store.write(self.rows.iter(), &self.lost)?;
+            let written = self.rows.values().map(|tally| tally.count).sum();
+            self.counts.written.fetch_add(written, Ordering::Relaxed);
+            self.rows.clear();
+            self.lost.clear();
+        }
+        let today = day_of(Timestamp::now().as_second());
+        if self.pruned != Some(today) {
+            let keep = Day::try_from(self.settings.retention_days).unwrap_or(Day::MAX);
+            let rows = store.prune(today.saturating_sub(keep))?;
+            self.pruned = Some(today);
+            if rows > 0 {
+                tracing::info!(rows, "deleted from the ledger what is older than {keep} days");
+            }
+        }
+        Ok(())
+    }
+
+    fn succeeded(&mut self) {
+        self.counts.failing.store(false, Ordering::Relaxed);
+        if let Some(trouble) = self.trouble.take() {
+            let lost = self.counts.lost().saturating_sub(trouble.lost_before);
+            tracing::warn!(lost, "the ledger is written again; it was not since {}", trouble.since);
+        }
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        self.counts.failing.store(true, Ordering::Relaxed);
+        let lost = self.counts.lost();
+        let (since, lost_before) = match &mut self.trouble {
+            None => (Timestamp::now(), lost),
+            Some(trouble) if trouble.said.elapsed() < REMIND => {
+                trouble.tried = Instant::now();
+                return;
+            }
+            Some(trouble) => (trouble.since, trouble.lost_before),
+        };
+        let now = Instant::now();
+        self.trouble = Some(Trouble { since, said: now, lost_before, tried: now });
+        let remedy = match error.remedy() {
+            "" => String::new(),
+            remedy => format!(" ({remedy})"),
+        };
+        tracing::error!(
+            lost = lost - lost_before,
+            "the ledger {} cannot be written since {since}: {error}{remedy}; mail is judged as before",
+            self.settings.path.display()
+        );
+    }
+}

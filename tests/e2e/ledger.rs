@@ -1,0 +1,174 @@
+//! Mail in, report out: what the ledger says equals what was sent.
+
+use std::collections::BTreeMap;
+
+use openssl::ssl::SslVersion;
+
+use crate::support::{Milter, MilterOptions, Postfix, Service, SmtpClient, Tls, wait_until};
+
+const POLICY: &str = "domains: [example.com, { domain: example.net, mode: monitor }]\n";
+
+/// The ways to come, and how often each comes.
+const WAYS: [(&str, usize); 4] = [("none", 3), ("TLSv1.3", 5), ("TLSv1.2", 2), ("SSLv3", 4)];
+
+fn connect(postfix: &Postfix, way: &str) -> SmtpClient {
+    match way {
+        "TLSv1.3" => SmtpClient::encrypted(postfix.port(Service::Smtp), &Tls::V1_3),
+        "TLSv1.2" => SmtpClient::encrypted(postfix.port(Service::Smtp), &Tls::V1_2),
+        "SSLv3" => SmtpClient::encrypted(
+            postfix.port(Service::Weak),
+            &Tls::only(SslVersion::SSL3, "RC4-SHA"),
+        ),
+        _ => SmtpClient::plaintext(postfix.port(Service::Smtp)),
+    }
+}
+
+/// Recipients by domain, TLS version and answer, as the client counted them.
+type Count = BTreeMap<(String, String, bool), u64>;
+
+/// Sends mail in all ways to all domains. Returns the count and how many messages were taken.
+fn send(postfix: &Postfix) -> (Count, usize) {
+    let mut count = Count::new();
+    let mut messages = 0;
+    for (way, times) in WAYS {
+        for time in 0..times {
+            let mut client = connect(postfix, way);
+            client.mail(&format!("someone@peer{time}.example"));
+            let mut taken = false;
+            for domain in ["example.com", "example.net", "virtual.example"] {
+                let reply = client.rcpt(&format!("secret.name@{domain}"));
+                let accepted = reply.code == 250;
+                taken |= accepted;
+                *count.entry((domain.into(), way.into(), accepted)).or_default() += 1;
+            }
+            if taken {
+                client.data(&format!("{way} {time}"));
+                messages += 1;
+            }
+            client.quit();
+        }
+    }
+    (count, messages)
+}
+
+/// The same, as a report has it.
+fn reported(milter: &Milter) -> Count {
+    let mut count = Count::new();
+    for domain in ["example.com", "example.net", "virtual.example"] {
+        let text = milter.text(&["report", domain, "--by", "version", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for group in report["groups"].as_array().expect("a list") {
+            let version = group["name"].as_str().expect("a version").to_owned();
+            let number = |name: &str| group[name].as_u64().expect("a number");
+            let passed = number("accepted") + number("would_refuse");
+            for (accepted, number) in [(true, passed), (false, number("refused"))] {
+                if number > 0 {
+                    count.insert((domain.into(), version.clone(), accepted), number);
+                }
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn a_report_says_what_was_sent() {
+    let milter = Milter::start_with(POLICY, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    let (mut sent, _) = send(&postfix);
+    // Nobody opted this one in: the ledger knows nothing of it.
+    sent.retain(|(domain, ..), _| domain != "virtual.example");
+    assert_eq!(sent.values().sum::<u64>(), 28);
+    wait_until("the ledger", || (reported(&milter).values().sum::<u64>() == 28).then_some(()));
+    assert_eq!(reported(&milter), sent);
+    let text = milter.text(&["report", "example.com"]);
+    assert!(text.contains("127.0.0.1") && text.contains("plaintext"), "{text}");
+    let simulated = milter.text(&["simulate", "--domain", "example.net", "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&simulated).expect("JSON");
+    assert_eq!((&found["newly_refused"], &found["judged"]), (&7.into(), &14.into()));
+}
+
+#[test]
+fn the_log_of_a_postfix_without_a_milter_says_the_same() {
+    let milter =
+        Milter::start_with("domains: []\n", MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::start(crate::support::PostfixOptions::default());
+    let (sent, messages) = send(&postfix);
+    wait_until("the end of all messages", || {
+        let removed = postfix.log().matching(|line| line.ends_with(": removed"));
+        (removed.len() == messages).then_some(())
+    });
+    // A program logs under the name of its file, and the weak one has another.
+    let log = postfix.log().matching(|line| !line.is_empty()).join("\n");
+    let log = log.replace("smtpd-weak[", "smtpd[");
+    std::fs::write(milter.directory().join("mail.log"), log).expect("our own directory");
+    let said = milter.text(&["import", "postfix-log", "mail.log"]);
+    assert!(said.contains("14 messages over SMTP, 11 TLS sessions"), "{said}");
+    assert!(said.contains("42  recipients recorded"), "{said}");
+    assert_eq!(reported(&milter), sent);
+    let text = milter.text(&["simulate", "--domain", "example.com", "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(found["newly_refused"], 7);
+}
+
+/// Refuses one message in the clear, so that there is something to tell.
+fn refuse_one(milter: &Milter, postfix: &Postfix) {
+    let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
+    client.try_rcpt("user@example.com").assert_refused();
+    client.quit();
+    wait_until("the ledger", || {
+        let text = milter.text(&["report", "--format", "json"]);
+        text.contains("\"refused\": 1").then_some(())
+    });
+}
+
+const WITH_CONTACT: &str =
+    "domains: [{ domain: example.com, contact: boss@example.net, language: de }]\n";
+
+#[test]
+fn a_digest_arrives_over_smtp() {
+    let milter =
+        Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    refuse_one(&milter, &postfix);
+    let settings = milter.directory().join("milter.yaml");
+    let before = std::fs::read_to_string(&settings).expect("our own directory");
+    let port = postfix.port(Service::Smtp);
+    let digest = format!("digest: {{ from: gw@mx.example.com, smtp: 'inet:127.0.0.1:{port}' }}\n");
+    std::fs::write(&settings, before + &digest).expect("our own directory");
+    assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
+    assert_eq!(milter.text(&["digest", "--send"]), "0 sent\n");
+    let arrived = postfix.sink().wait_for(1).remove(0);
+    assert_eq!(arrived.recipients, ["boss@example.net"]);
+    assert_eq!(arrived.sender, "gw@mx.example.com");
+    assert!(
+        arrived.subject().contains("[example.com] 1 Server neu abgewiesen"),
+        "{}",
+        arrived.message
+    );
+    assert!(arrived.message.contains("Auto-Submitted: auto-generated"), "{}", arrived.message);
+}
+
+#[test]
+fn a_digest_arrives_through_sendmail() {
+    use std::os::unix::fs::PermissionsExt;
+    let milter =
+        Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    refuse_one(&milter, &postfix);
+    // Postfix's own sendmail(1), told which Postfix is meant.
+    let program = milter.directory().join("sendmail");
+    let script = format!(
+        "#!/bin/sh\nexec /usr/sbin/sendmail -C {} \"$@\"\n",
+        postfix.queue_directory().with_file_name("etc").display()
+    );
+    std::fs::write(&program, script).expect("our own directory");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let settings = milter.directory().join("milter.yaml");
+    let before = std::fs::read_to_string(&settings).expect("our own directory");
+    let digest = "digest: { from: gw@mx.example.com, sendmail: ./sendmail }\n";
+    std::fs::write(&settings, before + digest).expect("our own directory");
+    assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
+    let arrived = postfix.sink().wait_for(1).remove(0);
+    assert_eq!(arrived.recipients, ["boss@example.net"]);
+}

@@ -1,0 +1,162 @@
+use super::support::{Ledger, Mail, Over, RC4, TLS13};
+use mandatory_tls::policy::Decision;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+const POLICY: &str = "
+domains:
+  - { domain: example.org, contact: boss@example.org }
+  - { domain: '*.example.com', mode: monitor, contact: chef@example.com, language: de }
+  - example.net
+";
+
+fn refused(client: &'static str, name: &'static str, to: &'static str) -> Mail {
+    Mail {
+        to,
+        client,
+        name,
+        sender: "peer.example",
+        over: Over::Plaintext,
+        verdict: Decision::Refuse,
+        reason: "plaintext",
+    }
+}
+
+/// A program in place of sendmail(1) that keeps what it is handed, or refuses it.
+fn sendmail(ledger: &Ledger, status: u8) {
+    let program = ledger.path("sendmail");
+    let script = format!(
+        "#!/bin/sh\n[ {status} = 0 ] || {{ echo 'no such luck' >&2; exit {status}; }}\ncat > {}/mail.$(ls {0} | grep -c ^mail)\n",
+        ledger.directory.path().display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn ledger() -> Ledger {
+    let mut ledger =
+        Ledger::new(POLICY, "digest: { from: 'Gateway <gw@mx.example>', sendmail: ./sendmail }");
+    ledger.add(1, 3, refused("192.0.2.1", "mx.peer.example", "example.org"));
+    let old = Mail { over: RC4, reason: "cipher", ..refused("192.0.2.2", "", "example.org") };
+    ledger.add(2, 1, old);
+    let mended = Mail { over: TLS13, verdict: Decision::Accept, reason: "adequate", ..old };
+    ledger.add(1, 1, mended);
+    let watched = refused("192.0.2.1", "mx.peer.example", "a.example.com");
+    ledger.add(1, 5, Mail { verdict: Decision::WouldRefuse, ..watched });
+    // Nobody to tell.
+    ledger.add(1, 1, refused("192.0.2.9", "", "example.net"));
+    sendmail(&ledger, 0);
+    ledger
+}
+
+fn mails(ledger: &Ledger) -> Vec<String> {
+    let names = fs::read_dir(ledger.directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<_> = names
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("mail."))
+        .collect();
+    names.sort();
+    names.iter().map(|name| fs::read_to_string(name).unwrap()).collect()
+}
+
+/// A mail as Python's library reads it: header fields and the parts, decoded.
+fn parsed(mail: &str) -> serde_json::Value {
+    let script = "
+import email, email.policy, json, sys
+m = email.message_from_string(sys.argv[1], policy=email.policy.default)
+print(json.dumps({'head': {k.lower(): v for k, v in m.items()}, 'defects': [str(d) for d in m.defects],
+  'text': m.get_body(('plain',)).get_content(), 'html': m.get_body(('html',)).get_content()}))";
+    let output = Command::new("python3").args(["-c", script, mail]).output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}\n{mail}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn each_contact_is_told_in_its_language_what_concerns_it() {
+    let ledger = ledger();
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+    let mails: Vec<_> = mails(&ledger).iter().map(|mail| parsed(mail)).collect();
+    let (german, english) = (&mails[0], &mails[1]);
+    for (mail, to, subject, list) in [
+        (
+            english,
+            "boss@example.org",
+            "[example.org] 2 servers newly refused",
+            "<digest.example.org.mandatory-tls.mx.example>",
+        ),
+        (
+            german,
+            "chef@example.com",
+            "[*.example.com] 1 Server würde neu abgewiesen",
+            "<digest.all.example.com.mandatory-tls.mx.example>",
+        ),
+    ] {
+        assert_eq!(mail["head"]["to"], to);
+        assert_eq!(mail["head"]["from"], "Gateway <gw@mx.example>");
+        assert_eq!(mail["head"]["subject"], subject);
+        assert_eq!(mail["head"]["list-id"], list);
+        assert_eq!(mail["head"]["auto-submitted"], "auto-generated");
+        assert_eq!(mail["defects"], serde_json::json!([]));
+    }
+    let text = english["text"].as_str().unwrap();
+    for words in [
+        "mx.peer.example [192.0.2.1]",
+        "not encrypted",
+        "has come with TLS since",
+        "smtp_tls_security_level",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    assert!(!text.contains("192.0.2.9") && !text.contains("Würden"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 78), "{text}");
+    let text = german["text"].as_str().unwrap();
+    assert!(
+        text.contains("Würden neu abgewiesen") && text.contains("nicht verschlüsselt"),
+        "{text}"
+    );
+    assert!(german["html"].as_str().unwrap().contains("<td") && text.contains("Empfänger: 5"));
+}
+
+#[test]
+fn nobody_is_told_the_same_thing_twice() {
+    let mut ledger = ledger();
+    ledger.text(&["digest", "--send"]);
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+    // It goes on: nothing new. Somebody else comes: that is.
+    ledger.add(0, 8, refused("192.0.2.1", "mx.peer.example", "example.org"));
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+    ledger.add(0, 1, refused("192.0.2.3", "new.peer.example", "example.org"));
+    assert_eq!(ledger.text(&["digest", "--send"]), "1 sent\n");
+    let mails = mails(&ledger);
+    assert_eq!(mails.len(), 3);
+    assert!(mails[2].contains("new.peer.example") && !mails[2].contains("mx.peer.example"));
+}
+
+#[test]
+fn a_mail_that_could_not_be_sent_is_sent_the_next_time() {
+    let ledger = ledger();
+    sendmail(&ledger, 75);
+    let output = ledger.run(&["digest", "--send"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{error}");
+    assert!(error.contains("boss@example.org") && error.contains("no such luck"), "{error}");
+    sendmail(&ledger, 0);
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+}
+
+#[test]
+fn a_look_at_the_mails_sends_nothing_and_notes_nothing() {
+    let ledger = ledger();
+    for _ in 0..2 {
+        let text = ledger.text(&["digest"]);
+        assert_eq!(text.matches("Auto-Submitted: auto-generated").count(), 2, "{text}");
+    }
+    assert!(mails(&ledger).is_empty());
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+}
+
+#[test]
+fn without_a_sender_nothing_is_sent() {
+    let ledger = Ledger::new(POLICY, "");
+    let output = ledger.run(&["digest", "--send"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("add `digest: { from:"));
+}

@@ -1,0 +1,120 @@
+use super::support::Ledger;
+use std::fs;
+
+/// Three messages of today: one encrypted, one not, one of an authenticated user.
+fn log() -> String {
+    let now = jiff::Timestamp::now();
+    let mut log = String::new();
+    let mut line = |text: &str| log.push_str(&format!("{now} mx {text}\n"));
+    for (number, client, tls, more) in [
+        (1, "a.test[192.0.2.1]", true, ""),
+        (2, "b.test[192.0.2.2]", false, ""),
+        (3, "c.test[192.0.2.3]", false, ", sasl_method=PLAIN, sasl_username=me"),
+    ] {
+        line(&format!("postfix/smtpd[{number}]: connect from {client}"));
+        if tls {
+            line(&format!(
+                "postfix/smtpd[{number}]: Anonymous TLS connection established from {client}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"
+            ));
+        }
+        line(&format!("postfix/smtpd[{number}]: AAAAA{number}: client={client}{more}"));
+        line(&format!(
+            "postfix/qmgr[9]: AAAAA{number}: from=<me@peer.example>, size=1, nrcpt=2 (queue active)"
+        ));
+        for to in ["x@example.org", "y@free.example"] {
+            line(&format!("postfix/smtp[8]: AAAAA{number}: to=<{to}>, relay=x, status=sent (ok)"));
+        }
+    }
+    log
+}
+
+fn ledger() -> Ledger {
+    let ledger = Ledger::new("domains: [example.org]\ntrusted: { authenticated: true }", "");
+    fs::write(ledger.path("mail.log"), log()).unwrap();
+    ledger
+}
+
+const IMPORT: [&str; 3] = ["import", "postfix-log", "mail.log"];
+
+#[test]
+fn a_log_answers_the_question_on_the_first_day() {
+    let ledger = ledger();
+    let said = ledger.text(&IMPORT);
+    assert!(said.contains("3 messages over SMTP, 1 TLS sessions"), "{said}");
+    assert!(said.contains("6  recipients recorded"), "{said}");
+    let report = ledger.json(&["report", "--by", "domain"]);
+    // Nothing was refused then, and the authenticated user is trusted.
+    let totals = &report["totals"];
+    assert_eq!(
+        (&totals["judged"], &totals["encrypted"], &totals["refused"], &totals["would_refuse"]),
+        (&4.into(), &2.into(), &0.into(), &2.into())
+    );
+    assert_eq!((&report["trusted"], &report["from_log"]), (&2.into(), &4.into()));
+    let found = ledger.json(&["simulate", "--domain", "free.example"]);
+    assert_eq!(
+        (&found["newly_refused"], &found["peers"][0]["host"]),
+        (&1.into(), &"b.test".into())
+    );
+}
+
+#[test]
+fn a_log_that_is_imported_twice_is_counted_once() {
+    let ledger = ledger();
+    ledger.text(&IMPORT);
+    let said = ledger.text(&IMPORT);
+    assert!(
+        said.contains("0  recipients recorded") && said.contains("6  recipients left out: imp"),
+        "{said}"
+    );
+    assert_eq!(ledger.json(&["report"])["totals"]["judged"], 4);
+}
+
+#[test]
+fn only_what_is_opted_in_is_recorded_where_that_is_wanted() {
+    let ledger = ledger();
+    let said = ledger.text(&[&IMPORT[..], &["--opted-in"]].concat());
+    assert!(said.contains("3  recipients recorded"), "{said}");
+    assert!(said.contains("3  recipients left out: their domain is not opted in"), "{said}");
+}
+
+#[test]
+fn a_log_without_tls_lines_or_without_postfix_is_refused() {
+    let ledger = ledger();
+    let without: String = log()
+        .lines()
+        .filter(|line| !line.contains("TLS"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for (text, words) in [
+        (&*without, "smtpd_tls_loglevel = 1"),
+        ("Jan  1 00:00:00 mx kernel: hello\n", "no line of a Postfix"),
+    ] {
+        fs::write(ledger.path("mail.log"), text).unwrap();
+        let output = ledger.run(&IMPORT);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(65), "{error}");
+        assert!(error.contains(words), "{error}");
+        assert_eq!(ledger.json(&["report"])["totals"]["judged"], 0);
+    }
+    let output = ledger.run(&["import", "postfix-log", "nowhere.log"]);
+    assert_eq!(output.status.code(), Some(65));
+}
+
+#[test]
+fn what_the_milter_judged_itself_is_not_taken_from_the_log() {
+    use super::support::{Mail, TLS13};
+    let mut ledger = ledger();
+    let mail = Mail {
+        to: "example.org",
+        client: "192.0.2.9",
+        name: "",
+        sender: "peer.example",
+        over: TLS13,
+        verdict: mandatory_tls::policy::Decision::Accept,
+        reason: "adequate",
+    };
+    ledger.add(2, 1, mail);
+    let said = ledger.text(&IMPORT);
+    assert!(said.contains("judged by the milter itself"), "{said}");
+    assert_eq!(ledger.json(&["report"])["totals"]["judged"], 1);
+}

@@ -1,0 +1,186 @@
+//! A ledger with a known history, and the program that reads it.
+
+use mandatory_tls::ledger::{
+    Clients, DAY, Day, Found, From, Key, Room, Row, RowKey, Source, Store, Tally, day_of,
+};
+use mandatory_tls::policy::{Decision, DomainName, TlsState};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+/// What the sessions of a peer are like.
+#[derive(Clone, Copy)]
+pub enum Over {
+    Plaintext,
+    /// Version and cipher.
+    Tls(&'static str, &'static str),
+}
+
+pub const TLS13: Over = Over::Tls("TLSv1.3", "TLS_AES_256_GCM_SHA384");
+pub const TLS12: Over = Over::Tls("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384");
+pub const RC4: Over = Over::Tls("TLSv1", "RC4-SHA");
+
+/// One peer to one domain on one day.
+#[derive(Clone, Copy)]
+pub struct Mail {
+    pub to: &'static str,
+    pub client: &'static str,
+    pub name: &'static str,
+    pub sender: &'static str,
+    pub over: Over,
+    pub verdict: Decision,
+    pub reason: &'static str,
+}
+
+/// A ledger in a directory of its own, with settings and a policy beside it.
+pub struct Ledger {
+    pub directory: tempfile::TempDir,
+    store: Store,
+}
+
+fn domain(name: &str) -> DomainName {
+    DomainName::parse(name).unwrap()
+}
+
+impl Ledger {
+    pub fn new(policy: &str, settings: &str) -> Self {
+        let keep = std::env::var_os("MANDATORY_TLS_TEST_KEEP").is_some();
+        let directory = tempfile::Builder::new().disable_cleanup(keep).tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        file("policy.yaml", policy);
+        let common = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\nstate_dir: .\n";
+        file("milter.yaml", &format!("{common}{settings}\n"));
+        let room = Room { domain: 1_000_000, day: 1_000_000 };
+        let store = Store::open(&directory.path().join("ledger.sqlite"), room).unwrap();
+        Self { directory, store }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Takes in mail, so many days ago at noon.
+    pub fn add(&mut self, days_ago: Day, count: u64, mail: Mail) {
+        let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
+        let at = i64::from(day) * DAY + DAY / 2;
+        let tls = match mail.over {
+            Over::Plaintext => TlsState::Plaintext,
+            Over::Tls(version, cipher) => {
+                TlsState::from_macros(Some(version.as_bytes()), Some(cipher.as_bytes()), None)
+            }
+        };
+        let key = Key {
+            day,
+            domain: Some(domain(mail.to)),
+            found: Found::Recipient,
+            client: mail.client.parse().ok(),
+            name: DomainName::parse(mail.name).ok(),
+            sender: match mail.sender {
+                "<>" => From::Null,
+                name => From::Domain(domain(name)),
+            },
+            tls,
+            authenticated: false,
+            local_submission: false,
+            verdict: mail.verdict,
+            reason: mail.reason,
+        };
+        let key = RowKey::new(&key, Source::Milter, &Clients::Full);
+        let row = Row { key, tally: Tally { count, first: at, last: at } };
+        self.store.write_rows([&row].into_iter()).unwrap();
+    }
+
+    /// Runs a command on this ledger.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("milter.yaml"))
+            .current_dir(self.directory.path())
+            .output()
+            .unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.text(&[arguments, &["--format", "json"]].concat())).unwrap()
+    }
+}
+
+/// Two weeks of example.org: enforced for some days, with every outcome that there is.
+pub fn two_weeks() -> Ledger {
+    let mut ledger =
+        Ledger::new("domains: [example.org, { domain: example.com, mode: monitor }]", "");
+    let ok = |client, name, sender, over| Mail {
+        to: "example.org",
+        client,
+        name,
+        sender,
+        over,
+        verdict: Decision::Accept,
+        reason: "adequate",
+    };
+    let big = ok("203.0.113.10", "mail-out.bigmail.example", "bigmail.example", TLS13);
+    let city = ok("198.51.100.20", "mx.city.example", "city.example", TLS12);
+    let refused = |client, name, sender, over, reason| Mail {
+        verdict: Decision::Refuse,
+        reason,
+        ..ok(client, name, sender, over)
+    };
+    let lawyer = refused(
+        "192.0.2.77",
+        "mail.lawyers.example",
+        "lawyers.example",
+        Over::Plaintext,
+        "plaintext",
+    );
+    let scanner = refused("198.51.100.99", "", "copier.example", Over::Plaintext, "plaintext");
+    let old = refused("192.0.2.140", "legacy.supplier.example", "supplier.example", RC4, "cipher");
+    for day in 0..14 {
+        ledger.add(day, 40 + u64::try_from(day * 7 % 23).unwrap(), big);
+        ledger.add(day, 11 + u64::try_from(day * 5 % 9).unwrap(), city);
+        ledger.add(day, 3, ok("203.0.113.11", "mail-out2.bigmail.example", "<>", TLS13));
+    }
+    // Refused, and with TLS from the next day on.
+    ledger.add(9, 4, lawyer);
+    ledger.add(8, 2, Mail { over: TLS13, verdict: Decision::Accept, reason: "adequate", ..lawyer });
+    // It goes on and on.
+    for day in 0..6 {
+        ledger.add(day, 6, old);
+    }
+    ledger.add(7, 5, scanner);
+    let to_com = |mail: Mail| Mail { to: "example.com", verdict: Decision::WouldRefuse, ..mail };
+    ledger.add(
+        10,
+        2,
+        to_com(refused(
+            "192.0.2.200",
+            "gone.example.net",
+            "gone.example",
+            Over::Plaintext,
+            "plaintext",
+        )),
+    );
+    ledger.add(
+        1,
+        4,
+        to_com(refused(
+            "192.0.2.201",
+            "mx.clinic.example",
+            "clinic.example",
+            Over::Plaintext,
+            "plaintext",
+        )),
+    );
+    ledger.add(1, 9, Mail { to: "example.com", ..big });
+    ledger
+}

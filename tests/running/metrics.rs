@@ -1,0 +1,232 @@
+//! The endpoint for Prometheus, what is read from it, and Prometheus itself.
+
+use super::support::Milter;
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const POLICY: &str = "domains: [example.com, { domain: example.org, mode: monitor }]";
+const SETTINGS: &str = "state_dir: state\nmetrics: { listen: inet:127.0.0.1:0 }";
+const TLS: [(&str, &str); 2] =
+    [("{tls_version}", "TLSv1.3"), ("{cipher}", "TLS_AES_256_GCM_SHA384")];
+
+/// `GET path` from an address; header and body.
+fn get(address: &str, path: &str) -> (String, String) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+/// The address that the milter offers its figures on.
+fn address(milter: &Milter) -> String {
+    let line = milter.wait_for_line("metrics on http://");
+    let (_, rest) = line.split_once("metrics on http://").unwrap();
+    rest.split('/').next().unwrap().to_owned()
+}
+
+fn start(settings: &str) -> (Milter, String) {
+    let milter = Milter::start(POLICY, settings);
+    let address = address(&milter);
+    (milter, address)
+}
+
+fn wait_for(address: &str, line: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (_, body) = get(address, "/metrics");
+        if body.lines().any(|found| found == line) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no {line} in {body}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn mail(milter: &Milter) {
+    let mut mta = milter.session();
+    mta.mail();
+    assert_eq!(mta.rcpt("<a@example.com>", &[]).0, b'y');
+    assert_eq!(mta.rcpt("<a@example.com>", &[]).0, b'y');
+    assert_eq!(mta.rcpt("<a@example.com>", &TLS).0, b'c');
+    assert_eq!(mta.rcpt("<a@example.org>", &[]).0, b'c');
+    assert_eq!(mta.rcpt("<a@example.net>", &[]).0, b'c');
+    mta.send(b'Q', b"");
+    assert_eq!(mta.receive(), None);
+}
+
+#[test]
+fn the_figures_are_those_of_the_mail_that_was_judged() {
+    let (milter, address) = start(SETTINGS);
+    mail(&milter);
+    for line in [
+        r#"mandatory_tls_recipients_total{verdict="refuse",reason="plaintext",mode="enforce",tls_version="none"} 2"#,
+        r#"mandatory_tls_recipients_total{verdict="accept",reason="adequate",mode="enforce",tls_version="TLSv1.3"} 1"#,
+        r#"mandatory_tls_recipients_total{verdict="would-refuse",reason="plaintext",mode="monitor",tls_version="none"} 1"#,
+        r#"mandatory_tls_recipients_total{verdict="accept",reason="not-opted-in",mode="none",tls_version="none"} 1"#,
+        "mandatory_tls_judge_seconds_count 5",
+        "mandatory_tls_connections 0",
+        "mandatory_tls_policy_domains 2",
+        "mandatory_tls_policy_broken 0",
+        "mandatory_tls_ledger_recorded_total 4",
+        "mandatory_tls_ledger_lost_total 0",
+    ] {
+        wait_for(&address, line);
+    }
+    let (head, body) = get(&address, "/metrics");
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("openmetrics-text"), "{head}");
+    assert!(!body.contains("example.com") && !body.contains("203.0.113.9"), "{body}");
+    assert!(get(&address, "/").0.starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn reloads_connections_and_mtas_without_macros_are_counted() {
+    let (milter, address) = start(SETTINGS);
+    let mut mta = milter.connect();
+    mta.negotiate(6, 0, 0);
+    wait_for(&address, "mandatory_tls_connections 1");
+    mta.send(b'C', b"client\x004\x30\x39203.0.113.9\0");
+    mta.receive();
+    mta.send(b'M', b"<a@b.test>\0");
+    mta.receive();
+    assert_eq!(mta.bare_rcpt("<a@example.com>").0, b'y');
+    wait_for(&address, "mandatory_tls_without_macros_total 1");
+    fs::write(milter.path("policy.yaml"), "domains: [a..b]").unwrap();
+    wait_for(&address, "mandatory_tls_policy_broken 1");
+    wait_for(&address, "mandatory_tls_policy_reload_failures_total 1");
+    fs::write(milter.path("policy.yaml"), "domains: [a.test, b.test, c.test]").unwrap();
+    wait_for(&address, "mandatory_tls_policy_domains 3");
+    wait_for(&address, "mandatory_tls_policy_broken 0");
+    wait_for(&address, "mandatory_tls_policy_reloads_total 1");
+}
+
+#[test]
+fn domains_are_labels_only_where_asked_for_and_then_bounded() {
+    let (milter, address) = start("metrics: { listen: inet:127.0.0.1:0, domains: 1 }");
+    mail(&milter);
+    for line in [
+        r#"mandatory_tls_domain_recipients_total{domain="example.com",verdict="refuse"} 2"#,
+        r#"mandatory_tls_domain_recipients_total{domain="other",verdict="would-refuse"} 1"#,
+    ] {
+        wait_for(&address, line);
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_stops_no_mail() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let milter = Milter::start(POLICY, &format!("metrics: {{ listen: inet:127.0.0.1:{port} }}"));
+    milter.wait_for_line("no metrics: cannot listen on");
+    mail(&milter);
+}
+
+fn packaging(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)
+}
+
+/// The expressions of the dashboard.
+fn expressions() -> Vec<String> {
+    let text = fs::read_to_string(packaging("grafana/mandatory-tls.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let of = |target: &serde_json::Value| target["expr"].as_str().unwrap().to_owned();
+    targets.map(of).collect()
+}
+
+/// Names of our figures in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("mandatory_tls_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn rules_and_dashboard_ask_for_nothing_that_is_not_there() {
+    let (milter, address) = start(SETTINGS);
+    mail(&milter);
+    let there = names(&get(&address, "/metrics").1);
+    let rules = fs::read_to_string(packaging("prometheus/mandatory-tls.rules.yaml")).unwrap();
+    let wanted = names(&(expressions().join(" ") + &rules));
+    assert!(wanted.len() > 10);
+    assert_eq!(wanted.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn the_alerts_fire_when_they_should() {
+    for (command, file) in
+        [("check", "mandatory-tls.rules.yaml"), ("test", "mandatory-tls.test.yaml")]
+    {
+        let output = Command::new("promtool")
+            .args([command, "rules", file])
+            .current_dir(packaging("prometheus"))
+            .output()
+            .expect("promtool: run tests/install");
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    }
+}
+
+struct Prometheus(Child);
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn prometheus_takes_the_figures_the_rules_and_the_questions_of_the_dashboard() {
+    let (milter, address) = start(SETTINGS);
+    mail(&milter);
+    let rules = packaging("prometheus/mandatory-tls.rules.yaml");
+    let config = format!(
+        "global: {{ scrape_interval: 1s }}
+rule_files: ['{}']
+scrape_configs: [{{ job_name: mandatory-tls, static_configs: [{{ targets: ['{address}'] }}] }}]
+",
+        rules.display()
+    );
+    fs::write(milter.path("prometheus.yaml"), config).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!("127.0.0.1:{port}");
+    let _prometheus = Prometheus(
+        Command::new("prometheus")
+            .arg(format!("--config.file={}", milter.path("prometheus.yaml").display()))
+            .arg(format!("--storage.tsdb.path={}", milter.path("tsdb").display()))
+            .arg(format!("--web.listen-address={server}"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("prometheus: run tests/install"),
+    );
+    let url = format!("http://{server}");
+    let query = |expression: &str| {
+        let output =
+            Command::new("promtool").args(["query", "instant", &url, expression]).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let refused = r#"mandatory_tls_recipients_total{verdict="refuse"}"#;
+    while !query(refused).1.contains("=> 2 @") {
+        assert!(Instant::now() < deadline, "{:?}", query(refused));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(query("up").1.contains("=> 1 @"));
+    for expression in expressions() {
+        let filled = expression.replace("$instance", ".*").replace("$__rate_interval", "5m");
+        assert!(query(&filled).0, "{filled}");
+    }
+}
