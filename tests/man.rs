@@ -1,5 +1,6 @@
 //! The man pages against the program: every key with its default, no other, and examples that load.
 
+use mandatory_tls::ledger::ClientDetail;
 use mandatory_tls::policy::{Mode, OnUnknownTls, Schedule, requirement::Requirement};
 use mandatory_tls::policy_file;
 use mandatory_tls::settings::{LogFormat, LogTarget, Settings};
@@ -96,6 +97,9 @@ fn the_page_of_the_settings_has_every_key_and_no_other() {
         ("listen.", format!("listen: {{ socket: unix:/m, {NONSENSE}: 1 }}")),
         ("limits.", format!("limits: {{ {NONSENSE}: 1 }}")),
         ("log.", format!("log: {{ {NONSENSE}: 1 }}")),
+        ("ledger.", format!("state_dir: /s\nledger: {{ {NONSENSE}: 1 }}")),
+        ("metrics.", format!("metrics: {{ {NONSENSE}: 1 }}")),
+        ("digest.", format!("digest: {{ {NONSENSE}: 1 }}")),
     ] {
         let problems = settings(&text).unwrap_err();
         assert_eq!(documented(&keys, "KEYS", prefix), known(&problems), "{prefix}");
@@ -131,7 +135,12 @@ fn the_page_of_the_policy_has_every_key_and_no_other() {
 #[test]
 fn the_page_of_the_settings_gives_the_defaults_of_the_program() {
     let keys = keys(&page("mandatory-tls-milter.yaml.5"));
-    let settings = settings("listen: systemd\npolicy: p").unwrap();
+    let settings = settings("listen: systemd\npolicy: p\nstate_dir: s").unwrap();
+    let ledger = settings.ledger.unwrap();
+    let clients = match ledger.clients {
+        ClientDetail::Full => "full",
+        _ => "another",
+    };
     let format = match settings.log.format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
@@ -154,6 +163,10 @@ fn the_page_of_the_settings_gives_the_defaults_of_the_program() {
         ("log.to", to.into()),
         ("on_unknown_tls", on_unknown_tls.into()),
         ("status_file", none(settings.status_file).into()),
+        ("ledger.retention_days", ledger.retention_days.to_string()),
+        ("ledger.rows_per_domain_and_day", ledger.room.domain.to_string()),
+        ("ledger.rows_per_day", ledger.room.day.to_string()),
+        ("ledger.clients", clients.into()),
     ] {
         assert_eq!(default(&keys, name), value, "{name}");
     }

@@ -95,25 +95,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket>) -> ExitCode {
-    let Some(listeners) = listen(&settings, passed) else {
-        return status::UNAVAILABLE.into();
-    };
-    let (ledger, recorder) = match start_ledger(&settings) {
-        Ok((ledger, recorder)) => (ledger, recorder),
+    let records = match Records::start(&settings, &reloader).await {
+        Ok(records) => records,
         Err(error) => {
             tracing::error!(%error, "cannot start");
             return status::UNAVAILABLE.into();
         }
     };
-    let metrics = match &settings.metrics {
-        Some(wanted) => {
-            let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
-            let (policy, status) = (reloader.policy(), reloader.status());
-            let metrics = Arc::new(Metrics::new(domains, policy, status, ledger.counts()));
-            offer(wanted, Arc::clone(&metrics)).await;
-            Some(metrics)
-        }
-        None => None,
+    // Last, so that whoever waits for a socket finds all else in place.
+    let Some(listeners) = listen(&settings, passed) else {
+        return status::UNAVAILABLE.into();
     };
     let context = Arc::new(Context {
         policy: reloader.policy(),
@@ -123,8 +114,8 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
             facts: settings.log.to == LogTarget::Journald,
         },
         tally: Arc::default(),
-        ledger,
-        metrics,
+        ledger: records.ledger,
+        metrics: records.metrics,
     });
     let reporter = Arc::new(Reporter {
         file: settings.status_file,
@@ -150,7 +141,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
     reports.abort();
     let _ = reports.await;
     reporter.remove_file();
-    if let Some(recorder) = recorder {
+    if let Some(recorder) = records.recorder {
         recorder.finish();
     }
     let cut_off = match served {
@@ -168,6 +159,28 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
         tracing::info!("stopped");
     }
     ExitCode::SUCCESS
+}
+
+/// What is kept and counted of verdicts.
+struct Records {
+    ledger: Ledger,
+    recorder: Option<Recorder>,
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Records {
+    /// Starts what the settings ask for.
+    async fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
+        let (ledger, recorder) = start_ledger(settings)?;
+        let Some(wanted) = &settings.metrics else {
+            return Ok(Self { ledger, recorder, metrics: None });
+        };
+        let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
+        let (policy, status) = (reloader.policy(), reloader.status());
+        let metrics = Arc::new(Metrics::new(domains, policy, status, ledger.counts()));
+        offer(wanted, Arc::clone(&metrics)).await;
+        Ok(Self { ledger, recorder, metrics: Some(metrics) })
+    }
 }
 
 /// Answers Prometheus. An address that is taken stops no mail: the log says so.
