@@ -194,14 +194,37 @@ impl Directory {
         self.records.iter().filter_map(|record| Some((record.text(), self.entry(&record)?)))
     }
 
+    /// Every pattern as text, with its entry and the one that it has in another directory.
+    ///
+    /// Fast where the two go alike for the most part, as two versions of a list do.
+    pub fn beside<'d>(
+        &'d self,
+        other: &'d Self,
+    ) -> impl Iterator<Item = (&'d str, &'d Entry, Option<&'d Entry>)> {
+        // The record of the other that comes next if they go on alike.
+        let mut next = 0;
+        self.records.iter().filter_map(move |record| {
+            let alike = other.records.get(next).filter(|there| there.octets() == record.octets());
+            let there = alike.or_else(|| other.records.get(other.exactly(record.text())?.at));
+            if let Some(there) = &there {
+                next = there.end();
+            }
+            let entry = there.and_then(|there| other.entry(&there));
+            Some((record.text(), self.entry(&record)?, entry))
+        })
+    }
+
     /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
     #[must_use]
     pub fn get(&self, pattern: &str) -> Option<&Entry> {
-        let found = match pattern {
+        Some(self.exactly(pattern)?.entry)
+    }
+
+    fn exactly(&self, pattern: &str) -> Option<Match<'_>> {
+        match pattern {
             "*" => self.matched(self.every?),
             pattern => self.find(Key::of(pattern)),
-        };
-        Some(found?.entry)
+        }
     }
 
     /// How many patterns there are.
