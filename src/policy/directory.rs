@@ -4,8 +4,8 @@ use super::domain::DomainName;
 use super::entry::Entry;
 use super::pattern::Pattern;
 use super::records::{Record, Records};
-use hashbrown::{HashTable, hash_table};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
+use std::hash::{BuildHasher, Hasher};
 
 /// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
 /// line, from 1.
@@ -62,7 +62,7 @@ pub struct Directory {
     below: HashTable<u32>,
     every: Option<u32>,
     /// Keyed: who adds domains cannot know which ones meet in a table.
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
     /// has 127 labels at most.
     depths: u128,
@@ -268,7 +268,7 @@ impl Directory {
 }
 
 /// The hash of a record, for a table that moves it.
-fn hash_of(records: &Records, hasher: &RandomState, at: u32) -> u64 {
+fn hash_of(records: &Records, hasher: &DefaultHashBuilder, at: u32) -> u64 {
     records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
 }
 
@@ -315,7 +315,7 @@ impl<'k> Key<'k> {
         rest == Some(self.domain().as_bytes())
     }
 
-    fn hash(self, hasher: &RandomState) -> u64 {
+    fn hash(self, hasher: &DefaultHashBuilder) -> u64 {
         let mut hasher = hasher.build_hasher();
         if let Self::Mailbox(local, _) = self {
             hasher.write(local.as_bytes());
