@@ -151,6 +151,27 @@ proptest! {
     }
 
     #[test]
+    fn two_directories_side_by_side_show_for_each_pattern_what_both_say_of_it(
+        one in prop::collection::vec(pattern(), 0..30), other in prop::collection::vec(pattern(), 0..30),
+        shared in prop::collection::vec(pattern(), 0..30),
+    ) {
+        let directory = |patterns: Vec<&String>, mode| {
+            let mut directory = Directory::new();
+            let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
+            for text in patterns {
+                // One that is there already stays as it is.
+                let _ = directory.insert(&text.parse().unwrap(), number, Place::default());
+            }
+            directory
+        };
+        let one = directory(one.iter().chain(&shared).collect(), Mode::Monitor);
+        let other = directory(shared.iter().chain(&other).collect(), Mode::Enforce);
+        let beside: Vec<_> = one.beside(&other).collect();
+        let expected: Vec<_> = one.iter().map(|(text, entry)| (text, entry, other.get(text))).collect();
+        prop_assert_eq!(beside, expected);
+    }
+
+    #[test]
     fn enforce_refuses_just_what_monitor_would_refuse(
         macros in macros(), requirement in requirement(), unknown in any::<bool>(),
     ) {

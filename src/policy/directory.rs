@@ -4,8 +4,8 @@ use super::domain::DomainName;
 use super::entry::Entry;
 use super::pattern::Pattern;
 use super::records::{Record, Records};
-use hashbrown::{HashTable, hash_table};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
+use std::hash::{BuildHasher, Hasher};
 
 /// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
 /// line, from 1.
@@ -64,7 +64,7 @@ pub struct Directory {
     /// Records that are no pattern's any more: a few at most.
     replaced: Vec<u32>,
     /// Keyed: who adds domains cannot know which ones meet in a table.
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
     /// has 127 labels at most.
     depths: u128,
@@ -222,14 +222,37 @@ impl Directory {
         in_force.filter_map(|(_, record)| Some((record.text(), self.entry(&record)?)))
     }
 
+    /// Every pattern as text, with its entry and the one that it has in another directory.
+    ///
+    /// Fast where the two go alike for the most part, as two versions of a list do.
+    pub fn beside<'d>(
+        &'d self,
+        other: &'d Self,
+    ) -> impl Iterator<Item = (&'d str, &'d Entry, Option<&'d Entry>)> {
+        // The record of the other that comes next if they go on alike.
+        let mut next = 0;
+        self.records.iter().filter_map(move |record| {
+            let alike = other.records.get(next).filter(|there| there.octets() == record.octets());
+            let there = alike.or_else(|| other.records.get(other.exactly(record.text())?.at));
+            if let Some(there) = &there {
+                next = there.end();
+            }
+            let entry = there.and_then(|there| other.entry(&there));
+            Some((record.text(), self.entry(&record)?, entry))
+        })
+    }
+
     /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
     #[must_use]
     pub fn get(&self, pattern: &str) -> Option<&Entry> {
-        let found = match pattern {
+        Some(self.exactly(pattern)?.entry)
+    }
+
+    fn exactly(&self, pattern: &str) -> Option<Match<'_>> {
+        match pattern {
             "*" => self.matched(self.every?),
             pattern => self.find(Key::of(pattern)),
-        };
-        Some(found?.entry)
+        }
     }
 
     /// How many patterns there are.
@@ -273,7 +296,7 @@ impl Directory {
 }
 
 /// The hash of a record, for a table that moves it.
-fn hash_of(records: &Records, hasher: &RandomState, at: u32) -> u64 {
+fn hash_of(records: &Records, hasher: &DefaultHashBuilder, at: u32) -> u64 {
     records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
 }
 
@@ -320,7 +343,7 @@ impl<'k> Key<'k> {
         rest == Some(self.domain().as_bytes())
     }
 
-    fn hash(self, hasher: &RandomState) -> u64 {
+    fn hash(self, hasher: &DefaultHashBuilder) -> u64 {
         let mut hasher = hasher.build_hasher();
         if let Self::Mailbox(local, _) = self {
             hasher.write(local.as_bytes());

@@ -38,7 +38,7 @@ pub(super) struct Record<'r> {
     pub entry: u32,
     text: &'r [u8],
     step: u32,
-    end: usize,
+    end: u32,
 }
 
 impl<'r> Record<'r> {
@@ -46,6 +46,11 @@ impl<'r> Record<'r> {
     pub(super) fn text(&self) -> &'r str {
         // It was a `str` when it came in.
         str::from_utf8(self.text).unwrap_or_default()
+    }
+
+    /// Where the next record is.
+    pub(super) fn end(&self) -> u32 {
+        self.end
     }
 
     /// The pattern's octets: cheaper where it is compared.
@@ -85,7 +90,8 @@ impl Records {
             entry: u32::try_from(head >> STEP_BITS).ok()?,
             text,
             step: u32::try_from(head & u64::from(MAX_STEP)).ok()?,
-            end: self.octets.len() - rest.len() + length,
+            // After the last record there can be more than 4 GiB, and then none is to come.
+            end: u32::try_from(self.octets.len() - rest.len() + length).unwrap_or(u32::MAX),
         })
     }
 
@@ -110,7 +116,7 @@ impl Records {
         std::iter::from_fn(move || {
             let at = next;
             let record = self.get(at)?;
-            next = u32::try_from(record.end).unwrap_or(u32::MAX);
+            next = record.end;
             Some((at, record))
         })
     }

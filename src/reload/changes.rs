@@ -71,11 +71,13 @@ impl Changes {
     fn compare(&mut self, old: &Directory, new: &Directory, prefix: &str) {
         // Most names share a few entries: two that say the same are compared once in a row.
         let mut same: Option<(&Entry, &Entry)> = None;
-        for (name, after) in new.iter() {
-            let Some(before) = old.get(name) else {
+        let mut kept = 0;
+        for (name, after, before) in new.beside(old) {
+            let Some(before) = before else {
                 self.added.add(format!("{prefix}{name}"));
                 continue;
             };
+            kept += 1;
             if same.is_some_and(|(one, other)| ptr::eq(one, before) && ptr::eq(other, after)) {
                 continue;
             }
@@ -85,8 +87,10 @@ impl Changes {
                 self.compare_entries(before, after, format!("{prefix}{name}"));
             }
         }
-        for (name, _) in old.iter().filter(|(name, _)| new.get(name).is_none()) {
-            self.removed.add(format!("{prefix}{name}"));
+        if kept < old.len() {
+            for (name, _, _) in old.beside(new).filter(|(_, _, after)| after.is_none()) {
+                self.removed.add(format!("{prefix}{name}"));
+            }
         }
     }
 

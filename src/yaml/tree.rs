@@ -1,9 +1,9 @@
 //! From YAML's events to a tree with places.
 
 use super::problem::{Problems, Spot};
-use hashbrown::{HashTable, hash_table};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 /// Deeper nesting than this is refused: no settings need it, and it would exhaust the stack.
 const MAX_DEPTH: usize = 20;
@@ -163,7 +163,7 @@ pub fn parse(text: &str, problems: &mut Problems) -> Tree {
         parser: Parser::new_from_str(text),
         problems,
         tree: Tree::default(),
-        hasher: RandomState::new(),
+        hasher: DefaultHashBuilder::default(),
     };
     builder.document();
     builder.tree
@@ -173,7 +173,7 @@ struct Builder<'a, 'p> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     problems: &'p mut Problems,
     tree: Tree,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 /// A value that cannot be read; no cells of it are left.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use crate::support::{Milter, PATIENCE, Postfix, PostfixOptions, Service, SmtpClient};
+use crate::support::{Milter, PATIENCE, Postfix, PostfixOptions, Service, SmtpClient, wait_until};
 
 const RELOADS: usize = 200;
 const CONNECTIONS: usize = 50;
@@ -147,4 +147,21 @@ fn sighup_reads_the_policy_again_from_the_first_moment_on() {
     let before = milter.lines().len();
     milter.reload();
     milter.lines().wait_after(before, "the reload", |line| line.contains("policy reloaded"));
+}
+
+#[test]
+fn after_many_reloads_the_milter_has_the_memory_of_one_policy() {
+    let policy = |generation: usize| {
+        let names = (0..100_000).map(|n| format!("- d{n}.of{generation}.example.net\n"));
+        format!("domains:\n{}", names.collect::<String>())
+    };
+    let milter = Milter::start(&policy(0));
+    let at_first = milter.resident();
+    for generation in 1..=6 {
+        milter.change_policy(&policy(generation));
+    }
+    // The log tells of the reload just before the old policy goes.
+    wait_until(&format!("memory near the first {at_first} KiB"), || {
+        (milter.resident() <= at_first * 5 / 4).then_some(())
+    });
 }

@@ -209,6 +209,15 @@ impl Milter {
         self.directory.path()
     }
 
+    /// Its memory, in KiB.
+    pub fn resident(&self) -> u64 {
+        let id = self.process.as_ref().expect("it runs").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        number.expect("the kernel says so").parse().expect("a number")
+    }
+
     fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("it runs");
         let pid = Pid::from_raw(i32::try_from(process.id()).expect("a PID"));
