@@ -2,4 +2,5 @@
 
 mod protocol;
 mod reload;
+mod service;
 mod support;
