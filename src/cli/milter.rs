@@ -293,7 +293,6 @@ fn follow_stops(stop: watch::Sender<u32>, drain: Duration) -> io::Result<()> {
             }
             stop.send_modify(|asked| *asked += 1);
             if *stop.borrow() == 1 {
-                systemd::stopping(drain);
                 tracing::info!(
                     "stopping: no more connections are accepted, those under way may end within {} seconds; a second signal cuts them off",
                     drain.as_secs()

@@ -10,6 +10,7 @@ use super::connection::{Buffers, Connection, Need, PROMPT, Socket};
 use super::conversation::{Context, Conversation};
 use super::listener::Listener;
 use crate::settings::Limits;
+use crate::systemd;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use std::io::{self, ErrorKind};
@@ -186,6 +187,7 @@ impl Server {
                 // A socket that somebody else has open, too, would go on to give events.
                 let _ = door.listener.deregister(self.poll.registry());
             }
+            systemd::stopping(self.limits.drain);
         }
         asked > 1 || self.end.is_some_and(|end| self.connections.is_empty() || now >= end)
     }

@@ -231,7 +231,7 @@ impl Directory {
     ) -> impl Iterator<Item = (&'d str, &'d Entry, Option<&'d Entry>)> {
         // The record of the other that comes next if they go on alike.
         let mut next = 0;
-        self.records.iter().filter_map(move |record| {
+        self.records.iter().filter_map(move |(_, record)| {
             let alike = other.records.get(next).filter(|there| there.octets() == record.octets());
             let there = alike.or_else(|| other.records.get(other.exactly(record.text())?.at));
             if let Some(there) = &there {

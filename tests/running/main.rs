@@ -4,4 +4,5 @@ mod ledger;
 mod metrics;
 mod protocol;
 mod reload;
+mod service;
 mod support;
