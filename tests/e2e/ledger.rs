@@ -172,3 +172,85 @@ fn a_digest_arrives_through_sendmail() {
     let arrived = postfix.sink().wait_for(1).remove(0);
     assert_eq!(arrived.recipients, ["boss@example.net"]);
 }
+
+/// Runs a command of the shell, with the path as `$1`.
+fn shell(command: &str, path: &std::path::Path) {
+    let status = std::process::Command::new("sh").args(["-c", command, "sh"]).arg(path).status();
+    assert!(status.expect("a shell").success(), "{command}");
+}
+
+/// A message in the clear is refused for the opted-in domain, one over TLS is delivered.
+fn mail_flows(postfix: &Postfix, subject: &str) {
+    let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
+    client.try_rcpt("user@example.com").assert_refused();
+    client.quit();
+    let mut client = SmtpClient::encrypted(postfix.port(Service::Smtp), &Tls::V1_3);
+    client.mail("someone@peer.example");
+    client.rcpt("user@example.com").assert_accepted();
+    client.data(subject);
+    client.quit();
+    let arrived = postfix.sink().wait_for_subject(subject);
+    assert_eq!(arrived.recipients, ["user@example.com"]);
+}
+
+#[test]
+fn mail_flows_while_the_ledger_is_locked_read_only_or_full() {
+    let mut milter =
+        Milter::start_with(POLICY, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    mail_flows(&postfix, "at first");
+    milter.stop();
+    // On a disk of its own from here on.
+    let state = milter.directory().join("state");
+    shell("rm -r \"$1\"/* && mount -t tmpfs -o size=512k tmpfs \"$1\"", &state);
+    milter.start_again();
+    let total = |milter: &Milter| reported(milter).values().sum::<u64>();
+    mail_flows(&postfix, "on a small disk");
+    wait_until("the ledger", || (total(&milter) == 2).then_some(()));
+
+    let lock = rusqlite::Connection::open(state.join("ledger.sqlite")).expect("the ledger");
+    lock.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
+    mail_flows(&postfix, "while it is locked");
+    milter.lines().wait_for("the lock in the log", |line| line.contains("database is locked"));
+    lock.execute_batch("ROLLBACK").expect("no lock");
+    drop(lock);
+    wait_until("the ledger", || (total(&milter) == 4).then_some(()));
+
+    shell("dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null; true", &state);
+    let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
+    let mut sent = 0;
+    let full = |line: &str| line.contains("cannot be written") && line.contains("full");
+    while milter.lines().matching(full).is_empty() {
+        client.mail(&format!("someone@p{sent}.example"));
+        client.rcpt("user@example.com").assert_refused();
+        client.rset();
+        sent += 1;
+    }
+    mail_flows(&postfix, "while the disk is full");
+    shell("rm \"$1/filler\" && mount -o remount,size=16m \"$1\"", &state);
+    wait_until("the ledger", || (total(&milter) == 6 + sent).then_some(()));
+
+    milter.stop();
+    shell("mount -o remount,ro \"$1\"", &state);
+    milter.start_again();
+    mail_flows(&postfix, "while it is read-only");
+    assert_eq!(total(&milter), 6 + sent);
+    shell("umount -l \"$1\"", &state);
+}
+
+#[test]
+fn mail_flows_while_the_ledger_is_damaged() {
+    let mut milter =
+        Milter::start_with(POLICY, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    mail_flows(&postfix, "at first");
+    milter.stop();
+    shell(
+        "head -c 100000 /dev/zero | tr '\\0' x > \"$1/ledger.sqlite\"",
+        &milter.directory().join("state"),
+    );
+    milter.start_again();
+    milter.lines().wait_for("the damage in the log", |line| line.contains("is damaged"));
+    mail_flows(&postfix, "with a damaged ledger");
+    wait_until("a new ledger", || (reported(&milter).values().sum::<u64>() == 2).then_some(()));
+}
