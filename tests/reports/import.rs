@@ -118,3 +118,37 @@ fn what_the_milter_judged_itself_is_not_taken_from_the_log() {
     assert!(said.contains("judged by the milter itself"), "{said}");
     assert_eq!(ledger.json(&["report"])["totals"]["judged"], 1);
 }
+
+/// The same mail in the logs of several releases of Postfix: in the clear, over TLS 1.3 to two
+/// recipients, over TLS 1.2 as a bounce, to an alias for two, to an odd address, and after a refusal.
+#[test]
+fn the_logs_of_several_releases_of_postfix_say_the_same() {
+    use mandatory_tls::ledger::postfix_log::{Clock, Joiner};
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/postfix-logs");
+    let clock = Clock::new(jiff::tz::Offset::UTC, "2026-11-24T00:00:00Z".parse().unwrap());
+    let mut releases = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let log = fs::read_to_string(&path).unwrap();
+        let mut joiner = Joiner::new();
+        let logged = log.lines().filter_map(|line| joiner.line(line, &clock));
+        let found: Vec<_> = logged
+            .map(|logged| (logged.sender, logged.recipient, logged.tls.version().to_string()))
+            .collect();
+        let expected = [
+            ("a@peer.example", "x@example.com", "none"),
+            ("a@peer.example", "x@example.com", "TLSv1.3"),
+            ("a@peer.example", "y@example.net", "TLSv1.3"),
+            ("", "z@example.com", "TLSv1.2"),
+            ("b@peer.example", "sales@alias.example", "TLSv1.2"),
+            ("c@other.example", "\"a,b>c\"@example.net", "none"),
+            ("d@peer.example", "w@example.net", "none"),
+        ];
+        let expected = expected.map(|(from, to, version)| (from.into(), to.into(), version.into()));
+        assert_eq!(found, expected, "{}", path.display());
+        let tallied = joiner.tallied();
+        assert_eq!((tallied.messages, tallied.tls, tallied.without_message), (6, 3, 0));
+        releases += 1;
+    }
+    assert!(releases > 1);
+}
