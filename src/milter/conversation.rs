@@ -5,7 +5,7 @@ use super::packet::{self, command};
 use super::tally::Tally;
 use crate::ledger::Ledger;
 use crate::logging::Log;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Open};
 use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
 use arc_swap::ArcSwap;
@@ -66,6 +66,8 @@ pub struct Conversation {
     session: Session,
     /// Octets still to come of a packet whose payload is not looked at.
     missing: usize,
+    /// Counts this connection as open, where that is counted.
+    _open: Option<Open>,
 }
 
 impl Conversation {
@@ -73,7 +75,8 @@ impl Conversation {
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
         let session = Session::new(context.on_unknown_tls, false);
-        Self { context, agreed: None, session, missing: 0 }
+        let open = context.metrics.as_ref().map(|metrics| metrics.connected());
+        Self { context, agreed: None, session, missing: 0, _open: open }
     }
 
     /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
