@@ -8,6 +8,7 @@ mod growth;
 mod load;
 mod milter;
 mod plot;
+mod postfix;
 mod run;
 mod verdicts;
 
@@ -39,6 +40,8 @@ enum What {
     Verdicts,
     /// The same for more and more connections, domains and recipients: drawn into docs/growth.svg
     Growth,
+    /// Messages a second through a private Postfix: a table
+    Postfix,
 }
 
 fn main() -> ExitCode {
@@ -63,5 +66,6 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             let plot = if arguments.quick { "target/growth.svg" } else { "docs/growth.svg" };
             growth::compare(programs, rounds(3), time(800), plot.as_ref())
         }
+        What::Postfix => postfix::compare(programs, rounds(7), arguments.quick),
     }
 }

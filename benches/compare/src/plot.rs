@@ -141,7 +141,7 @@ fn draw_panel(svg: &mut String, panel: &Panel, y_axis: Axis, first: bool, last: 
         let x = WIDTH * x_axis.place(tick);
         let _ = writeln!(svg, "<path class=\"grid\" d=\"M{x:.1} 0V{HEIGHT}\"/>");
         if last {
-            let (text, y) = (label(tick), HEIGHT + 18.0);
+            let (text, y) = (short(tick), HEIGHT + 18.0);
             let _ =
                 writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>");
         }
@@ -182,12 +182,16 @@ fn draw_panel(svg: &mut String, panel: &Panel, y_axis: Axis, first: bool, last: 
     }
 }
 
-/// Short, as there is not much room: 0.5, 20, 1,000, 1 M.
 fn label(tick: f64) -> String {
+    if tick < 1000.0 { ((tick * 1e3).round() / 1e3).to_string() } else { rounded(tick) }
+}
+
+/// With k and M for thousands and millions: there is not much room beside each other.
+fn short(tick: f64) -> String {
     match tick {
-        1e6.. => format!("{} M", tick / 1e6),
-        1000.0.. => rounded(tick),
-        _ => format!("{}", (tick * 1e3).round() / 1e3),
+        1e6.. => label(tick / 1e6) + "\u{a0}M",
+        1e3.. => label(tick / 1e3) + "\u{a0}k",
+        _ => label(tick),
     }
 }
 
@@ -205,9 +209,7 @@ mod tests {
 
     #[test]
     fn ticks_are_short_words() {
-        assert_eq!(
-            [0.5, 1.0, 20.0, 1000.0, 100_000.0, 1e6].map(label),
-            ["0.5", "1", "20", "1,000", "100,000", "1 M"]
-        );
+        assert_eq!([0.5, 20.0, 1000.0].map(label), ["0.5", "20", "1,000"]);
+        assert_eq!([1.0, 1e4, 1e6].map(short), ["1", "10\u{a0}k", "1\u{a0}M"]);
     }
 }
