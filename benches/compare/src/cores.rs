@@ -39,11 +39,15 @@ impl Core {
         Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
     }
 
-    /// A command that is kept to the core, if there is one given.
+    /// A command that is kept to the core, if there is one given. It ends with this process, however
+    /// that ends.
     pub fn command(core: Option<Self>, program: &Path) -> Command {
-        let Some(Self(core)) = core else { return Command::new(program) };
-        let mut command = Command::new("taskset");
-        command.args(["--cpu-list", &core.to_string()]).arg(program);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(Self(core)) = core {
+            command.args(["taskset", "--cpu-list", &core.to_string()]);
+        }
+        command.arg(program);
         command
     }
 }

@@ -61,10 +61,10 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let time = |usual| Duration::from_millis(if arguments.quick { 200 } else { usual });
     let programs = &arguments.programs;
     match arguments.what.as_ref().unwrap_or(&What::Verdicts) {
-        What::Verdicts => verdicts::compare(programs, rounds(9), time(1500)),
+        What::Verdicts => verdicts::compare(programs, rounds(21), time(600)),
         What::Growth => {
             let plot = if arguments.quick { "target/growth.svg" } else { "docs/growth.svg" };
-            growth::compare(programs, rounds(3), time(800), plot.as_ref())
+            growth::compare(programs, rounds(5), time(400), plot.as_ref())
         }
         What::Postfix => postfix::compare(programs, rounds(7), arguments.quick),
     }
