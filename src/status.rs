@@ -38,6 +38,19 @@ pub struct Status {
     pub policy: PolicyStatus,
     /// What it has judged.
     pub recipients: Counts,
+    /// The ledger; none: no ledger is kept.
+    pub ledger: Option<LedgerStatus>,
+}
+
+/// How the ledger is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerStatus {
+    /// Recipients that were written since the start of the milter.
+    pub written: u64,
+    /// Recipients that could not be recorded.
+    pub lost: u64,
+    /// Whether it cannot be written at present.
+    pub failing: bool,
 }
 
 /// The policy in force.
@@ -95,6 +108,9 @@ impl Status {
         if self.recipients.unknown_tls > 0 {
             line.push_str("; PROBLEM: the MTA does not always tell of TLS, see the log");
         }
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.failing) {
+            line.push_str("; PROBLEM: the ledger cannot be written, see the log");
+        }
         line
     }
 }
@@ -136,6 +152,8 @@ pub struct Reporter {
     pub state: watch::Receiver<State>,
     /// What has been judged.
     pub tally: Arc<Tally>,
+    /// What the ledger counts of itself, where one is kept.
+    pub ledger: Option<Arc<crate::ledger::Counts>>,
 }
 
 impl Reporter {
@@ -162,6 +180,11 @@ impl Reporter {
                 }),
             },
             recipients: self.tally.counts(),
+            ledger: self.ledger.as_ref().map(|counts| LedgerStatus {
+                written: counts.written(),
+                lost: counts.lost(),
+                failing: counts.is_failing(),
+            }),
         }
     }
 
@@ -239,6 +262,7 @@ mod tests {
                 problem: None,
             },
             recipients: Counts::default(),
+            ledger: None,
         }
     }
 
@@ -264,11 +288,12 @@ mod tests {
             first: "policy.yaml:3: there is no key `mod` here".into(),
         });
         status.recipients.unknown_tls = 1;
+        status.ledger = Some(LedgerStatus { written: 1, lost: 0, failing: true });
         assert_eq!(
             status.line(at(120)),
             "PROBLEM: policy not reloaded: policy.yaml:3: there is no key `mod` here; in force for \
              2 minutes is the one before, with 4 domains, 1 sender; PROBLEM: the MTA does not \
-             always tell of TLS, see the log"
+             always tell of TLS, see the log; PROBLEM: the ledger cannot be written, see the log"
         );
     }
 

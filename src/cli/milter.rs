@@ -106,6 +106,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
     let Some(listeners) = listen(&settings, passed) else {
         return status::UNAVAILABLE.into();
     };
+    let ledger = settings.ledger.is_some().then(|| records.ledger.counts());
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
@@ -125,6 +126,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
         policy: reloader.policy(),
         state: reloader.state(),
         tally: Arc::clone(&context.tally),
+        ledger,
     });
     let (reload, requests) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(0);

@@ -139,7 +139,14 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     let (status, how) = service::look(&settings);
     answers.extend(how);
     let patient = Patient { settings, policy, status };
-    for look in [files::policy, mta::sockets, mta::configuration, service::macros, files::clock] {
+    for look in [
+        files::policy,
+        mta::sockets,
+        mta::configuration,
+        service::macros,
+        service::ledger,
+        files::clock,
+    ] {
         answers.extend(look(&patient));
     }
     answers

@@ -2,7 +2,7 @@
 
 use super::{Answer, Health, Patient};
 use crate::settings::Settings;
-use crate::status::{Status, age};
+use crate::status::{Status, age, counted};
 use jiff::Timestamp;
 use std::{io, path::Path};
 
@@ -99,4 +99,34 @@ pub(super) fn macros(patient: &Patient) -> Vec<Answer> {
         )
     };
     vec![answer]
+}
+
+/// Whether the ledger takes what it is told.
+pub(super) fn ledger(patient: &Patient) -> Vec<Answer> {
+    let Some(status) = &patient.status else { return Vec::new() };
+    let subject = "ledger";
+    let Some(ledger) = &status.ledger else {
+        let message = "none is kept: there is nothing to report from";
+        let remedy = "if that is not meant: `state_dir` and `ledger` in the settings";
+        return vec![Answer::new(Health::Note, subject, message, remedy)];
+    };
+    let written = counted(ledger.written, "recipient");
+    vec![if ledger.failing {
+        Answer::new(
+            Health::Error,
+            subject,
+            "it cannot be written; mail flows all the same",
+            "the log says why (journalctl -u mandatory-tls): a full disk, or a state_dir that the \
+             milter's user cannot write to",
+        )
+    } else if ledger.lost > 0 {
+        Answer::new(
+            Health::Warning,
+            subject,
+            format!("{written} written, {} lost since the milter started", ledger.lost),
+            "the disk is too slow for the mail that comes, or could not be written for a while",
+        )
+    } else {
+        Answer::right(subject, format!("{written} written since the milter started, none lost"))
+    }]
 }
