@@ -20,6 +20,11 @@ NAMES = {
     "ISC": "ISC",
     "Unicode-3.0": "Unicode-3.0",
     "Unlicense": "Unlicense",
+    "Zlib": "Zlib",
+    "0BSD": "0BSD",
+    "BSL-1.0": "BSL-1.0",
+    "BSD-2-Clause": "BSD-2-clause",
+    "BSD-3-Clause": "BSD-3-clause",
 }
 IN_DEBIAN = "On Debian systems, the full text is in /usr/share/common-licenses/{}."
 TEXTS = {
@@ -53,7 +58,9 @@ PARTICULAR PURPOSE.
 """ + IN_DEBIAN.format("GPL-3"),
 }
 # The files of crates that hold the text of a licence that Debian does not bring along.
-TEXT_FROM = {"Expat": "LICENSE-MIT", "ISC": "LICENSE", "Unicode-3.0": "LICENSE", "Unlicense": "UNLICENSE"}
+TEXT_FROM = {"Expat": "LICENSE-MIT", "ISC": "LICENSE", "Unicode-3.0": "LICENSE", "Unlicense": "UNLICENSE",
+             "Zlib": "LICENSE", "0BSD": "LICENSE", "BSD-2-clause": "LICENSE-BSD", "BSD-3-clause": "LICENSE.httprouter",
+             "BSL-1.0": "LICENSE-BOOST"}
 
 
 def linked(metadata):
@@ -75,9 +82,17 @@ def linked(metadata):
 
 
 def alternatives(package):
-    """The licences of a crate, by Debian's names."""
-    words = re.split(r" OR |/", package["license"])
-    return [NAMES[word.strip()] for word in words]
+    """The licences of a crate, by Debian's names: a list for each alternative, of those that all hold."""
+    found = [word.strip().split(" AND ") for word in re.split(r" OR |/", package["license"])]
+    unknown = [name for names in found for name in names if name not in NAMES]
+    if unknown:
+        sys.exit(f"copyright.py: {package['name']} is under {unknown[0]}: add its name and text here")
+    return [[NAMES[name] for name in names] for names in found]
+
+
+def expression(licences):
+    """As the format of debian/copyright has it."""
+    return " or ".join(" and ".join(names) for names in licences)
 
 
 def directory(package):
@@ -110,7 +125,7 @@ def full_text(name, packages):
         return TEXTS[name]
     for package in packages:
         path = directory(package) / TEXT_FROM[name]
-        if name in alternatives(package) and path.is_file():
+        if any(name in names for names in alternatives(package)) and path.is_file():
             text = path.read_text(encoding="utf-8")
             kept = [line for line in text.splitlines() if not re.match(r"\s*Copyright ", line)]
             return "\n".join(kept).strip()
@@ -123,16 +138,20 @@ def main():
     print("Upstream-Name: mandatory-tls")
     print("Comment: The program is linked with crates from https://crates.io, which are named here as")
     print(" crates/NAME-VERSION. They are not part of its source.")
-    print("\nFiles: *\nCopyright: the authors of mandatory-tls\nLicense:", *alternatives(own))
+    print("\nFiles: *\nCopyright: the authors of mandatory-tls\nLicense:", expression(alternatives(own)))
     print("\nFiles: rust-std/*\nCopyright: The Rust Project Developers\nLicense: Expat or Apache-2.0")
     print("Comment: Rust's standard library.")
     used = {"GPL-3+", "Expat", "Apache-2.0"}
+    if any(package["name"] == "libsqlite3-sys" for package in crates):
+        print("\nFiles: sqlite3/*\nCopyright: none; its authors have dedicated it to the public domain")
+        print("License: public-domain\n The SQLite library, as the crate libsqlite3-sys brings it along: the author")
+        print(" disclaims copyright to this source code.")
     for package in crates:
         licences = alternatives(package)
-        used.update(licences)
+        used.update(name for names in licences for name in names)
         print(f"\nFiles: crates/{package['name']}-{package['version']}/*")
         print("Copyright:", "\n  ".join(holders(package)))
-        print("License:", " or ".join(licences))
+        print("License:", expression(licences))
     for name in sorted(used):
         print(f"\nLicense: {name}\n{indented(full_text(name, crates))}")
 
