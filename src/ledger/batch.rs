@@ -4,8 +4,9 @@ use super::record::{Day, Key, Record};
 use super::row::Tally;
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-/// Different rows that are kept in memory while the ledger cannot be written; some 10 MiB.
-pub(super) const MOST_ROWS: usize = 20_000;
+/// Different rows that are kept in memory, most of all while the ledger cannot be written; some
+/// 20 MiB.
+pub(super) const MOST_ROWS: usize = 50_000;
 
 /// Recipients by what a row counts.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 //! the record is lost, and counted. Two threads, so that a disk that does not answer holds up
 //! neither the milter nor the adding up.
 
-use super::batch::Batch;
+use super::batch::{Batch, MOST_ROWS};
 use super::record::{Record, day_of};
 use super::settings::LedgerSettings;
 use super::writer::Writer;
@@ -28,6 +28,11 @@ const QUEUE: usize = 8192;
 const POLL: Duration = Duration::from_millis(50);
 /// How often what was added up is handed on to be written.
 const HAND_OVER: Duration = Duration::from_secs(1);
+/// So much more time for each row: to write a row costs more than to add it up, and on a busy
+/// gateway the same rows come again and again. A million mails a day are still written each second.
+const PER_ROW: Duration = Duration::from_millis(1);
+/// But no longer than this: so much is lost in a crash.
+const HAND_OVER_AT_LAST: Duration = Duration::from_secs(15);
 /// How long the end of the program waits for the last batch.
 const LAST_BATCH: Duration = Duration::from_secs(5);
 
@@ -164,6 +169,15 @@ impl Recorder {
     }
 }
 
+/// How long a batch is added to.
+fn patience(batch: &Batch) -> Duration {
+    if batch.rows.len() >= MOST_ROWS / 2 {
+        return HAND_OVER;
+    }
+    let rows = u32::try_from(batch.rows.len()).unwrap_or(u32::MAX);
+    (HAND_OVER + PER_ROW.saturating_mul(rows)).min(HAND_OVER_AT_LAST)
+}
+
 /// Adds records up until it is told to stop.
 fn add_up(records: &Receiver<Message>, batches: &SyncSender<Batch>, counts: &Counts) {
     let mut batch = Batch::default();
@@ -193,7 +207,7 @@ fn add_up(records: &Receiver<Message>, batches: &SyncSender<Batch>, counts: &Cou
         }
         counts.added.fetch_add(found, Ordering::Relaxed);
         batch.lose(day_of(Timestamp::now().as_second()), counts.unsaid.swap(0, Ordering::Relaxed));
-        if !batch.is_empty() && (handed_over.elapsed() >= HAND_OVER || !going_on) {
+        if !batch.is_empty() && (handed_over.elapsed() >= patience(&batch) || !going_on) {
             let full = std::mem::take(&mut batch);
             if !going_on {
                 let _ = batches.send(full);

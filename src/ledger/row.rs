@@ -142,6 +142,11 @@ impl RowKey {
         }
     }
 
+    /// Where about it is in the ledger: the first parts of its key.
+    pub(super) fn place(&self) -> (Day, &str, &str, &str) {
+        (self.day, &self.domain, &self.client, &self.sender)
+    }
+
     /// The row of the same domain and day, verdict and encryption that takes in those for which
     /// there is no room.
     #[must_use]

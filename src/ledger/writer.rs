@@ -157,7 +157,10 @@ impl Writer {
             none => none.insert(Store::open(&self.settings.path, self.settings.room)?),
         };
         if !self.rows.is_empty() || !self.lost.is_empty() {
-            store.write(self.rows.iter(), &self.lost)?;
+            // In the order of the file: neighbours are on one page.
+            let mut rows: Vec<_> = self.rows.iter().collect();
+            rows.sort_unstable_by(|(one, _), (other, _)| one.place().cmp(&other.place()));
+            store.write(rows.into_iter(), &self.lost)?;
             let written = self.rows.values().map(|tally| tally.count).sum();
             self.counts.written.fetch_add(written, Ordering::Relaxed);
             self.rows.clear();
