@@ -55,8 +55,8 @@ pub struct Milter {
     /// Which one.
     pub kind: Kind,
     child: Child,
-    // Its settings, and its socket; its policy; its log. The product watches the policy's directory,
-    // where nothing else is to happen, therefore.
+    // Its settings, its socket, and its ledger; its policy; its log. The product watches the policy's
+    // directory, and nothing else is to happen there, therefore.
     home: TempDir,
     _policy: TempDir,
     log: TempDir,
@@ -66,7 +66,7 @@ impl Milter {
     /// Starts a milter for which so many domains are opted in, and waits until it serves. Without a
     /// core it runs on all of them.
     ///
-    /// All is at its defaults, the log too, which goes to a file.
+    /// All is as it is shipped, the log too, which goes to a file; the ledger is kept.
     ///
     /// # Errors
     ///
@@ -88,8 +88,11 @@ impl Milter {
                 let file = policy.path().join("policy.yaml");
                 write_policy(&file, domains)?;
                 let settings = home.path().join("milter.yaml");
-                let text =
-                    format!("listen: unix:{}\npolicy: {}\n", socket.display(), file.display());
+                let text = format!(
+                    "listen: unix:{}\npolicy: {}\nstate_dir: state\nstatus_file: status.json\n",
+                    socket.display(),
+                    file.display()
+                );
                 fs::write(&settings, text)?;
                 arguments.extend(["milter".into(), "--config".into(), settings.into_os_string()]);
                 programs.product.clone()

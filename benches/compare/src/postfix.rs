@@ -92,14 +92,15 @@ pub fn compare(programs: &Programs, rounds: u32, quick: bool) -> io::Result<()> 
         let contestants: Vec<&Contestant> = contestants.iter().filter(takes_part).collect();
         let mut rates = vec![Vec::new(); contestants.len()];
         let mut costs = vec![Vec::new(); contestants.len()];
-        // In the first round caches are filled and processes are started.
-        for round in 0..=rounds {
-            for (number, contestant) in contestants.iter().enumerate() {
+        // Fills caches, and starts processes.
+        for contestant in &contestants {
+            run(contestant, scenario, messages.div_ceil(10))?;
+        }
+        for _ in 0..rounds {
+            for ((contestant, rates), costs) in contestants.iter().zip(&mut rates).zip(&mut costs) {
                 let (rate, cost) = run(contestant, scenario, messages)?;
-                if round > 0 {
-                    rates[number].push(rate);
-                    costs[number].extend(cost);
-                }
+                rates.push(rate);
+                costs.extend(cost);
             }
         }
         print_rows(scenario, &contestants, &rates, &costs);
