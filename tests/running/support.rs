@@ -1,6 +1,8 @@
 //! The milter as a process, and an MTA that speaks to it.
 
 use std::{
+    cell::RefCell,
+    collections::VecDeque,
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -19,6 +21,8 @@ pub const ALL_OPTIONS: u32 = 0x1f_ffff;
 pub struct Milter {
     pub process: Child,
     lines: Receiver<String>,
+    /// Lines from before it listened, which nobody has waited for yet.
+    early: RefCell<VecDeque<String>>,
     pub address: String,
     directory: tempfile::TempDir,
 }
@@ -51,8 +55,17 @@ impl Milter {
                 let _ = send.send(line);
             }
         });
-        let mut milter = Self { process, lines, address: String::new(), directory };
-        let line = milter.wait_for_line("listening on inet:");
+        let mut milter =
+            Self { process, lines, early: RefCell::default(), address: String::new(), directory };
+        let mut early = VecDeque::new();
+        let line = loop {
+            let line = milter.wait_for_line("");
+            if line.contains("listening on inet:") {
+                break line;
+            }
+            early.push_back(line);
+        };
+        milter.early = early.into();
         let (_, rest) = line.split_once("listening on inet:").unwrap();
         milter.address = rest.chars().take_while(|c| *c != '"' && !c.is_whitespace()).collect();
         milter
@@ -65,8 +78,9 @@ impl Milter {
 
     pub fn wait_for_line(&self, part: &str) -> String {
         loop {
-            let line =
-                self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part}"));
+            let early = self.early.borrow_mut().pop_front();
+            let line = early.map_or_else(|| self.lines.recv_timeout(PATIENCE), Ok);
+            let line = line.unwrap_or_else(|_| panic!("no line with {part}"));
             if line.contains(part) {
                 return line;
             }
