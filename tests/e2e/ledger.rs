@@ -179,6 +179,15 @@ fn shell(command: &str, path: &std::path::Path) {
     assert!(status.expect("a shell").success(), "{command}");
 }
 
+/// A disk that is unmounted in the end, also of a test that fails.
+struct Disk(std::path::PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        shell("umount -l \"$1\"", &self.0);
+    }
+}
+
 /// A message in the clear is refused for the opted-in domain, one over TLS is delivered.
 fn mail_flows(postfix: &Postfix, subject: &str) {
     let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
@@ -203,6 +212,7 @@ fn mail_flows_while_the_ledger_is_locked_read_only_or_full() {
     // On a disk of its own from here on.
     let state = milter.directory().join("state");
     shell("rm -r \"$1\"/* && mount -t tmpfs -o size=512k tmpfs \"$1\"", &state);
+    let _disk = Disk(state.clone());
     milter.start_again();
     let total = |milter: &Milter| reported(milter).values().sum::<u64>();
     mail_flows(&postfix, "on a small disk");
@@ -235,7 +245,6 @@ fn mail_flows_while_the_ledger_is_locked_read_only_or_full() {
     milter.start_again();
     mail_flows(&postfix, "while it is read-only");
     assert_eq!(total(&milter), 6 + sent);
-    shell("umount -l \"$1\"", &state);
 }
 
 #[test]

@@ -64,6 +64,22 @@ fn run(command: &str, path: &Path) {
     assert!(status.success(), "{command}");
 }
 
+/// A disk of its own, as long as this lives; also of a test that fails.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(path: &Path, options: &str) -> Self {
+        run(&format!("mount -t tmpfs -o {options} tmpfs \"$1\""), path);
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run("umount -l \"$1\"", &self.0);
+    }
+}
+
 #[test]
 fn what_was_judged_is_in_the_ledger_and_nothing_else() {
     let milter = Milter::start(POLICY, SETTINGS);
@@ -173,11 +189,13 @@ fn a_ledger_that_is_read_only_stops_no_mail_and_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
     fs::create_dir(&state).unwrap();
-    run("mount -t tmpfs tmpfs \"$1\"", &state);
+    let disk = Disk::mount(&state, "rw");
     let room = Room { domain: 9, day: 9 };
     drop(Store::open(&state.join("ledger.sqlite"), room).unwrap());
     run("mount -o remount,ro \"$1\"", &state);
     let milter = Milter::start_in(directory, &[("policy.yaml", POLICY)], SETTINGS);
+    // It goes before the directory that it is mounted in.
+    let _disk = disk;
     let line = milter.wait_for_line("cannot be written");
     assert!(line.contains("ead-only") && line.contains("ERROR"), "{line}");
     let mut mta = milter.session();
@@ -187,7 +205,6 @@ fn a_ledger_that_is_read_only_stops_no_mail_and_can_be_read() {
     run("mount -o remount,rw \"$1\"", &state);
     milter.wait_for_line("is written again");
     wait_for_total(&file(&milter), 2);
-    run("umount -l \"$1\"", &state);
 }
 
 #[test]
@@ -195,8 +212,10 @@ fn a_full_disk_stops_no_mail_and_what_is_lost_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
     fs::create_dir(&state).unwrap();
-    run("mount -t tmpfs -o size=512k tmpfs \"$1\"", &state);
+    let disk = Disk::mount(&state, "size=512k");
     let milter = Milter::start_in(directory, &[("policy.yaml", POLICY)], SETTINGS);
+    // It goes before the directory that it is mounted in.
+    let _disk = disk;
     let mut mta = milter.session();
     mail(&mut mta);
     wait_for_total(&file(&milter), 2);
@@ -213,7 +232,6 @@ fn a_full_disk_stops_no_mail_and_what_is_lost_is_counted() {
     run("rm \"$1/filler\"; mount -o remount,size=16m \"$1\"", &state);
     milter.wait_for_line("is written again");
     wait_for_total(&file(&milter), 3004);
-    run("umount -l \"$1\"", &state);
 }
 
 #[test]
