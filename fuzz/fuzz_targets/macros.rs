@@ -9,8 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use mandatory_tls::policy::requirement::builtins;
 use mandatory_tls::policy::tls::certificate::{Certificate, CertificateNames};
 use mandatory_tls::policy::{
-    Case, Client, Decision, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState, cipher,
-    judge, tls_version,
+    Case, Client, Decision, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState, judge,
 };
 use mandatory_tls::session::{Macros, Stage};
 use mandatory_tls_fuzz::{policy, said, wire};
@@ -57,22 +56,28 @@ fn partner() -> CertificateNames {
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| policy("domains: [example.com]\n"));
 
+/// A macro as it was read, which is the one in the batch.
+fn checked<'v>(
+    pairs: &[(Vec<u8>, Vec<u8>)],
+    name: &str,
+    read: Option<&'v [u8]>,
+) -> Option<&'v [u8]> {
+    let found = pairs.iter().find(|(key, _)| key == name.as_bytes());
+    assert_eq!(read, found.map(|(_, value)| &**value), "{name}");
+    read
+}
+
 fuzz_target!(|batch: &[u8]| {
     let mut macros = Macros::default();
     macros.replace(Stage::Rcpt, batch);
     let pairs = wire::pairs(batch);
     let known = macros.read(Stage::Rcpt);
-    let of = |name: &str, read: Option<&[u8]>| {
-        let found = pairs.iter().find(|(key, _)| key == name.as_bytes());
-        assert_eq!(read, found.map(|(_, value)| &**value), "{name}");
-        read
-    };
-    let version = of("tls_version", known.tls_version);
-    let cipher = of("cipher", known.cipher);
-    let bits = of("cipher_bits", known.cipher_bits);
-    let subject = of("cert_subject", known.cert_subject);
-    let issuer = of("cert_issuer", known.cert_issuer);
-    let verify = of("verify", known.verify);
+    let version = checked(&pairs, "tls_version", known.tls_version);
+    let cipher = checked(&pairs, "cipher", known.cipher);
+    let bits = checked(&pairs, "cipher_bits", known.cipher_bits);
+    let subject = checked(&pairs, "cert_subject", known.cert_subject);
+    let issuer = checked(&pairs, "cert_issuer", known.cert_issuer);
+    let verify = checked(&pairs, "verify", known.verify);
     let state = TlsState::from_macros(version, cipher, bits)
         .with_certificate(Certificate::from_macros(subject, issuer, verify));
     check_display(&state);
@@ -173,7 +178,7 @@ fn without_xtext(text: &str) -> String {
 fn check_display(state: &TlsState) {
     let shown = state.to_string();
     assert!(shown.chars().all(said::is_printable), "{shown:?}");
-    for word in [tls_version(state), cipher(state)] {
+    for word in [state.version().to_string(), state.cipher().to_string()] {
         let fit = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '%' | '{' | '}');
         assert!(!word.is_empty() && word.len() <= 64, "{word:?}");
         assert!(word.chars().all(fit), "{word:?}");

@@ -45,23 +45,20 @@ fn stays_inside(text: &[u8]) -> bool {
         return true;
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Some(root) = yaml::parse(text, &mut Problems::new()) else {
+    let tree = yaml::parse(text, &mut Problems::new());
+    let Some(Value::Map(fields)) = tree.root().map(|root| root.value) else {
         return true;
     };
-    let Value::Map(fields) = &root.value else {
-        return true;
-    };
-    fields
-        .iter()
-        .filter(|(key, _)| matches!(&key.value, Value::Scalar(key) if key == "include"))
-        .all(|(_, value)| match &value.value {
+    fields.iter().filter(|(key, _)| matches!(key.value, Value::Scalar("include"))).all(
+        |(_, value)| match value.value {
             Value::List(items) => items.iter().all(is_inside),
             _ => is_inside(value),
-        })
+        },
+    )
 }
 
-fn is_inside(pattern: &Node<'_>) -> bool {
-    match &pattern.value {
+fn is_inside(pattern: Node<'_>) -> bool {
+    match pattern.value {
         Value::Scalar(pattern) => {
             // A character class may spell a dot.
             let up = pattern.contains("..") || pattern.contains("[.") || pattern.contains('?');
