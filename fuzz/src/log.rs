@@ -54,15 +54,22 @@ impl Subscriber for Listener {
 struct Fields;
 
 impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        check(field, value);
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
-        let sentence = matches!(field.name(), "message" | "detail");
-        let fit = |c: char| is_printable(c) && (sentence || c != ' ');
-        assert!(text.len() <= 1400 && text.chars().all(fit), "{}={text:?}", field.name());
-        assert!(sentence || !text.contains(['"', '=']), "{}={text:?}", field.name());
-        if field.name() == "verdict" {
-            let mut verdicts = VERDICTS.lock().unwrap_or_else(PoisonError::into_inner);
-            verdicts.push(text);
-        }
+        check(field, &format!("{value:?}"));
+    }
+}
+
+fn check(field: &Field, text: &str) {
+    let sentence = matches!(field.name(), "message" | "detail");
+    let fit = |c: char| is_printable(c) && (sentence || c != ' ');
+    assert!(text.len() <= 1400 && text.chars().all(fit), "{}={text:?}", field.name());
+    assert!(sentence || !text.contains(['"', '=']), "{}={text:?}", field.name());
+    if field.name() == "verdict" {
+        let mut verdicts = VERDICTS.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.push(text.to_owned());
     }
 }

@@ -178,8 +178,8 @@ impl Records {
             return Ok(Self { ledger, recorder, metrics: None });
         };
         let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
-        let (policy, status) = (reloader.policy(), reloader.status());
-        let metrics = Arc::new(Metrics::new(domains, policy, status, ledger.counts()));
+        let (policy, state) = (reloader.policy(), reloader.state());
+        let metrics = Arc::new(Metrics::new(domains, policy, state, ledger.counts()));
         offer(wanted, Arc::clone(&metrics)).await;
         Ok(Self { ledger, recorder, metrics: Some(metrics) })
     }

@@ -10,6 +10,7 @@ pub use endpoint::serve;
 use crate::ledger::Counts;
 use crate::policy::tls::{SeenVersion, Version};
 use crate::policy::{Decision, DomainName, Policy, TlsState};
+use crate::reload::State;
 use crate::session::Judgement;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -24,11 +25,9 @@ use prometheus_client::registry::Registry;
 use std::{
     collections::HashSet,
     fmt,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
+    sync::{Arc, RwLock},
 };
+use tokio::sync::watch::Receiver;
 
 /// Bounds of the histogram of latencies, in seconds: a judgement takes some microseconds.
 const LATENCIES: [f64; 10] =
@@ -36,38 +35,6 @@ const LATENCIES: [f64; 10] =
 
 /// The label of all domains for which there is no label of their own.
 const OTHER: &str = "other";
-
-/// What is known of the policy's files, beside the policy itself.
-#[derive(Debug, Default)]
-pub struct PolicyStatus {
-    loaded_at: AtomicI64,
-    reloads: AtomicU64,
-    failures: AtomicU64,
-    broken: AtomicBool,
-}
-
-impl PolicyStatus {
-    /// A policy that was loaded at the start.
-    #[must_use]
-    pub fn loaded_now() -> Self {
-        let status = Self::default();
-        status.loaded_at.store(Timestamp::now().as_second(), Ordering::Relaxed);
-        status
-    }
-
-    /// A policy was read again and put in force.
-    pub fn reloaded(&self) {
-        self.loaded_at.store(Timestamp::now().as_second(), Ordering::Relaxed);
-        self.reloads.fetch_add(1, Ordering::Relaxed);
-        self.broken.store(false, Ordering::Relaxed);
-    }
-
-    /// A policy was read again and has errors.
-    pub fn failed(&self) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        self.broken.store(true, Ordering::Relaxed);
-    }
-}
 
 /// What became of a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -120,7 +87,7 @@ impl Metrics {
     pub fn new(
         domains: usize,
         policy: Arc<ArcSwap<Policy>>,
-        status: Arc<PolicyStatus>,
+        state: Receiver<State>,
         ledger: Arc<Counts>,
     ) -> Self {
         let mut registry = Registry::with_prefix("mandatory_tls");
@@ -136,7 +103,7 @@ impl Metrics {
         registry.register("connections", "Milter connections that are open", connections.clone());
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The release that runs", Info::new(version));
-        registry.register_collector(Box::new(Outside { policy, status, ledger }));
+        registry.register_collector(Box::new(Outside { policy, state, ledger }));
         let domains = (domains > 0).then(|| {
             let judged = Family::default();
             let help = "Recipients judged, by domain";
@@ -231,27 +198,27 @@ fn version(tls: &TlsState) -> &'static str {
 #[derive(Debug)]
 struct Outside {
     policy: Arc<ArcSwap<Policy>>,
-    status: Arc<PolicyStatus>,
+    state: Receiver<State>,
     ledger: Arc<Counts>,
 }
 
 impl Collector for Outside {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let policy = self.policy.load();
+        let state = self.state.borrow().clone();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         for (name, help, value) in [
             ("policy_domains", "Domains that are opted in", count(policy.domains.len())),
             ("policy_senders", "Partners", count(policy.senders.len())),
             (
                 "policy_loaded_timestamp_seconds",
                 "When the policy in force was loaded",
-                self.status.loaded_at.load(Ordering::Relaxed),
+                state.since.as_second(),
             ),
             (
                 "policy_broken",
                 "Whether the policy's files have errors, so that an older policy is in force",
-                self.status.broken.load(Ordering::Relaxed).into(),
+                state.problem.is_some().into(),
             ),
             (
                 "ledger_queue",
@@ -269,11 +236,11 @@ impl Collector for Outside {
             gauge.encode(metric)?;
         }
         for (name, help, value) in [
-            ("policy_reloads", "Policies put in force since the start", load(&self.status.reloads)),
+            ("policy_reloads", "Policies put in force since the start", state.reloads),
             (
                 "policy_reload_failures",
                 "Policies that had errors and were not put in force",
-                load(&self.status.failures),
+                state.failures,
             ),
             ("ledger_recorded", "Recipients written to the ledger", self.ledger.written()),
             ("ledger_lost", "Recipients that could not be recorded", self.ledger.lost()),

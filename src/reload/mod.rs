@@ -13,7 +13,6 @@ mod watch;
 pub use changes::Changes;
 
 use crate::logging;
-use crate::metrics::PolicyStatus;
 use crate::policy::Policy;
 use crate::policy_file::{self, Loaded, Sources};
 use crate::yaml::Problems;
@@ -45,6 +44,10 @@ pub struct State {
     pub fingerprint: u64,
     /// What is wrong with them; then the policy is that of before.
     pub problem: Option<Problem>,
+    /// How often a policy was put in force since the start.
+    pub reloads: u64,
+    /// How often one could not be.
+    pub failures: u64,
 }
 
 /// A policy that cannot be put in force.
@@ -75,8 +78,6 @@ pub struct Reloader {
     reminded: Instant,
     /// Whether the log may name mailboxes.
     local_parts: bool,
-    /// What is counted of all this.
-    status: Arc<PolicyStatus>,
 }
 
 /// Lets the threads that judge mail go before this one where there are too few processors for all.
@@ -111,6 +112,8 @@ impl Reloader {
             since: jiff::Timestamp::now(),
             fingerprint: sources.fingerprint(),
             problem: None,
+            reloads: 0,
+            failures: 0,
         });
         // From here on, no writing goes unseen.
         let mut watch = Watch::new();
@@ -124,14 +127,7 @@ impl Reloader {
             state,
             reminded: Instant::now(),
             local_parts,
-            status: Arc::new(PolicyStatus::loaded_now()),
         })
-    }
-
-    /// What is counted of reloads.
-    #[must_use]
-    pub fn status(&self) -> Arc<PolicyStatus> {
-        Arc::clone(&self.status)
     }
 
     /// The policy in force, as it changes.
@@ -197,7 +193,6 @@ impl Reloader {
     fn read(&mut self) {
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
-            self.status.failed();
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
@@ -212,7 +207,6 @@ impl Reloader {
                 logging::problems(&warnings);
             }
             Err(problems) => {
-                self.status.failed();
                 tracing::error!(
                     errors = problems.count(),
                     "policy not reloaded, the one in force stays"
@@ -233,18 +227,20 @@ impl Reloader {
                 state.problem.as_ref().map_or_else(jiff::Timestamp::now, |problem| problem.since);
             state.fingerprint = fingerprint;
             state.problem = Some(Problem { since, errors, first });
+            state.failures += 1;
         });
     }
 
     fn put_in_force(&mut self, policy: Policy) {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
-        self.state.send_replace(State {
-            since: jiff::Timestamp::now(),
-            fingerprint: self.sources.fingerprint(),
-            problem: None,
+        let fingerprint = self.sources.fingerprint();
+        self.state.send_modify(|state| {
+            state.since = jiff::Timestamp::now();
+            state.fingerprint = fingerprint;
+            state.problem = None;
+            state.reloads += 1;
         });
-        self.status.reloaded();
         let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),
