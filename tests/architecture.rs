@@ -89,8 +89,8 @@ fn imports_run_downwards() {
         ),
         ("session.rs", &["crate::milter", "crate::reload", "crate::cli", "crate::policy_file"]),
         ("milter", &["crate::cli", "crate::reload", "crate::policy_file"]),
-        ("metrics", &["crate::cli", "crate::milter", "crate::reload", "crate::settings"]),
-        ("reload", &["crate::cli", "crate::milter", "crate::session"]),
+        ("metrics", &["crate::cli", "crate::milter", "crate::settings"]),
+        ("reload", &["crate::cli", "crate::metrics", "crate::milter", "crate::session"]),
         (
             "ledger",
             &["crate::cli", "crate::milter", "crate::reload", "crate::settings", "crate::yaml"],
