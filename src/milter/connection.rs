@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(7210);
 /// An MTA negotiates as soon as it has connected, sends packets whole, and takes answers as soon
 /// as they come.
-pub(super) const PROMPT: Duration = Duration::from_secs(30);
+const PROMPT: Duration = Duration::from_secs(30);
 /// Octets that are read at a time.
 const READ: usize = 16 * 1024;
+/// Octets of room that are kept for answers.
+const KEPT: usize = 64 * 1024;
 
 /// A socket that a milter connection is on.
 #[derive(Debug)]
@@ -86,6 +88,9 @@ pub(super) struct Connection {
     begun: Vec<u8>,
     /// Answers that the socket did not take yet. Nothing is read before they are sent.
     unsent: Vec<u8>,
+    /// Whether it was asked to be told when the socket takes more. Asked once: to ask again makes
+    /// the system tell of all that is ready already, each time.
+    is_writable_awaited: bool,
     /// Whether anything was answered yet.
     negotiated: bool,
     /// When it is given up unless something comes before.
@@ -107,6 +112,7 @@ impl Connection {
             conversation,
             begun: Vec::new(),
             unsent: Vec::new(),
+            is_writable_awaited: false,
             negotiated: false,
             due: now + PROMPT,
         })
@@ -135,6 +141,7 @@ impl Connection {
             if !self.unsent.is_empty() {
                 return Ok(Need::Event);
             }
+            self.set_due(now);
         }
         let read = match self.socket.read(&mut buffers.input) {
             Ok(0) => return Ok(Need::End),
@@ -168,13 +175,18 @@ impl Connection {
             self.send(&buffers.output, registry, token)?;
         }
         let (_, next) = received.map_err(io::Error::other)?;
-        let idle = self.negotiated && self.begun.is_empty() && self.unsent.is_empty();
-        self.due = now + if idle { IDLE } else { PROMPT };
+        self.set_due(now);
+        buffers.output.shrink_to(KEPT);
         Ok(match next {
             Next::Close => Need::End,
             Next::Read if read == READ => Need::Turn,
             Next::Read => Need::Event,
         })
+    }
+
+    fn set_due(&mut self, now: Instant) {
+        let idle = self.negotiated && self.begun.is_empty() && self.unsent.is_empty();
+        self.due = now + if idle { IDLE } else { PROMPT };
     }
 
     /// Sends answers, or as much of them as the socket takes.
@@ -186,8 +198,11 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.unsent.extend_from_slice(answers);
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    return registry.reregister(self.socket.source(), token, interest);
+                    if !std::mem::replace(&mut self.is_writable_awaited, true) {
+                        let interest = Interest::READABLE | Interest::WRITABLE;
+                        registry.reregister(self.socket.source(), token, interest)?;
+                    }
+                    return Ok(());
                 }
                 Err(error) => return Err(error),
             }

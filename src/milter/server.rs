@@ -6,7 +6,7 @@
 //! brings, and nothing in it waits for anything but sockets: the log, files and the network have
 //! threads of their own.
 
-use super::connection::{Buffers, Connection, Need, PROMPT, Socket};
+use super::connection::{Buffers, Connection, Need, Socket};
 use super::conversation::{Context, Conversation};
 use super::listener::Listener;
 use crate::settings::Limits;
@@ -161,8 +161,8 @@ impl Server {
                     }
                 }
             }
-            self.accept(now);
             self.sweep(now);
+            self.accept(now);
         }
         Ok(self.connections.len())
     }
@@ -199,9 +199,13 @@ impl Server {
         let need = catch_unwind(AssertUnwindSafe(|| {
             connection.turn(&mut self.buffers, self.poll.registry(), token, now)
         }));
+        let due = connection.due();
         match need {
-            Ok(Ok(Need::Event)) => {}
-            Ok(Ok(Need::Turn)) => self.eager.push(key),
+            Ok(Ok(Need::Event)) => self.look_at(due),
+            Ok(Ok(Need::Turn)) => {
+                self.look_at(due);
+                self.eager.push(key);
+            }
             Ok(Ok(Need::End)) | Err(_) => self.close(key),
             Ok(Err(error)) => {
                 self.close(key);
@@ -225,9 +229,9 @@ impl Server {
                 let conversation = Conversation::new(Arc::clone(&self.context));
                 match Connection::new(socket, conversation, self.poll.registry(), token, now) {
                     Ok(connection) => {
+                        let due = connection.due();
                         entry.insert(connection);
-                        let due = now + PROMPT;
-                        self.sweep = Some(self.sweep.map_or(due, |sweep| sweep.min(due)));
+                        self.look_at(due);
                     }
                     Err(error) => broke_off(&error),
                 }
@@ -243,6 +247,8 @@ impl Server {
             return None;
         }
         if full {
+            // When a place is free, it is tried at once.
+            door.again = None;
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!(
                     "all connections that `limits` allows are in use; further MTAs have to wait"
@@ -252,13 +258,18 @@ impl Server {
         }
         match door.listener.accept() {
             Ok(socket) => {
-                self.full = false;
+                // Said again only after a while with room to spare.
+                let many = self.limits.connections as usize / 10 * 9;
+                self.full &= self.connections.len() >= many;
                 if door.again.take().is_some() {
                     tracing::info!("connections on {} are accepted again", door.listener.address());
                 }
                 return Some(socket);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => door.knocked = false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                door.knocked = false;
+                door.again = None;
+            }
             // The MTA has gone meanwhile.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -270,6 +281,11 @@ impl Server {
             }
         }
         None
+    }
+
+    /// Looks for connections that are overdue at this time at the latest.
+    fn look_at(&mut self, due: Instant) {
+        self.sweep = Some(self.sweep.map_or(due, |sweep| sweep.min(due)));
     }
 
     /// Gives up connections that are overdue.

@@ -249,7 +249,7 @@ impl Reloader {
             "policy reloaded: {changes}"
         );
         let removed = changes.removed.count();
-        if removed > 1 && removed * 2 > old.domains.len() {
+        if removed > 1 && removed * 2 > old.domains.len() + old.senders.len() {
             tracing::warn!(
                 removed,
                 "more than half of the domains are gone from the policy; is that meant?"

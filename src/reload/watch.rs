@@ -117,9 +117,19 @@ impl Watch {
         let look = if self.blind { LOOK_WITHOUT_EVENTS } else { LOOK };
         let until = tokio::time::Instant::now() + look;
         // Without an event in that time the disk is looked at all the same.
-        while let Ok(Some(event)) = tokio::time::timeout_at(until, self.events.recv()).await {
-            if self.note(event) != About::Nothing {
-                break;
+        loop {
+            match tokio::time::timeout_at(until, self.events.recv()).await {
+                Ok(Some(event)) => {
+                    if self.note(event) != About::Nothing {
+                        break;
+                    }
+                }
+                Err(_) => break,
+                // The system gives no events at all.
+                Ok(None) => {
+                    tokio::time::sleep_until(until).await;
+                    break;
+                }
             }
         }
         tokio::time::sleep(PAUSE).await;
