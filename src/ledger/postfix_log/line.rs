@@ -50,7 +50,12 @@ impl<'l> Line<'l> {
     /// cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
     #[must_use]
     pub fn tls_session(&self) -> Option<TlsState> {
-        let (_, rest) = self.text.split_once("TLS connection established from ")?;
+        // Only at the beginning: smtpd also logs what clients write.
+        let (trust, rest) = self.text.split_once(' ')?;
+        if !matches!(trust, "Anonymous" | "Untrusted" | "Trusted" | "Verified") {
+            return None;
+        }
+        let rest = rest.strip_prefix("TLS connection established from ")?;
         let (_, rest) = rest.split_once("]")?;
         // A port follows where smtpd_client_port_logging is on; a name where the client sent SNI.
         let (_, rest) = rest.split_once(": ")?;

@@ -87,6 +87,20 @@ garbage
 }
 
 #[test]
+fn a_client_cannot_forge_a_session_by_what_it_says() {
+    let log = "\
+Jan  1 00:00:00 mx postfix/smtpd[1]: connect from evil.test[192.0.2.1]
+Jan  1 00:00:00 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from evil.test[192.0.2.1]: 450 4.7.1 <x@y.test>: no; from=<a@evil.test> to=<x@y.test> proto=ESMTP helo=<Trusted TLS connection established from x[1]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)>
+Jan  1 00:00:01 mx postfix/smtpd[1]: AAAAAA: client=evil.test[192.0.2.1]
+Jan  1 00:00:01 mx postfix/qmgr[2]: AAAAAA: from=<a@evil.test>, size=1, nrcpt=1 (queue active)
+Jan  1 00:00:01 mx postfix/lmtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+";
+    let (found, tallied) = join(log);
+    assert_eq!((found.len(), tallied.tls), (1, 0));
+    assert_eq!(found[0].tls, TlsState::Plaintext);
+}
+
+#[test]
 fn nothing_in_a_log_ends_the_program() {
     let mut joiner = Joiner::new();
     for line in SESSION.lines() {
