@@ -66,7 +66,8 @@ impl Clients {
         }
     }
 
-    /// Whether names of clients are stored: they often spell out the address.
+    /// Whether names of clients, and those in their certificates, are stored: they often spell out
+    /// the address.
     #[must_use]
     pub fn are_named(&self) -> bool {
         matches!(self, Self::Full)

@@ -3,7 +3,7 @@
 use super::privacy::Clients;
 use super::record::Day;
 use super::record::{FOREIGN, Found, From, Key, NONE, NOT_SAID, UNKNOWN, tls_words};
-use crate::policy::tls::certificate::Certificate;
+use crate::policy::tls::certificate::{self, Certificate};
 use crate::policy::{
     Case, Client, Decision, OnUnknownTls, Recipient, Requirement, Sender, TlsState,
 };
@@ -63,7 +63,7 @@ pub struct RowKey {
     pub tls_version: String,
     /// The cipher suite; `none`; `unknown`.
     pub cipher: String,
-    /// The names of the client's certificate; empty without.
+    /// The names of the client's certificate; empty without, or where names are not recorded.
     pub certificate: String,
     /// What else bears on the verdict.
     pub flags: u8,
@@ -133,7 +133,8 @@ impl RowKey {
             },
             tls_version,
             cipher,
-            certificate,
+            // It names the client as well as its name does.
+            certificate: Some(certificate).filter(|_| clients.are_named()).unwrap_or_default(),
             flags: flag(key.authenticated, AUTHENTICATED)
                 | flag(key.local_submission, LOCAL_SUBMISSION)
                 | flag(zero_bits, ZERO_BITS),
@@ -166,10 +167,14 @@ impl RowKey {
         self.client == OTHERS
     }
 
-    /// Whether the client or the sender is not told apart from others.
+    /// Whether the client or the sender is not told apart from others, or the client's certificate
+    /// is not known in full. Of a network or hash, no certificate is stored.
     #[must_use]
     pub fn is_coarse(&self) -> bool {
-        self.is_others() || self.client.contains('/') || self.client.starts_with("hash:")
+        self.is_others()
+            || self.client.contains('/')
+            || self.client.starts_with("hash:")
+            || certificate::is_cut(&self.certificate)
     }
 
     /// Whether the session was never to be judged: trusted, or submitted by a local program.

@@ -98,7 +98,7 @@ pub struct Simulation {
     #[serde(flatten)]
     pub difference: Difference,
     /// Recipients of whose client or sender the ledger does not hold enough for rules about single
-    /// clients or senders.
+    /// clients, their certificates or senders.
     pub coarse: u64,
     /// The domains for which something changes, the most newly refused first.
     pub domains: Vec<DomainDifference>,

@@ -180,7 +180,26 @@ fn what_the_ledger_holds_of_a_session_makes_the_same_session_again() {
 
 #[test]
 fn hashed_and_truncated_clients_leave_nothing_else_of_the_client() {
-    let row = RowKey::new(&key("192.0.2.77"), Source::Milter, &Clients::Network);
-    assert_eq!((&*row.client, &*row.name), ("192.0.2.0/24", ""));
-    assert!(!format!("{row:?}").contains("mail.example.net"));
+    use crate::policy::tls::certificate::Certificate;
+    let certificate = Certificate::from_macros(Some(b"mail.example.net"), Some(b"CA"), None);
+    let tls = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256").with_certificate(certificate);
+    let key = Key { tls, ..key("192.0.2.77") };
+    for (clients, shown) in
+        [(Clients::Network, "192.0.2.0/24"), (Clients::Hashed(Box::new([7; 32])), "hash:")]
+    {
+        let row = RowKey::new(&key, Source::Milter, &clients);
+        assert!(row.client.starts_with(shown) && row.is_coarse());
+        assert_eq!((&*row.name, &*row.certificate), ("", ""));
+        assert!(!format!("{row:?}").contains("mail.example.net"));
+    }
+    assert!(RowKey::new(&key, Source::Milter, &Clients::Full).certificate.contains("mail.example"));
+}
+
+#[test]
+fn a_certificate_that_lost_a_mail_address_counts_as_not_known_in_full() {
+    use crate::policy::tls::certificate::Certificate;
+    let certificate = Certificate::from_macros(Some(b"alice@example.org"), Some(b"CA"), None);
+    let tls = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256").with_certificate(certificate);
+    let row = RowKey::new(&Key { tls, ..key("192.0.2.77") }, Source::Milter, &Clients::Full);
+    assert!(row.is_coarse() && !format!("{row:?}").contains("alice"));
 }

@@ -85,7 +85,7 @@ pub(super) fn table(
     if simulation.coarse > 0 {
         writeln!(
             out,
-            "\nOf {} recipients the ledger does not hold the single client or sender: rules about these are judged roughly.",
+            "\nOf {} recipients the ledger does not hold the single client, its certificate or the sender: rules about these are judged roughly.",
             number(simulation.coarse)
         )?;
     }

@@ -51,15 +51,17 @@ impl Certificate {
 }
 
 impl Certificate {
-    /// The names in one line, for the ledger: the form, subject and issuer, parted by tabs.
+    /// The names in one line, for the ledger: the form, subject and issuer, parted by tabs. Mail
+    /// addresses are left out: a local part names a person.
     #[must_use]
     pub fn to_record(&self) -> String {
-        let (form, subject) = match &self.subject {
-            Name::Common(name) => ("common", name),
-            Name::Distinguished(name) => ("distinguished", name),
+        let form = match &self.subject {
+            Name::Common(_) => "common",
+            Name::Distinguished(_) => "distinguished",
         };
-        let (Name::Common(issuer) | Name::Distinguished(issuer)) = &self.issuer;
-        [form, subject, issuer].map(|part| part.replace('\t', " ")).join("\t")
+        [form.into(), self.subject.without_addresses(), self.issuer.without_addresses()]
+            .map(|part| part.replace('\t', " "))
+            .join("\t")
     }
 
     /// The certificate of [`Self::to_record`].
@@ -74,6 +76,15 @@ impl Certificate {
         Some(Self { subject: name(parts.next()?.into()), issuer: name(parts.next()?.into()) })
     }
 }
+
+/// Whether a mail address was left out of what [`Certificate::to_record`] made.
+#[must_use]
+pub fn is_cut(record: &str) -> bool {
+    record.contains(WITHHELD)
+}
+
+/// In a record, in place of a mail address.
+const WITHHELD: &str = "(withheld)";
 
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
@@ -101,6 +112,34 @@ fn xtext(encoded: &[u8]) -> Cow<'_, [u8]> {
 }
 
 impl Name {
+    /// The name, with [`WITHHELD`] in place of each value that is or may be a mail address.
+    fn without_addresses(&self) -> String {
+        let name = match self {
+            Self::Common(name) if name.contains('@') => return WITHHELD.into(),
+            Self::Common(name) => return name.clone(),
+            Self::Distinguished(name) => name,
+        };
+        let mut values: Vec<String> = Vec::new();
+        for piece in name.split('/') {
+            match values.last_mut() {
+                // A slash inside a value is not marked as such.
+                Some(value) if !piece.contains('=') => {
+                    value.push('/');
+                    value.push_str(piece);
+                }
+                _ => values.push(piece.into()),
+            }
+        }
+        for value in &mut values {
+            let key = value.split('=').next().unwrap_or_default();
+            if key.eq_ignore_ascii_case("emailAddress") || value.contains('@') {
+                // That there was a common name bears on whether another one is believed.
+                *value = format!("{}{WITHHELD}", if key == "CN" { "CN=" } else { "" });
+            }
+        }
+        values.join("/")
+    }
+
     /// Whether the policy's name is this one. One that begins with `/` is a whole distinguished
     /// name, any other a common name.
     fn is(&self, wanted: &str) -> bool {
@@ -219,6 +258,29 @@ mod tests {
             assert_eq!(Certificate::from_record(&certificate.to_record()), Some(certificate));
         }
         assert_eq!(Certificate::from_record(""), None);
+    }
+
+    #[test]
+    fn a_mail_address_in_a_certificate_is_not_stored() {
+        let cut = |certificate: Option<Certificate>| certificate.unwrap().to_record();
+        for (dn, stored) in [
+            ("/O=a/CN=b/emailAddress=alice@b.test", "/O=a/CN=b/(withheld)"),
+            ("/O=a/emailAddress=alice@b.test/CN=b", "/O=a/(withheld)/CN=b"),
+            ("/emailAddress=alice/bob=x@b.test/CN=b", "/(withheld)/(withheld)/CN=b"),
+            ("/O=a/CN=alice/b@b.test", "/O=a/CN=(withheld)"),
+            ("/O=a/UID=alice@b.test/OU=c/d", "/O=a/(withheld)/OU=c/d"),
+            ("alice@b.test", "(withheld)"),
+        ] {
+            let record = cut(sendmail(dn, "OK"));
+            assert!(record.starts_with(&format!("distinguished\t{stored}\t")), "{record}");
+            assert!(is_cut(&record));
+        }
+        assert!(cut(postfix("alice@b.test")).starts_with("common\t(withheld)\t"));
+        assert!(!is_cut(&cut(postfix("*.b.test"))));
+        // A common name beside one that was cut is believed no more than before.
+        let two = cut(sendmail("/CN=bank.example/CN=alice@b.test", "OK"));
+        let two = Certificate::from_record(&two);
+        assert!(!names("bank.example", "").match_certificate(two.as_ref()));
     }
 
     #[test]
