@@ -193,10 +193,15 @@ impl RowKey {
             FOREIGN => FOREIGN,
             version => version,
         };
-        let bits = (self.flags & ZERO_BITS != 0).then_some(&b"0"[..]);
+        let bits = self.has_zero_bits().then_some(&b"0"[..]);
         let state =
             TlsState::from_macros(Some(version.as_bytes()), Some(self.cipher.as_bytes()), bits);
         state.with_certificate(Certificate::from_record(&self.certificate))
+    }
+
+    /// Whether the MTA said of the cipher that it has no bits, whatever the cipher.
+    pub(super) fn has_zero_bits(&self) -> bool {
+        self.flags & ZERO_BITS != 0
     }
 
     /// Whether the session counts as encrypted at all: the baseline takes it.

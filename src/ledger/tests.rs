@@ -1,5 +1,6 @@
 //! The ledger's file: what goes in comes out, within bounds.
 
+use super::report::{By, Query, Report};
 use super::*;
 use crate::policy::{Decision, DomainName, TlsState};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -202,4 +203,22 @@ fn a_certificate_that_lost_a_mail_address_counts_as_not_known_in_full() {
     let tls = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256").with_certificate(certificate);
     let row = RowKey::new(&Key { tls, ..key("192.0.2.77") }, Source::Milter, &Clients::Full);
     assert!(row.is_coarse() && !format!("{row:?}").contains("alice"));
+}
+
+#[test]
+fn a_cipher_without_bits_is_not_counted_with_the_same_cipher_that_has_some() {
+    let place = Place::new();
+    let mut store = place.store(10, 10);
+    let with_bits = |client: &str, bits: &str| {
+        let tls = tls("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", bits);
+        let key = RowKey::new(&Key { tls, ..key(client) }, Source::Milter, &Clients::Full);
+        Row { key, ..row(client, TODAY, 1) }
+    };
+    // Whichever is read first.
+    let clients = [("192.0.2.1", "0"), ("192.0.2.2", "256"), ("192.0.2.3", "0")];
+    let rows = clients.map(|(client, bits)| with_bits(client, bits));
+    store.write_rows(rows.iter()).unwrap();
+    let query = Query { since: TODAY, domain: None, by: By::Peer, verdict: None };
+    let report = Report::new(&Reader::open(&place.path()).unwrap(), &query).unwrap();
+    assert_eq!((report.totals.judged, report.totals.encrypted), (3, 1));
 }

@@ -337,6 +337,10 @@ impl Gathered {
     }
 
     fn is_encrypted(&mut self, row: &Row) -> bool {
+        // Not by version and cipher alone, and rare.
+        if row.key.has_zero_bits() {
+            return row.key.is_encrypted();
+        }
         let (version, cipher) = (&row.key.tls_version, &row.key.cipher);
         if let Some(known) = self.encrypted.get(version).and_then(|ciphers| ciphers.get(cipher)) {
             return *known;
