@@ -28,16 +28,18 @@ impl Quickstart {
     /// Starts it, with the milter that is being tested.
     fn start() -> Self {
         let (output, to_output) = std::io::pipe().unwrap();
-        let process = Command::new(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join("quickstart"),
-        )
-        .env("MANDATORY_TLS_BINARY", env!("CARGO_BIN_EXE_mandatory-tls"))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(to_output.try_clone().unwrap())
-        .stderr(to_output)
-        .spawn()
-        .unwrap();
+        // As from a terminal, also where the tests run in the background: a shell cannot trap a
+        // signal that was ignored before it.
+        let process = Command::new("env")
+            .arg("--default-signal=HUP,INT,QUIT")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join("quickstart"))
+            .env("MANDATORY_TLS_BINARY", env!("CARGO_BIN_EXE_mandatory-tls"))
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(to_output.try_clone().unwrap())
+            .stderr(to_output)
+            .spawn()
+            .unwrap();
         let (send, lines) = channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
