@@ -198,11 +198,7 @@ async fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
     };
     let port = listener.local_addr().map_or(*port, |address| address.port());
     tracing::info!("metrics on http://{host}:{port}/metrics");
-    tokio::spawn(async move {
-        if let Err(error) = metrics::serve(listener, metrics).await {
-            tracing::error!(%error, "no more metrics");
-        }
-    });
+    tokio::spawn(metrics::serve(listener, metrics));
 }
 
 /// Starts the ledger, if the settings have one.

@@ -1,28 +1,71 @@
 //! The endpoint that Prometheus asks: HTTP on an address of its own.
+//!
+//! Its connections take file descriptors that mail needs: there are few at a time, and none lasts.
 
 use super::Metrics;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, extract::State, routing::get};
-use std::{io, sync::Arc};
-use tokio::net::TcpListener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::{Method, Request, Response, StatusCode, header, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
 /// The media type of OpenMetrics 1.0, which Prometheus takes.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers `GET /metrics` on a listener, as long as the program runs.
-///
-/// # Errors
-///
-/// When the listener fails for good.
-pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>) -> io::Result<()> {
-    let router = Router::new().route("/metrics", get(figures)).with_state(metrics);
-    axum::serve(listener, router).await
+/// So many connections at a time; more are closed at once.
+const CONNECTIONS: usize = 16;
+
+/// How long a connection may last in all. Prometheus itself waits no longer, unless told to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before the next try when accepting fails (out of file descriptors, say).
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers `GET /metrics` on a listener, one request a connection, as long as the program runs.
+pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok((socket, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
+            let metrics = Arc::clone(&metrics);
+            tokio::spawn(async move {
+                // Whoever is too slow, or goes away, is not worth a line in the log.
+                let _ = timeout(PATIENCE, answer(socket, &metrics)).await;
+                drop(place);
+            });
+        }
+    }
 }
 
-async fn figures(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+async fn answer(socket: TcpStream, metrics: &Metrics) -> hyper::Result<()> {
+    let service = service_fn(async |request| Ok::<_, Infallible>(response(&request, metrics)));
+    let mut http = http1::Builder::new();
+    http.keep_alive(false).serve_connection(TokioIo::new(socket), service).await
+}
+
+fn response(request: &Request<Incoming>, metrics: &Metrics) -> Response<String> {
+    let mut response = Response::default();
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => match metrics.text() {
+            Ok(text) => {
+                let media_type = header::HeaderValue::from_static(MEDIA_TYPE);
+                response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+                *response.body_mut() = text;
+            }
+            Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        },
+        (_, "/metrics") => {
+            let allowed = header::HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(header::ALLOW, allowed);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+        _ => *response.status_mut() = StatusCode::NOT_FOUND,
     }
+    response
 }

@@ -130,6 +130,41 @@ fn an_address_that_is_taken_stops_no_mail() {
     mail(&milter);
 }
 
+/// Leaves a process room for so many file descriptors more than it has open.
+fn leave_descriptors(milter: &Milter, more: u64) {
+    let pid = milter.process.id();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64;
+    let limit = Some(open + more);
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap());
+    let limit = rustix::process::Rlimit { current: limit, maximum: limit };
+    rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).unwrap();
+}
+
+#[test]
+fn idle_connections_to_the_endpoint_keep_up_neither_mail_nor_prometheus_for_long() {
+    let (milter, address) = start(SETTINGS);
+    leave_descriptors(&milter, 40);
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    mail(&milter);
+    for mut socket in idle {
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // The milter closes all of them by itself.
+        assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+    }
+    wait_for(&address, "mandatory_tls_judge_seconds_count 5");
+}
+
+#[test]
+fn a_connection_to_the_endpoint_serves_one_request() {
+    let (_milter, address) = start(SETTINGS);
+    let mut socket = TcpStream::connect(&address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+}
+
 fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)
 }
