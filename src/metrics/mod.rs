@@ -9,7 +9,7 @@ pub use endpoint::serve;
 
 use crate::ledger::Counts;
 use crate::policy::tls::{SeenVersion, Version};
-use crate::policy::{Decision, DomainName, Policy, TlsState};
+use crate::policy::{Decision, DomainName, Mode, Policy, TlsState};
 use crate::reload::State;
 use crate::session::Judgement;
 use arc_swap::ArcSwap;
@@ -91,8 +91,12 @@ impl Metrics {
         ledger: Arc<Counts>,
     ) -> Self {
         let mut registry = Registry::with_prefix("mandatory_tls");
-        let judged = Family::default();
+        let judged: Family<Judged, Counter> = Family::default();
         registry.register("recipients", "Recipients judged", judged.clone());
+        for refusal in usual_refusals() {
+            // What is not there before the first refusal, Prometheus does not see it increase.
+            drop(judged.get_or_create(&refusal));
+        }
         let latency = Histogram::new(LATENCIES);
         let help = "Time from the RCPT to its verdict, logging included";
         registry.register("judge_seconds", help, latency.clone());
@@ -172,6 +176,25 @@ impl Domains {
         let domain = if own { domain.to_string() } else { OTHER.to_owned() };
         self.judged.get_or_create(&OfDomain { domain, verdict: verdict.code() }).inc();
     }
+}
+
+/// The refusals that come in numbers: without TLS, with a version that is too old, and those due to
+/// an MTA that does not tell.
+fn usual_refusals() -> impl Iterator<Item = Judged> {
+    [
+        ("plaintext", "none"),
+        ("unknown-tls", "unknown"),
+        ("protocol-version", "SSLv3"),
+        ("protocol-version", "TLSv1"),
+        ("protocol-version", "TLSv1.1"),
+    ]
+    .into_iter()
+    .map(|(reason, tls_version)| Judged {
+        verdict: Decision::Refuse.code(),
+        reason,
+        mode: Mode::Enforce.name(),
+        tls_version,
+    })
 }
 
 fn version(tls: &TlsState) -> &'static str {

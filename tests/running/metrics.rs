@@ -89,6 +89,35 @@ fn the_figures_are_those_of_the_mail_that_was_judged() {
 }
 
 #[test]
+fn usual_refusals_have_figures_before_the_first_so_that_prometheus_sees_them_increase() {
+    let policy = "domains: [{ domain: example.com, require: rfc9325 }]";
+    let milter = Milter::start(policy, SETTINGS);
+    let address = address(&milter);
+    let figure = |reason: &str, version: &str, count: u32| {
+        format!(
+            r#"mandatory_tls_recipients_total{{verdict="refuse",reason="{reason}",mode="enforce",tls_version="{version}"}} {count}"#
+        )
+    };
+    let refusals = [
+        ("plaintext", "none", vec![]),
+        (
+            "protocol-version",
+            "TLSv1",
+            vec![("{tls_version}", "TLSv1"), ("{cipher}", "ECDHE-RSA-AES256-SHA")],
+        ),
+    ];
+    for (reason, version, _) in &refusals {
+        wait_for(&address, &figure(reason, version, 0));
+    }
+    let mut mta = milter.session();
+    mta.mail();
+    for (reason, version, tls) in &refusals {
+        assert_eq!(mta.rcpt("<a@example.com>", tls).0, b'y');
+        wait_for(&address, &figure(reason, version, 1));
+    }
+}
+
+#[test]
 fn reloads_connections_and_mtas_without_macros_are_counted() {
     let (milter, address) = start(SETTINGS);
     let mut mta = milter.connect();
