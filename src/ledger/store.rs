@@ -101,7 +101,7 @@ pub struct Store {
     identity: Option<(u64, u64)>,
     room: Room,
     /// Rows of domains and days that were written to.
-    rows_of_domain: HashMap<(Day, String), u32>,
+    pub(super) rows_of_domain: HashMap<(Day, String), u32>,
     rows_of_day: HashMap<Day, u32>,
 }
 
@@ -192,13 +192,13 @@ impl Store {
         if self.update(key, tally)? {
             return Ok(());
         }
-        let of_domain = self.rows_of_domain(key)?;
-        let of_day = self.rows_of_day(key.day)?;
-        if of_domain < self.room.domain && of_day < self.room.day {
+        // The day first: on a full one, a flood of made-up domains is not to be remembered.
+        let day_is_full = self.rows_of_day(key.day)? >= self.room.day;
+        if !day_is_full && self.rows_of_domain(key)? < self.room.domain {
             return self.insert(key, tally);
         }
         let mut others = key.others();
-        if of_day >= self.room.day {
+        if day_is_full {
             others.domain = OTHERS.into();
         }
         if self.update(&others, tally)? { Ok(()) } else { self.insert(&others, tally) }

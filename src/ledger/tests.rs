@@ -109,6 +109,8 @@ fn a_flood_of_domains_ends_up_in_one_row_too() {
     let clients = place.clients();
     assert_eq!(clients.len(), 6, "{clients:?}");
     assert!(clients.contains(&(OTHERS.into(), OTHERS.into(), 45)), "{clients:?}");
+    // Five domains and the others are remembered, not the flood.
+    assert_eq!(store.rows_of_domain.len(), 6);
 }
 
 #[test]
