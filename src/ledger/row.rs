@@ -49,7 +49,7 @@ pub struct RowKey {
     pub day: Day,
     /// Where the row comes from.
     pub source: Source,
-    /// The recipient's domain; empty for recipients without one.
+    /// The recipient's domain; empty for recipients without one; [`OTHERS`].
     pub domain: String,
     /// For what the deciding entry was found.
     pub found: Found,
@@ -165,6 +165,12 @@ impl RowKey {
     #[must_use]
     pub fn is_others(&self) -> bool {
         self.client == OTHERS
+    }
+
+    /// Whether not even their domains are told apart: the day had no more room.
+    #[must_use]
+    pub fn is_of_any_domain(&self) -> bool {
+        self.domain == OTHERS
     }
 
     /// Whether the client or the sender is not told apart from others, or the client's certificate

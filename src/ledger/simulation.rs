@@ -100,6 +100,9 @@ pub struct Simulation {
     /// Recipients of whose client or sender the ledger does not hold enough for rules about single
     /// clients, their certificates or senders.
     pub coarse: u64,
+    /// Recipients that were not judged: their day had no more room, and the ledger does not hold
+    /// their domains.
+    pub not_judged: u64,
     /// The domains for which something changes, the most newly refused first.
     pub domains: Vec<DomainDifference>,
     /// The peers for which something changes, the most newly refused first.
@@ -137,12 +140,16 @@ struct Gathered {
 
 impl Gathered {
     fn add(&mut self, row: &Row, trial: Trial<'_>) {
+        let count = row.tally.count;
+        if row.key.is_of_any_domain() {
+            self.simulation.not_judged += count;
+            return;
+        }
         let facts = row.key.facts();
         let case = facts.case(trial.now, trial.on_unknown_tls);
         let old = judge(trial.old, &case).decision();
         let verdict = judge(trial.new, &case);
         let new = verdict.decision();
-        let count = row.tally.count;
         self.simulation.judged += count;
         if row.key.is_coarse() {
             self.simulation.coarse += count;

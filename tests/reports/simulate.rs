@@ -1,4 +1,5 @@
-use super::support::{Ledger, two_weeks};
+use super::support::{Ledger, Mail, Over, two_weeks};
+use mandatory_tls::policy::Decision;
 use rusqlite::Connection;
 use std::{fs, time::Instant};
 
@@ -67,6 +68,29 @@ senders: [{ domain: gone.example }]
     assert_eq!(found["newly_let_through"], 36 + 5);
     // Only the partner's; the lawyer's stay refused.
     assert_eq!(found["newly_refused"], 2);
+}
+
+#[test]
+fn what_a_full_day_does_not_tell_apart_is_counted_and_not_judged() {
+    let mut ledger = Ledger::new("domains: ['*']", "");
+    ledger.bound_days(1);
+    let mail = Mail {
+        to: "a.example",
+        client: "192.0.2.1",
+        name: "mx.peer.example",
+        sender: "peer.example",
+        over: Over::Plaintext,
+        verdict: Decision::Refuse,
+        reason: "plaintext",
+    };
+    ledger.add(1, 2, mail);
+    ledger.add(1, 5, Mail { to: "b.example", ..mail });
+    ledger.add(1, 7, Mail { to: "c.example", ..mail });
+    let found = try_policy(&ledger, "domains: [a.example, b.example]");
+    assert_eq!((&found["judged"], &found["not_judged"]), (&2.into(), &12.into()));
+    assert_eq!(found["newly_let_through"], 0);
+    let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
+    assert!(text.contains("12 more recipients are not judged"), "{text}");
 }
 
 #[test]

@@ -57,6 +57,12 @@ impl Ledger {
         Self { directory, store }
     }
 
+    /// Bounds what a day may take from now on.
+    pub fn bound_days(&mut self, rows: u32) {
+        let room = Room { domain: rows, day: rows };
+        self.store = Store::open(&self.path("ledger.sqlite"), room).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

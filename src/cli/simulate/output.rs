@@ -89,6 +89,13 @@ pub(super) fn table(
             number(simulation.coarse)
         )?;
     }
+    if simulation.not_judged > 0 {
+        writeln!(
+            out,
+            "\n{} more recipients are not judged: their days were full (`rows_per_day`), and the ledger does not hold their domains.",
+            number(simulation.not_judged)
+        )?;
+    }
     out.flush()
 }
 
