@@ -50,6 +50,11 @@ fn the_units_fit_the_shipped_settings_and_their_defaults() {
 }
 
 #[test]
+fn a_digest_that_hangs_does_not_keep_the_next_day_s_from_starting() {
+    assert_eq!(directive("mandatory-tls-digest.service", "TimeoutStartSec"), "15min");
+}
+
+#[test]
 fn the_files_of_the_kubernetes_example_are_valid() {
     let example = text("packaging/examples/kubernetes/mandatory-tls.yaml");
     let config_map = example.split("\n---\n").next().unwrap();
