@@ -1,6 +1,12 @@
 use super::support::{Ledger, Mail, Over, RC4, TLS13};
 use mandatory_tls::policy::Decision;
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
 
 const POLICY: &str = "
 domains:
@@ -140,6 +146,102 @@ fn a_mail_that_could_not_be_sent_is_sent_the_next_time() {
     assert!(error.contains("boss@example.org") && error.contains("no such luck"), "{error}");
     sendmail(&ledger, 0);
     assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+}
+
+/// A ledger with news for one contact, whose digest goes by SMTP to this server.
+fn ledger_for(server: &TcpListener) -> Ledger {
+    let smtp = server.local_addr().unwrap();
+    let mut ledger =
+        Ledger::new(POLICY, &format!("digest: {{ from: gw@mx.example, smtp: 'inet:{smtp}' }}"));
+    ledger.add(1, 3, refused("192.0.2.1", "mx.peer.example", "example.org"));
+    ledger
+}
+
+/// Takes a mail in over SMTP, up to its last line, and answers that with `answer`, or hangs up.
+fn take_mail(stream: &TcpStream, answer: Option<&str>) {
+    let say = |text: &str| write!(&*stream, "{text}\r\n").unwrap();
+    let mut in_mail = false;
+    say("220 mx.example");
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        match &*line {
+            "DATA" => {
+                in_mail = true;
+                say("354 go on");
+            }
+            "." => match answer {
+                Some(answer) => {
+                    in_mail = false;
+                    say(answer);
+                }
+                None => return,
+            },
+            _ if in_mail => {}
+            "QUIT" => return,
+            _ => say("250 fine"),
+        }
+    }
+}
+
+#[test]
+fn a_mail_whose_fate_is_not_known_is_not_sent_again() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ledger = ledger_for(&server);
+    std::thread::spawn(move || take_mail(&server.accept().unwrap().0, None));
+    let output = ledger.run(&["digest", "--send"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{error}");
+    assert_eq!(output.stdout, b"0 sent\n");
+    assert!(
+        error.contains("whether the mail to boss@example.org was accepted is not known"),
+        "{error}"
+    );
+    // The server is gone: a second attempt would be an error.
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+}
+
+#[test]
+fn a_mail_that_the_server_puts_off_or_never_gets_is_sent_the_next_time() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ledger = ledger_for(&server);
+    std::thread::spawn(move || {
+        take_mail(&server.accept().unwrap().0, Some("451 the disk is full"));
+        drop(server.accept().unwrap());
+        take_mail(&server.accept().unwrap().0, Some("250 taken"));
+    });
+    for words in ["the disk is full", ""] {
+        let output = ledger.run(&["digest", "--send"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("could not be sent") && error.contains(words), "{error}");
+    }
+    assert_eq!(ledger.text(&["digest", "--send"]), "1 sent\n");
+}
+
+#[test]
+fn a_ledger_that_fails_on_the_way_hides_neither_what_was_sent_nor_what_was_not() {
+    let ledger = ledger();
+    let damage = |trigger: &str| {
+        let file = rusqlite::Connection::open(ledger.path("ledger.sqlite")).unwrap();
+        file.execute_batch(trigger).unwrap();
+    };
+    damage(
+        "CREATE TRIGGER fails BEFORE INSERT ON told WHEN NEW.entry = 'example.org'
+         BEGIN SELECT RAISE(ABORT, 'no more'); END",
+    );
+    let output = ledger.run(&["digest", "--send"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{error}");
+    assert_eq!(output.stdout, b"1 sent\n");
+    assert!(error.contains("the mail to boss@example.org was not sent: no more"), "{error}");
+    assert!(!error.contains("chef@example.com"), "{error}");
+    damage(
+        "DROP TRIGGER fails;
+         CREATE TRIGGER fails BEFORE DELETE ON told BEGIN SELECT RAISE(ABORT, 'no more'); END",
+    );
+    sendmail(&ledger, 75);
+    let output = ledger.run(&["digest", "--send"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("the mail to boss@example.org could not be sent"), "{error}");
+    assert!(error.contains("the mail to boss@example.org will not be sent again"), "{error}");
 }
 
 #[test]

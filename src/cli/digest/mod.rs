@@ -1,17 +1,19 @@
 //! `mandatory-tls digest`: tells the contacts of domains who was, or would be, refused.
 
+mod delivery;
 mod mail;
 mod words;
+
+use delivery::{Undelivered, hand_over};
 
 use super::ledger::{Failure, Place, cannot_read, ended, since};
 use crate::ledger::digest::{Digest, digests};
 use crate::ledger::{Day, LedgerSettings, Reader, Store, StoreError};
 use crate::policy::Policy;
 use crate::policy_file;
-use crate::settings::{DigestSettings, Settings, SocketSpec};
+use crate::settings::Settings;
 use jiff::Timestamp;
 use lettre::message::Mailbox;
-use lettre::{Message, SendmailTransport, SmtpTransport, Transport};
 use std::{
     io::{self, Write},
     path::Path,
@@ -98,32 +100,39 @@ fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Fail
     let from = mailbox(&wanted.from)?;
     let room =
         settings.ledger.as_ref().map_or(crate::ledger::ROOM, |ledger: &LedgerSettings| ledger.room);
-    let failed = |error: StoreError| {
-        Failure::unavailable(format!(
-            "error: the ledger {} cannot be written, no mail was sent: {error}",
-            path.display()
-        ))
+    let unwritable = |consequence: &str, error: &StoreError| {
+        let path = path.display();
+        format!("error: the ledger {path} cannot be written, {consequence}: {error}")
     };
-    let mut store = Store::open(path, room).map_err(failed)?;
+    let mut store = Store::open(path, room)
+        .map_err(|error| Failure::unavailable(unwritable("no mail was sent", &error)))?;
     let (mut sent, mut failures) = (0, Vec::new());
     for mut digest in found {
         // Noted first: a crash may cost a mail, and never sends one twice.
-        store.tell(&mut digest, Timestamp::now().as_second()).map_err(failed)?;
+        if let Err(error) = store.tell(&mut digest, Timestamp::now().as_second()) {
+            let consequence = format!("the mail to {} was not sent", digest.contact);
+            failures.push(unwritable(&consequence, &error));
+            continue;
+        }
         if digest.peers.is_empty() {
             continue;
         }
         let handed_over = mail::message(&digest, &from)
-            .map_err(|error| error.to_string())
+            .map_err(|error| Undelivered::Refused(error.to_string()))
             .and_then(|message| hand_over(&message, wanted));
+        let contact = &digest.contact;
         match handed_over {
             Ok(()) => sent += 1,
-            Err(error) => {
-                store.untell(&digest).map_err(failed)?;
-                failures.push(format!(
-                    "error: the mail to {} could not be sent: {error}",
-                    digest.contact
-                ));
+            Err(Undelivered::Refused(error)) => {
+                failures.push(format!("error: the mail to {contact} could not be sent: {error}"));
+                if let Err(error) = store.untell(&digest) {
+                    let consequence = format!("the mail to {contact} will not be sent again");
+                    failures.push(unwritable(&consequence, &error));
+                }
             }
+            Err(Undelivered::Unknown(error)) => failures.push(format!(
+                "error: whether the mail to {contact} was accepted is not known; it is not sent again: {error}"
+            )),
         }
     }
     println!("{sent} sent");
@@ -134,31 +143,4 @@ fn mailbox(text: &str) -> Result<Mailbox, Failure> {
     text.parse().map_err(|error| {
         Failure::usage(format!("error: `{}` is not a mail address: {error}", text.escape_debug()))
     })
-}
-
-/// Hands a mail to the MTA.
-fn hand_over(message: &Message, wanted: &DigestSettings) -> Result<(), String> {
-    let Some(SocketSpec::Inet(host, port)) = &wanted.smtp else {
-        let sendmail = SendmailTransport::new_with_command(&wanted.sendmail);
-        return sendmail.send(message).map_err(|error| chain(&error));
-    };
-    // What leaves the machine is encrypted: this is mandatory-tls.
-    let local = host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    let builder = if local || host == "localhost" {
-        SmtpTransport::builder_dangerous(host)
-    } else {
-        SmtpTransport::starttls_relay(host).map_err(|error| chain(&error))?
-    };
-    builder.port(*port).build().send(message).map(drop).map_err(|error| chain(&error))
-}
-
-/// An error and what it came from, in a line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }

@@ -1,0 +1,63 @@
+//! Hands a mail to the MTA.
+
+use crate::settings::{DigestSettings, SocketSpec};
+use lettre::transport::smtp::{
+    self,
+    client::{SmtpConnection, TlsParameters},
+    extension::ClientId,
+};
+use lettre::{Message, SendmailTransport, Transport};
+use std::{net::IpAddr, time::Duration};
+
+/// How long the MTA may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a mail does not count as sent.
+pub(super) enum Undelivered {
+    /// It was certainly not accepted.
+    Refused(String),
+    /// The answer to it is missing: it may have been accepted.
+    Unknown(String),
+}
+
+/// Hands a mail to the MTA, through sendmail(1) or by SMTP.
+pub(super) fn hand_over(message: &Message, wanted: &DigestSettings) -> Result<(), Undelivered> {
+    let Some(SocketSpec::Inet(host, port)) = &wanted.smtp else {
+        // Not started, no reader to the end, or an exit status: it took no mail.
+        return SendmailTransport::new_with_command(&wanted.sendmail)
+            .send(message)
+            .map_err(|error| Undelivered::Refused(chain(&error)));
+    };
+    let mut connection =
+        connected(host, *port).map_err(|error| Undelivered::Refused(chain(&error)))?;
+    let sent = connection.send(message.envelope(), &message.formatted());
+    connection.abort();
+    sent.map(drop).map_err(|error| {
+        // An answer of the server, or what it does not offer and needs to.
+        let certain = error.is_transient() || error.is_permanent() || error.is_client();
+        let text = chain(&error);
+        if certain { Undelivered::Refused(text) } else { Undelivered::Unknown(text) }
+    })
+}
+
+/// Connects; what leaves the machine is encrypted: this is mandatory-tls.
+fn connected(host: &str, port: u16) -> Result<SmtpConnection, smtp::Error> {
+    let name = ClientId::default();
+    let mut connection = SmtpConnection::connect((host, port), Some(PATIENCE), &name, None, None)?;
+    let local = host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if !local && host != "localhost" {
+        connection.starttls(&TlsParameters::new(host.to_owned())?, &name)?;
+    }
+    Ok(connection)
+}
+
+/// An error and what it came from, in a line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
