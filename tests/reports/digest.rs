@@ -31,7 +31,7 @@ fn refused(client: &'static str, name: &'static str, to: &'static str) -> Mail {
 fn sendmail(ledger: &Ledger, status: u8) {
     let program = ledger.path("sendmail");
     let script = format!(
-        "#!/bin/sh\n[ {status} = 0 ] || {{ echo 'no such luck' >&2; exit {status}; }}\ncat > {}/mail.$(ls {0} | grep -c ^mail)\n",
+        "#!/bin/sh\n[ {status} = 0 ] || {{ cat >/dev/null; echo 'no such luck' >&2; exit {status}; }}\ncat > {}/mail.$(ls {0} | grep -c ^mail)\n",
         ledger.directory.path().display()
     );
     fs::write(&program, script).unwrap();
