@@ -57,7 +57,8 @@ pub struct RowKey {
     pub client: String,
     /// The client's name; empty where it is not known or not recorded.
     pub name: String,
-    /// The sender's domain; [`NULL_SENDER`]; [`OTHERS`]; empty for a sender that is no plain address.
+    /// The sender's domain; [`NULL_SENDER`]; [`OTHERS`]; empty for a sender that is no plain address,
+    /// or that the log does not tell.
     pub sender: String,
     /// `TLSv1.3`; `none`; `unknown`.
     pub tls_version: String,

@@ -58,6 +58,19 @@ fn a_log_answers_the_question_on_the_first_day() {
 }
 
 #[test]
+fn a_sender_that_the_log_does_not_tell_is_not_the_null_sender() {
+    let ledger = ledger();
+    let without: Vec<String> =
+        log().lines().filter(|line| !line.contains("qmgr")).map(Into::into).collect();
+    fs::write(ledger.path("mail.log"), without.join("\n")).unwrap();
+    ledger.text(&IMPORT);
+    let report = ledger.json(&["report", "--by", "sender"]);
+    let groups = report["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 1);
+    assert_eq!(groups[0]["name"], "");
+}
+
+#[test]
 fn a_log_that_is_imported_twice_is_counted_once() {
     let ledger = ledger();
     ledger.text(&IMPORT);
@@ -133,7 +146,9 @@ fn the_logs_of_several_releases_of_postfix_say_the_same() {
         let mut joiner = Joiner::new();
         let logged = log.lines().filter_map(|line| joiner.line(line, &clock));
         let found: Vec<_> = logged
-            .map(|logged| (logged.sender, logged.recipient, logged.tls.version().to_string()))
+            .map(|logged| {
+                (logged.sender.unwrap(), logged.recipient, logged.tls.version().to_string())
+            })
             .collect();
         let expected = [
             ("a@peer.example", "x@example.com", "none"),

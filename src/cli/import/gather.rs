@@ -1,7 +1,7 @@
 //! Recipients from a log become rows of the ledger.
 
 use crate::ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
-use crate::ledger::{Clients, Imported, Record, RowKey, Source, Tally};
+use crate::ledger::{Clients, From, Imported, Record, RowKey, Source, Tally};
 use crate::policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -105,7 +105,7 @@ impl<'g> Gatherer<'g> {
     /// What the milter would have recorded.
     fn judged(&self, logged: &Logged) -> Option<Record> {
         let recipient = Recipient::new(logged.recipient.as_bytes(), None, None);
-        let sender = Sender::new(logged.sender.as_bytes(), None);
+        let sender = Sender::new(logged.sender.as_deref().unwrap_or_default().as_bytes(), None);
         let case = Case {
             tls: &logged.tls,
             client: Client {
@@ -120,6 +120,10 @@ impl<'g> Gatherer<'g> {
             require: None,
         };
         let mut record = Record::new(&case, &judge(self.policy, &case), logged.name.as_ref())?;
+        // A sender that the log does not tell is not the null sender.
+        if logged.sender.is_none() {
+            record.key.sender = From::Other;
+        }
         // Postfix took it: nothing was refused.
         if record.key.verdict == Decision::Refuse {
             record.key.verdict = Decision::WouldRefuse;

@@ -72,14 +72,29 @@ impl<'l> Line<'l> {
     }
 }
 
-/// The address behind `key`, without its angle brackets, where it stands at the beginning of the
-/// text or the key begins with a comma.
-pub(super) fn address<'l>(text: &'l str, key: &str) -> Option<&'l str> {
-    let rest = if key.starts_with(',') { text.split_once(key)?.1 } else { text.strip_prefix(key)? };
-    let rest = rest.strip_prefix('<')?;
-    // An address can hold `>` in quotes; what follows it is always a comma.
-    let end = rest.find(">,").or_else(|| rest.find('>'))?;
-    rest.get(..end)
+/// The address behind `key` at the beginning of the text, without its angle brackets, and what
+/// follows them.
+pub(super) fn address<'l>(text: &'l str, key: &str) -> Option<(&'l str, &'l str)> {
+    let text = text.strip_prefix(key)?.strip_prefix('<')?;
+    // A quoted local part can hold anything, also what looks like the next field. What follows an
+    // address is always a comma.
+    let quoted = quoted(text).unwrap_or(0);
+    let rest = text.get(quoted..)?;
+    let end = quoted + rest.find(">,").or_else(|| rest.find('>'))?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
+}
+
+/// The length of the quoted local part at the beginning, with its quotes and the `@`.
+fn quoted(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    let inside = text.strip_prefix('"')?;
+    let closing = inside.find(|character| {
+        let closes = character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        closes
+    })?;
+    let end = closing + "\"\"@".len();
+    text.get(..end)?.ends_with('@').then_some(end)
 }
 
 /// Name and address of `mx.test[192.0.2.1]`.

@@ -39,8 +39,9 @@ pub struct Logged {
     pub authenticated: bool,
     /// The session.
     pub tls: TlsState,
-    /// The sender, without angle brackets.
-    pub sender: String,
+    /// The sender, without angle brackets: the null sender is empty. None where the log does not
+    /// tell it.
+    pub sender: Option<String>,
     /// The recipient, as the client wrote it.
     pub recipient: String,
 }
@@ -123,7 +124,7 @@ impl Joiner {
         match line.program {
             "qmgr" if rest == "removed" => drop(self.messages.remove(&id)),
             "qmgr" => {
-                if let (Some(Origin::Smtp(message)), Some(sender)) =
+                if let (Some(Origin::Smtp(message)), Some((sender, _))) =
                     (self.messages.get_mut(&id), line::address(rest, "from="))
                 {
                     message.sender = Some(sender.to_owned());
@@ -173,9 +174,10 @@ impl Joiner {
 
     /// A line of a delivery: `to=<..>, orig_to=<..>, relay=..`.
     fn recipient(&mut self, id: Id, rest: &str) -> Option<Logged> {
-        let to = line::address(rest, "to=")?;
-        // What the client wrote, before aliases.
-        let recipient = line::address(rest, ", orig_to=").unwrap_or(to);
+        let (to, rest) = line::address(rest, "to=")?;
+        // What the client wrote, before aliases; directly behind, for further on the line quotes
+        // what servers say.
+        let recipient = line::address(rest, ", orig_to=").map_or(to, |(orig_to, _)| orig_to);
         let message = match self.messages.get_mut(&id) {
             Some(Origin::Smtp(message)) => message,
             Some(Origin::Inside | Origin::Unknown) => return None,
@@ -194,7 +196,7 @@ impl Joiner {
             name: message.name.clone(),
             authenticated: message.authenticated,
             tls: message.tls.clone(),
-            sender: message.sender.clone().unwrap_or_default(),
+            sender: message.sender.clone(),
             recipient: recipient.to_owned(),
         })
     }

@@ -34,7 +34,7 @@ fn the_lines_of_a_session_and_its_message_are_joined() {
     assert_eq!(logged.at, "2026-12-31T23:59:59Z".parse::<Timestamp>().unwrap().as_second());
     assert_eq!(logged.client, "192.0.2.1".parse().ok());
     assert_eq!(logged.name.as_ref().map(DomainName::as_str), Some("mail.test"));
-    assert_eq!((&*logged.sender, &*logged.host), ("a@b.test", "mx"));
+    assert_eq!((logged.sender.as_deref(), &*logged.host), (Some("a@b.test"), "mx"));
     assert_eq!(logged.tls.to_string(), "TLSv1.3 TLS_AES_256_GCM_SHA384");
     assert_eq!((tallied.messages, tallied.tls, tallied.postfix), (1, 1, 10));
 }
@@ -56,7 +56,7 @@ fn two_processes_are_not_mixed_up_and_a_second_connection_begins_anew() {
     let (found, _) = join(log);
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|logged| logged.tls == TlsState::Plaintext));
-    assert_eq!((found[0].name.clone(), &*found[0].sender), (None, ""));
+    assert_eq!((found[0].name.clone(), found[0].sender.as_deref()), (None, Some("")));
     assert!(found[1].authenticated && !found[0].authenticated);
     assert_eq!(found[1].at - found[0].at, 1);
 }
@@ -98,6 +98,25 @@ Jan  1 00:00:01 mx postfix/lmtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent 
     let (found, tallied) = join(log);
     assert_eq!((found.len(), tallied.tls), (1, 0));
     assert_eq!(found[0].tls, TlsState::Plaintext);
+}
+
+#[test]
+fn a_server_or_an_address_cannot_forge_the_recipient() {
+    let log = "\
+Jan  1 00:00:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
+Jan  1 00:00:00 mx postfix/smtpd[1]: AAAAAA: client=a.test[192.0.2.1]
+Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=bounced (550 no, orig_to=<z@victim.test>, really)
+Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<\"q>, orig_to=<z@victim.test>, \\\"\"@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, orig_to=<\"a>, b\"@y.test>, relay=x, status=sent (ok)
+";
+    let (found, _) = join(log);
+    let recipients: Vec<_> = found.iter().map(|logged| &*logged.recipient).collect();
+    assert_eq!(
+        recipients,
+        ["x@y.test", "\"q>, orig_to=<z@victim.test>, \\\"\"@y.test", "\"a>, b\"@y.test"]
+    );
+    // Without a line of qmgr nothing is known of the sender: it is not the null sender.
+    assert!(found.iter().all(|logged| logged.sender.is_none()));
 }
 
 #[test]
