@@ -102,7 +102,7 @@ fn the_log_of_a_postfix_without_a_milter_says_the_same() {
     let log = postfix.log().matching(|line| !line.is_empty()).join("\n");
     let log = log.replace("smtpd-weak[", "smtpd[");
     std::fs::write(milter.directory().join("mail.log"), log).expect("our own directory");
-    let said = milter.text(&["import", "postfix-log", "mail.log"]);
+    let said = milter.text(&["import", "postfix-log", "mail.log", "--utc-offset", "+00:00"]);
     assert!(said.contains("14 messages over SMTP, 11 TLS sessions"), "{said}");
     assert!(said.contains("42  recipients recorded"), "{said}");
     assert_eq!(reported(&milter), sent);

@@ -71,6 +71,31 @@ fn a_sender_that_the_log_does_not_tell_is_not_the_null_sender() {
 }
 
 #[test]
+fn times_without_a_zone_are_not_taken_for_any_zone() {
+    let ledger = ledger();
+    // Long enough ago that no offset puts it into the future.
+    let before = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(48);
+    let written = before.strftime("%b %e 12:00:00").to_string();
+    let bare: Vec<String> = log()
+        .lines()
+        .map(|line| format!("{written} {}", line.split_once(' ').unwrap().1))
+        .collect();
+    fs::write(ledger.path("mail.log"), bare.join("\n")).unwrap();
+    let output = ledger.run(&IMPORT);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{error}");
+    assert!(error.contains("mail.log, line 1: the time does not say its zone"), "{error}");
+    assert!(error.contains("--utc-offset"), "{error}");
+    assert_eq!(ledger.json(&["report"])["totals"]["judged"], 0);
+    ledger.text(&[&IMPORT[..], &["--utc-offset", "-05:30"]].concat());
+    let report = ledger.json(&["report", "--by", "domain"]);
+    assert_eq!(report["totals"]["judged"], 4);
+    let noon = before.strftime("%Y-%m-%dT17:30:00Z").to_string();
+    let noon: jiff::Timestamp = noon.parse().unwrap();
+    assert_eq!(report["groups"][0]["first"], noon.as_second());
+}
+
+#[test]
 fn a_log_that_is_imported_twice_is_counted_once() {
     let ledger = ledger();
     ledger.text(&IMPORT);

@@ -43,6 +43,12 @@ not opt in are recorded as if they were in monitor with the baseline, so that `r
 trusts (your own networks, authenticated users) is marked as such: look at `trusted` before you
 import.
 
+Times such as `Jan 31 23:59:59` do not say their zone: give the one of the host that logged them
+with --utc-offset. `date +%:z` prints the present one of this host. It is one offset for the whole
+import: daylight-saving time is not looked at. Where the clocks changed in between, times of the
+other season are an hour off; import the logs from before and after the change apart, each with
+its own offset.
+
 Compressed logs:  zcat /var/log/mail.log.2.gz | mandatory-tls import postfix-log -";
 
 #[derive(Debug, clap::Args)]
@@ -54,9 +60,9 @@ struct LogArgs {
     /// Only mail for domains that the policy opts in
     #[arg(long)]
     opted_in: bool,
-    /// The zone of times that are logged without one, such as +01:00
-    #[arg(long, value_name = "OFFSET", default_value = "+00:00", value_parser = offset)]
-    utc_offset: Offset,
+    /// The zone of times that are logged without one, such as +01:00; needed where there are any
+    #[arg(long, value_name = "OFFSET", value_parser = offset, allow_hyphen_values = true)]
+    utc_offset: Option<Offset>,
     #[command(flatten)]
     place: Place,
 }
@@ -140,32 +146,48 @@ fn cannot_write(path: &Path, error: &StoreError) -> Failure {
     ))
 }
 
-fn read(path: &Path, offset: Offset, gatherer: &mut Gatherer<'_>) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        Failure::data(format!("error: {} cannot be read: {error}", path.display()))
-    };
-    if path == Path::new("-") {
-        let clock = Clock::new(offset, Timestamp::now());
-        return lines(io::stdin().lock(), &clock, gatherer).map_err(failed);
-    }
-    let file = File::open(path).map_err(failed)?;
-    let written = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
-    let written = Timestamp::try_from(written).unwrap_or_else(|_| Timestamp::now());
-    lines(BufReader::new(file), &Clock::new(offset, written), gatherer).map_err(failed)
-}
-
 /// A longer line is none of Postfix's, which breaks its own at 2000 octets.
 const LONGEST: u64 = 64 * 1024;
 
-fn lines(mut log: impl BufRead, clock: &Clock, gatherer: &mut Gatherer<'_>) -> io::Result<()> {
+fn read(path: &Path, offset: Option<Offset>, gatherer: &mut Gatherer<'_>) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::data(format!("error: {} cannot be read: {error}", path.display()))
+    };
+    let (mut log, written) = open(path).map_err(failed)?;
+    let clock = Clock::new(offset.unwrap_or(Offset::UTC), written);
     let mut line = Vec::new();
+    let mut number = 0;
     loop {
         line.clear();
-        if io::Read::take(&mut log, LONGEST).read_until(b'\n', &mut line)? == 0 {
+        if io::Read::take(&mut log, LONGEST).read_until(b'\n', &mut line).map_err(failed)? == 0 {
             return Ok(());
         }
-        gatherer.line(String::from_utf8_lossy(&line).trim_end(), clock);
+        number += 1;
+        gatherer.line(String::from_utf8_lossy(&line).trim_end(), &clock);
+        if offset.is_none() && gatherer.tallied().without_zone > 0 {
+            return Err(without_zone(path, number));
+        }
     }
+}
+
+/// A log, and when it was last written.
+fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Timestamp)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), Timestamp::now()));
+    }
+    let file = File::open(path)?;
+    let written = file.metadata()?.modified()?;
+    let written = Timestamp::try_from(written).unwrap_or_else(|_| Timestamp::now());
+    Ok((Box::new(BufReader::new(file)), written))
+}
+
+/// Taken for another zone, mail from about when the milter began would be counted twice or left
+/// out.
+fn without_zone(path: &Path, line: u64) -> Failure {
+    Failure::data(format!(
+        "error: {}, line {line}: the time does not say its zone, and nothing was imported\n  = help: give the zone of the host that logged it with `--utc-offset`, such as `--utc-offset +01:00`; `date +%:z` prints that of this host; see `import postfix-log --help` about daylight-saving time",
+        path.display()
+    ))
 }
 
 /// What became of the log.

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 pub struct Line<'l> {
     /// When, in seconds since 1970-01-01.
     pub at: i64,
+    /// Whether the time says its zone.
+    pub zoned: bool,
     /// The host.
     pub host: &'l str,
     /// All that stands before the process number: `postfix/submission/smtpd`.
@@ -34,7 +36,8 @@ impl<'l> Line<'l> {
         if service.contains(' ') {
             return None;
         }
-        Some(Self { at, host, service, program, process: process.parse().ok()?, text })
+        let zoned = Clock::has_zone(line);
+        Some(Self { at, zoned, host, service, program, process: process.parse().ok()?, text })
     }
 
     /// The queue id, and what is said of the message.

@@ -53,6 +53,8 @@ pub struct Tallied {
     pub lines: u64,
     /// Those of a Postfix.
     pub postfix: u64,
+    /// Of those, the ones whose time does not say its zone.
+    pub without_zone: u64,
     /// TLS sessions of smtpd.
     pub tls: u64,
     /// Messages that came over SMTP.
@@ -115,6 +117,7 @@ impl Joiner {
         self.tallied.lines += 1;
         let line = Line::read(text, clock)?;
         self.tallied.postfix += 1;
+        self.tallied.without_zone += u64::from(!line.zoned);
         if line.program == "smtpd" {
             self.smtpd(&line);
             return None;

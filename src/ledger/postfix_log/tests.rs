@@ -53,8 +53,9 @@ fn two_processes_are_not_mixed_up_and_a_second_connection_begins_anew() {
 2026-12-31T23:59:59.123456+01:00 mx postfix/smtpd[1]: BBBBBB: client=b.test[192.0.2.2], sasl_method=PLAIN, sasl_username=me
 2026-12-31T23:59:59.123456+01:00 mx postfix/virtual[4]: BBBBBB: to=<\"q>,\"@y.test>, relay=x, status=sent (ok)
 ";
-    let (found, _) = join(log);
+    let (found, tallied) = join(log);
     assert_eq!(found.len(), 2);
+    assert_eq!(tallied.without_zone, 0);
     assert!(found.iter().all(|logged| logged.tls == TlsState::Plaintext));
     assert_eq!((found[0].name.clone(), found[0].sender.as_deref()), (None, Some("")));
     assert!(found[1].authenticated && !found[0].authenticated);
@@ -79,6 +80,7 @@ garbage
     let expected = Tallied {
         lines: 9,
         postfix: 7,
+        without_zone: 7,
         without_connection: 1,
         without_message: 1,
         ..Tallied::default()

@@ -21,11 +21,18 @@ impl Clock {
         Self { offset, written }
     }
 
+    /// Whether the time at the beginning of a line says its zone: `2027-01-31T23:59:59+01:00`
+    /// does, `Jan 31 23:59:59` does not.
+    #[must_use]
+    pub fn has_zone(line: &str) -> bool {
+        line.as_bytes().first().is_some_and(u8::is_ascii_digit)
+    }
+
     /// The time at the beginning of a line, in seconds since 1970-01-01, and the rest of the line.
     #[must_use]
     pub fn read<'l>(&self, line: &'l str) -> Option<(i64, &'l str)> {
         let (first, rest) = line.split_once(' ')?;
-        if first.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        if Self::has_zone(line) {
             let time: Timestamp = first.parse().ok()?;
             return Some((time.as_second(), rest));
         }
