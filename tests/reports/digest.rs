@@ -148,6 +148,36 @@ fn a_mail_that_could_not_be_sent_is_sent_the_next_time() {
     assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
 }
 
+#[test]
+fn a_flood_of_peers_makes_a_mail_that_names_the_worst_and_counts_the_rest() {
+    let mut ledger = ledger();
+    for number in 0..130_u8 {
+        let client: &'static str = format!("198.51.100.{number}").leak();
+        ledger.add(1, u64::from(number) + 10, refused(client, "", "example.org"));
+        let watched = refused(client, "", "a.example.com");
+        ledger.add(1, 10, Mail { verdict: Decision::WouldRefuse, ..watched });
+    }
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+    let mails: Vec<_> = mails(&ledger).iter().map(|mail| parsed(mail)).collect();
+    let (german, english) = (&mails[0], &mails[1]);
+    assert_eq!(english["head"]["subject"], "[example.org] 132 servers newly refused");
+    let text = english["text"].as_str().unwrap().replace("\r\n", "\n");
+    assert_eq!(text.matches("\n* ").count(), 100, "{text}");
+    assert!(
+        text.contains("\n* 198.51.100.129\n") && text.contains("\n* 198.51.100.30\n"),
+        "{text}"
+    );
+    assert!(!text.contains("\n* 198.51.100.29\n"), "{text}");
+    let more = "and 32 more; `mandatory-tls report example.org` shows them";
+    assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");
+    assert!(english["html"].as_str().unwrap().contains("and 32 more; "));
+    let text = german["text"].as_str().unwrap().replace("\r\n", "\n");
+    let more = "und 31 weitere; `mandatory-tls report DOMAIN` zeigt sie";
+    assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");
+    // The rest counts as told.
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+}
+
 /// A ledger with news for one contact, whose digest goes by SMTP to this server.
 fn ledger_for(server: &TcpListener) -> Ledger {
     let smtp = server.local_addr().unwrap();

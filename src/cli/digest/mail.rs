@@ -12,6 +12,9 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use std::io;
 
+/// At most so many peers of a kind are named: mail servers refuse a mail that is too large.
+const MOST_PEERS: usize = 100;
+
 #[derive(Template)]
 #[template(path = "cli/digest/mail.txt", escape = "none")]
 struct Text<'d> {
@@ -37,6 +40,8 @@ struct Section {
     hint: String,
     hint_text: String,
     peers: Vec<Peer>,
+    /// How many more there are; empty where all are named.
+    more: String,
 }
 
 struct Peer {
@@ -62,7 +67,8 @@ pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
         title,
         hint: hint.into(),
         hint_text: wrapped(hint),
-        peers: of_kind(refused).map(|news| peer(news, digest)).collect(),
+        peers: of_kind(refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
+        more: words.more(&digest.entry, of_kind(refused).count().saturating_sub(MOST_PEERS)),
     };
     let mut sections = vec![
         section(words.refused, words.refused_hint, true),

@@ -2,7 +2,7 @@
 
 use crate::policy::Language;
 
-/// What a digest says around its figures. `{}` stands for the domain.
+/// What a digest says around its figures. `{}` stands for the domain, `{count}` for a number.
 pub(super) struct Words {
     pub tag: &'static str,
     pub nobody: &'static str,
@@ -20,6 +20,7 @@ pub(super) struct Words {
     pub reason: &'static str,
     pub last: &'static str,
     pub resolved: &'static str,
+    more: &'static str,
     pub advice: &'static str,
     pub advice_text: &'static str,
     pub footer: &'static str,
@@ -41,6 +42,7 @@ const ENGLISH: Words = Words {
     reason: "Reason",
     last: "Last seen",
     resolved: "has come with TLS since",
+    more: "and {count} more; `mandatory-tls report {}` shows them",
     advice: "What to tell them",
     advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
     footer: "Written by mandatory-tls for the contact of this domain.",
@@ -62,6 +64,7 @@ const GERMAN: Words = Words {
     reason: "Grund",
     last: "Zuletzt",
     resolved: "kam seither mit TLS",
+    more: "und {count} weitere; `mandatory-tls report {}` zeigt sie",
     advice: "Was Sie ihnen sagen können",
     advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
     footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
@@ -86,6 +89,16 @@ impl Words {
             }
         }
         format!("[{entry}] {}", parts.join(", "))
+    }
+
+    /// That so many more are not named; empty for none.
+    pub fn more(&self, entry: &str, count: usize) -> String {
+        if count == 0 {
+            return String::new();
+        }
+        // A report is about one domain, and a wildcard stands for many.
+        let domain = if entry.contains('*') { "DOMAIN" } else { entry };
+        self.more.replace("{count}", &count.to_string()).replace("{}", domain)
     }
 }
 
