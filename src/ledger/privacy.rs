@@ -49,7 +49,7 @@ impl Clients {
         match detail {
             ClientDetail::Full => Ok(Self::Full),
             ClientDetail::Network => Ok(Self::Network),
-            ClientDetail::Hashed => read_key(key).map(Self::Hashed),
+            ClientDetail::Hashed => key_at(key).map(Self::Hashed),
         }
     }
 
@@ -82,26 +82,38 @@ fn hash(key: &[u8; KEY], address: IpAddr) -> String {
     format!("hash:{hex}")
 }
 
+/// The key at `path`, which is made if it is not there.
+fn key_at(path: &Path) -> io::Result<Box<[u8; KEY]>> {
+    let found = read_key(path);
+    let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
+    let key = if missing { make_key(path).and_then(|()| read_key(path)) } else { found };
+    key.map_err(|error| named(path, &error))
+}
+
 fn read_key(path: &Path) -> io::Result<Box<[u8; KEY]>> {
     let mut key = Box::new([0; KEY]);
-    match fs::File::open(path) {
-        Ok(mut file) => {
-            file.read_exact(&mut *key).map_err(|error| named(path, &error))?;
-            return Ok(key);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(named(path, &error)),
-    }
-    getrandom::fill(&mut *key).map_err(io::Error::other)?;
-    // Whole or not at all: half a key would be another key after the next start.
-    let new = path.with_extension("new");
-    let written =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
-    written
-        .and_then(|mut file| file.write_all(&*key).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| named(path, &error))?;
+    fs::File::open(path)?.read_exact(&mut *key)?;
     Ok(key)
+}
+
+/// Puts a key at `path`, whole or not at all: half a key would be another key after the next
+/// start. Of two processes that do this at once, the first has made the key of both.
+fn make_key(path: &Path) -> io::Result<()> {
+    let (mut key, mut suffix) = ([0; KEY], [0; 8]);
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    getrandom::fill(&mut suffix).map_err(io::Error::other)?;
+    let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(suffix)));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let made = file
+        .write_all(&key)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(&new, path))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        });
+    fs::remove_file(&new)?;
+    made
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
@@ -137,6 +149,34 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(directory.path().join("a")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn all_who_make_the_key_at_once_have_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let barrier = std::sync::Barrier::new(16);
+        let hash = || {
+            barrier.wait();
+            let clients = Clients::new(ClientDetail::Hashed, &path).unwrap();
+            clients.shown(CLIENT.parse().unwrap())
+        };
+        let hashes: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(hash)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(hashes.len(), 1, "{hashes:?}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_is_there_is_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        make_key(&path).unwrap();
+        let key = read_key(&path).unwrap();
+        make_key(&path).unwrap();
+        assert_eq!(read_key(&path).unwrap(), key);
     }
 
     #[test]

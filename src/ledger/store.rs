@@ -24,6 +24,9 @@ pub enum StoreError {
     /// What the system says of the file or its directory.
     #[error("{0}")]
     File(#[from] io::Error),
+    /// What the system says of the key that clients are hashed with.
+    #[error("{0}")]
+    Key(io::Error),
     /// What SQLite says.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -63,6 +66,9 @@ impl StoreError {
     pub fn remedy(&self) -> &'static str {
         match (self, self.code()) {
             (Self::Newer { .. }, _) => "install that release again, or move the file away",
+            (Self::Key(_), _) => {
+                "let the milter's user read it, and write to `state_dir`; a key that is damaged may be removed, clients then get other hashes"
+            }
             (Self::Foreign, _) => "choose another `state_dir`, or move the file away",
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
                 "another process keeps it locked; fuser(1) says which"

@@ -88,20 +88,13 @@ impl Writer {
         for (day, count) in batch.lost {
             *self.lost.entry(day).or_default() += count;
         }
-        let clients = match &self.clients {
-            Some(clients) => clients,
+        let Some(clients) = &self.clients else {
             // Without the key of the hash nothing may be kept of the clients.
-            None => match Clients::new(self.settings.clients, &self.settings.key()) {
-                Ok(clients) => &*self.clients.insert(clients),
-                Err(error) => {
-                    for (key, tally) in batch.rows {
-                        self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
-                        *self.lost.entry(key.day).or_default() += tally.count;
-                    }
-                    self.failed(&StoreError::File(error));
-                    return;
-                }
-            },
+            for (key, tally) in batch.rows {
+                self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
+                *self.lost.entry(key.day).or_default() += tally.count;
+            }
+            return;
         };
         for (key, tally) in batch.rows {
             let full = self.rows.len() >= MOST_ROWS;
@@ -154,7 +147,19 @@ impl Writer {
         }
         let store = match &mut self.store {
             Some(store) => store,
-            none => none.insert(Store::open(&self.settings.path, self.settings.room)?),
+            none => {
+                // Makes the directory of the key too.
+                let opened = Store::open(&self.settings.path, self.settings.room);
+                // Also where the file cannot be opened: with the key, rows can wait for it.
+                let known = match self.clients {
+                    Some(_) => Ok(()),
+                    None => Clients::new(self.settings.clients, &self.settings.key())
+                        .map(|clients| self.clients = Some(clients)),
+                };
+                let store = opened?;
+                known.map_err(StoreError::Key)?;
+                none.insert(store)
+            }
         };
         if !self.rows.is_empty() || !self.lost.is_empty() {
             // In the order of the file: neighbours are on one page.
@@ -208,5 +213,77 @@ impl Writer {
             "the ledger {} cannot be written since {since}: {error}{remedy}; mail is judged as before",
             self.settings.path.display()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::privacy::ClientDetail;
+    use super::super::record::{Found, From, Key};
+    use super::*;
+    use crate::policy::{Decision, TlsState};
+    use std::fs;
+
+    fn batch() -> Batch {
+        let key = Key {
+            day: 20_780,
+            domain: None,
+            found: Found::Recipient,
+            client: "192.0.2.1".parse().ok(),
+            name: None,
+            sender: From::Null,
+            tls: TlsState::Plaintext,
+            authenticated: false,
+            local_submission: false,
+            verdict: Decision::Refuse,
+            reason: "plaintext",
+        };
+        let mut batch = Batch::default();
+        batch.rows.insert(key, Tally { count: 3, first: 1, last: 2 });
+        batch
+    }
+
+    fn writer(path: &std::path::Path) -> Writer {
+        let mut settings = LedgerSettings::in_directory(path);
+        settings.clients = ClientDetail::Hashed;
+        Writer::new(settings, Arc::default())
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_said_at_the_start_until_it_is_mended() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(directory.path());
+        let key = writer.settings.key();
+        fs::write(&key, "short").unwrap();
+        writer.write();
+        assert!(writer.counts.failing.load(Ordering::Relaxed));
+        let tried = writer.trouble.as_ref().unwrap().tried;
+        // Mail that goes on does not put the next attempt off.
+        writer.take(batch());
+        assert_eq!(writer.trouble.as_ref().unwrap().tried, tried);
+        assert_eq!(writer.counts.lost(), 3);
+        writer.write();
+        assert!(writer.counts.failing.load(Ordering::Relaxed));
+        fs::remove_file(&key).unwrap();
+        writer.write();
+        assert!(!writer.counts.failing.load(Ordering::Relaxed) && key.exists());
+        writer.take(batch());
+        writer.write();
+        assert_eq!(writer.counts.lost(), 3);
+        assert_eq!(writer.counts.written.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn rows_wait_for_a_file_that_cannot_be_opened_at_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(directory.path());
+        fs::create_dir(&writer.settings.path).unwrap();
+        writer.write();
+        assert!(writer.counts.failing.load(Ordering::Relaxed));
+        writer.take(batch());
+        fs::remove_dir(&writer.settings.path).unwrap();
+        writer.write();
+        assert_eq!(writer.counts.lost(), 0);
+        assert_eq!(writer.counts.written.load(Ordering::Relaxed), 3);
     }
 }

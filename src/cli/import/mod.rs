@@ -101,8 +101,8 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     };
     let failed = |error: StoreError| cannot_write(&ledger.path, &error);
     let mut store = Store::open(&ledger.path, ledger.room).map_err(failed)?;
-    let clients =
-        Clients::new(ledger.clients, &ledger.key()).map_err(|error| failed(error.into()))?;
+    let clients = Clients::new(ledger.clients, &ledger.key())
+        .map_err(|error| failed(StoreError::Key(error)))?;
     let known = gather::Known {
         imported: store.imported().map_err(failed)?,
         milter_since: store.milter_since().map_err(failed)?,
