@@ -4,7 +4,7 @@ use super::support::Milter;
 use std::{
     collections::BTreeSet,
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -174,9 +174,16 @@ fn idle_connections_to_the_endpoint_keep_up_neither_mail_nor_prometheus_for_long
     let (milter, address) = start(SETTINGS);
     leave_descriptors(&milter, 40);
     let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let patience = Some(Duration::from_secs(20));
+    idle.iter().for_each(|socket| socket.set_read_timeout(patience).unwrap());
+    // Whether there is room for it or not, all before it have been taken by now.
+    assert_eq!(idle[99].peek(&mut [0]).unwrap(), 0);
     mail(&milter);
+    // That was while the first still has its time.
+    idle[0].set_nonblocking(true).unwrap();
+    assert_eq!(idle[0].peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    idle[0].set_nonblocking(false).unwrap();
     for mut socket in idle {
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         // The milter closes all of them by itself.
         assert_eq!(socket.read(&mut [0]).unwrap(), 0);
     }
