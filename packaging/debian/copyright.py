@@ -59,7 +59,7 @@ PARTICULAR PURPOSE.
 }
 # The files of crates that hold the text of a licence that Debian does not bring along.
 TEXT_FROM = {"Expat": "LICENSE-MIT", "ISC": "LICENSE", "Unicode-3.0": "LICENSE", "Unlicense": "UNLICENSE",
-             "Zlib": "LICENSE", "0BSD": "LICENSE", "BSD-2-clause": "LICENSE-BSD", "BSD-3-clause": "LICENSE.httprouter",
+             "Zlib": "LICENSE", "0BSD": "LICENSE", "BSD-2-clause": "LICENSE-BSD", "BSD-3-clause": "LICENSE",
              "BSL-1.0": "LICENSE-BOOST"}
 
 
@@ -136,7 +136,7 @@ def main():
     own, crates = linked(json.load(sys.stdin))
     print("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/")
     print("Upstream-Name: mandatory-tls")
-    print("Comment: The program is linked with crates from https://crates.io, which are named here as")
+    print("Comment: The program is linked with crates (libraries in Rust), which are named here as")
     print(" crates/NAME-VERSION. They are not part of its source.")
     print("\nFiles: *\nCopyright: the authors of mandatory-tls\nLicense:", expression(alternatives(own)))
     print("\nFiles: rust-std/*\nCopyright: The Rust Project Developers\nLicense: Expat or Apache-2.0")
