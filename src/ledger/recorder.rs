@@ -16,14 +16,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{
+            Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+        },
     },
     thread,
     time::{Duration, Instant},
 };
 
-/// Records that may wait to be added up: a tenth of a second at the greatest rate measured.
-const QUEUE: usize = 8192;
+/// Records that may wait to be added up: a tenth of a second at the greatest rate measured. The
+/// queue takes memory for those that wait only, which are few.
+const QUEUE: u64 = 8192;
 /// How often the queue is emptied. The milter wakes nobody up in between.
 const POLL: Duration = Duration::from_millis(50);
 /// How often what was added up is handed on to be written.
@@ -86,14 +89,14 @@ type Message = Option<Record>;
 /// The milter's end of the ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    queue: Option<SyncSender<Message>>,
+    queue: Option<Sender<Message>>,
     counts: Arc<Counts>,
 }
 
 /// The other end: ends the ledger in order.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     done: Receiver<()>,
 }
 
@@ -111,7 +114,7 @@ impl Ledger {
     ///
     /// When the system refuses a thread.
     pub fn start(settings: LedgerSettings) -> io::Result<(Self, Recorder)> {
-        let (queue, records) = sync_channel(QUEUE);
+        let (queue, records) = channel();
         let (batches, to_write) = sync_channel(1);
         let (finished, done) = sync_channel(1);
         let counts = Arc::<Counts>::default();
@@ -136,12 +139,13 @@ impl Ledger {
         }
     }
 
-    fn put(&self, queue: &SyncSender<Message>, record: Record) {
-        if queue.try_send(Some(record)).is_ok() {
-            self.counts.taken.fetch_add(1, Ordering::Relaxed);
+    fn put(&self, queue: &Sender<Message>, record: Record) {
+        let counts = &self.counts;
+        if counts.queued() < QUEUE && queue.send(Some(record)).is_ok() {
+            counts.taken.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
-            self.counts.unsaid.fetch_add(1, Ordering::Relaxed);
+            counts.lost.fetch_add(1, Ordering::Relaxed);
+            counts.unsaid.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -155,15 +159,9 @@ impl Ledger {
 impl Recorder {
     /// Has what was recorded so far written, and waits for it; not for ever, a disk may not answer.
     pub fn finish(self) {
-        let deadline = Instant::now() + LAST_BATCH;
-        while let Err(TrySendError::Full(_)) = self.queue.try_send(None) {
-            if Instant::now() >= deadline {
-                break;
-            }
-            thread::sleep(POLL);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if self.done.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+        // Where nobody listens any more, nothing is left to wait for.
+        let _ = self.queue.send(None);
+        if self.done.recv_timeout(LAST_BATCH) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("the ledger's last batch could not be written in time and is lost");
         }
     }
