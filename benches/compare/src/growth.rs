@@ -3,9 +3,8 @@
 use crate::cores::Core;
 use crate::figures::{Spread, rounded};
 use crate::milter::{Kind, Milter, Programs};
-use crate::plot::{Panel, draw};
+use crate::plot::{Panel, Plot, Scale};
 use crate::run::{Pace, Run, Traffic};
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -65,8 +64,8 @@ pub fn compare(programs: &Programs, rounds: u32, time: Duration, plot: &Path) ->
         let mut columns = FIGURES.map(|figure| Panel {
             x: dimension.name,
             y: figure,
-            sizes: dimension.sizes,
-            series: Default::default(),
+            sizes: dimension.sizes.iter().copied().map(f64::from).collect(),
+            series: vec![Vec::new(); Kind::ALL.len()],
         });
         for size in dimension.sizes {
             let traffic = (dimension.traffic)(*size);
@@ -84,12 +83,13 @@ pub fn compare(programs: &Programs, rounds: u32, time: Duration, plot: &Path) ->
             row.push(panel);
         }
     }
-    if let Some(directory) = plot.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    fs::write(plot, draw(&panels, &Kind::ALL.map(Kind::name)))?;
-    println!("\n{}", plot.display());
-    Ok(())
+    let drawn = Plot {
+        title: "Processor time and latency as connections, domains and recipients grow",
+        scale: Scale::Logarithmic,
+        names: &Kind::ALL.map(Kind::name),
+        rows: &panels,
+    };
+    drawn.write(plot)
 }
 
 /// The figures of the milters, in their order.

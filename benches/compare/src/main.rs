@@ -10,12 +10,14 @@ mod milter;
 mod plot;
 mod postfix;
 mod run;
+mod soak;
 mod verdicts;
 
 use clap::{Parser, Subcommand};
 use milter::Programs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,6 +44,12 @@ enum What {
     Growth,
     /// Messages a second through a private Postfix: a table
     Postfix,
+    /// An hour of mixed load and reloads: what grows is an error; drawn into docs/soak.svg
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,12 +68,16 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let rounds = |usual| arguments.rounds.unwrap_or(if arguments.quick { 1 } else { usual });
     let time = |usual| Duration::from_millis(if arguments.quick { 200 } else { usual });
     let programs = &arguments.programs;
+    let plot =
+        |name: &str| PathBuf::from(if arguments.quick { "target" } else { "docs" }).join(name);
     match arguments.what.as_ref().unwrap_or(&What::Verdicts) {
         What::Verdicts => verdicts::compare(programs, rounds(21), time(600)),
-        What::Growth => {
-            let plot = if arguments.quick { "target/growth.svg" } else { "docs/growth.svg" };
-            growth::compare(programs, rounds(5), time(400), plot.as_ref())
-        }
+        What::Growth => growth::compare(programs, rounds(5), time(400), &plot("growth.svg")),
         What::Postfix => postfix::compare(programs, rounds(7), arguments.quick),
+        What::Soak { minutes } => {
+            let minutes = Duration::from_secs(60) * *minutes;
+            let time = if arguments.quick { Duration::from_secs(20) } else { minutes };
+            soak::run(programs, time, &plot("soak.svg"))
+        }
     }
 }

@@ -5,13 +5,16 @@ use crate::load::is_served;
 use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// The file with the product's policy.
+const POLICY: &str = "policy.yaml";
 
 /// A milter that takes part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,7 +61,7 @@ pub struct Milter {
     // Its settings, its socket, and its ledger; its policy; its log. The product watches the policy's
     // directory, and nothing else is to happen there, therefore.
     home: TempDir,
-    _policy: TempDir,
+    policy: TempDir,
     log: TempDir,
 }
 
@@ -85,7 +88,7 @@ impl Milter {
         let mut arguments = Vec::new();
         let program = match kind {
             Kind::Product => {
-                let file = policy.path().join("policy.yaml");
+                let file = policy.path().join(POLICY);
                 write_policy(&file, domains)?;
                 let settings = home.path().join("milter.yaml");
                 let text = format!(
@@ -108,7 +111,7 @@ impl Milter {
         let log_file = log.path().join("log");
         command.stderr(File::options().create(true).append(true).open(&log_file)?);
         let child = command.spawn()?;
-        let mut milter = Self { kind, child, home, _policy: policy, log };
+        let mut milter = Self { kind, child, home, policy, log };
         milter.wait(&log_file)?;
         fs::set_permissions(&socket, Permissions::from_mode(0o666))?;
         Ok(milter)
@@ -154,6 +157,39 @@ impl Milter {
         let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse().ok());
         kib.ok_or_else(|| io::Error::other("no VmRSS in /proc: the milter has ended"))
+    }
+
+    /// File descriptors that it has open.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn descriptors(&self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Changes its policy: so many domains are opted in from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn opt_in(&self, domains: u32) -> io::Result<()> {
+        let new = self.home.path().join("policy.new");
+        write_policy(&new, domains)?;
+        fs::rename(new, self.policy.path().join(POLICY))
+    }
+
+    /// How often its log says that a policy was read since it was started or the log emptied.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn reloads(&self) -> io::Result<u64> {
+        let log = BufReader::new(File::open(self.log.path().join("log"))?);
+        let is_reload = |line: &io::Result<String>| {
+            line.as_ref().map_or(true, |line| line.contains("policy reloaded"))
+        };
+        log.lines().filter(is_reload).try_fold(0, |count, line| line.map(|_| count + 1))
     }
 
     /// Empties its log.

@@ -1,7 +1,10 @@
-//! Small multiples with logarithmic axes, as SVG that can be read on light and on dark pages.
+//! Small multiples, as SVG that can be read on light and on dark pages.
 
 use crate::figures::rounded;
 use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::Path;
 
 /// One of the small plots.
 #[derive(Debug)]
@@ -11,9 +14,31 @@ pub struct Panel {
     /// What is measured, with its unit.
     pub y: &'static str,
     /// The places on the x axis.
-    pub sizes: &'static [u32],
+    pub sizes: Vec<f64>,
     /// The figures at these places, a line each.
-    pub series: [Vec<f64>; 3],
+    pub series: Vec<Vec<f64>>,
+}
+
+/// How figures become places on an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Equal distances are equal ratios.
+    Logarithmic,
+    /// Equal distances are equal differences; begins at 0.
+    Linear,
+}
+
+/// The whole of it.
+#[derive(Debug)]
+pub struct Plot<'p> {
+    /// What it shows, for who cannot see it.
+    pub title: &'static str,
+    /// Of all axes.
+    pub scale: Scale,
+    /// Those of the series; none where there is one series only, which needs no name.
+    pub names: &'p [&'p str],
+    /// Panels of a row share their y axis.
+    pub rows: &'p [Vec<Panel>],
 }
 
 const WIDTH: f64 = 250.0;
@@ -48,69 +73,98 @@ const STYLE: &str = "
   }
 ";
 
-/// A logarithmic axis: figures between its ends to places from 0 to 1.
+/// An axis: figures between its ends to places from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
+    scale: Scale,
     from: f64,
     to: f64,
 }
 
 impl Axis {
     /// One that has room for all of these, from one tick to another.
-    fn around(figures: impl Iterator<Item = f64> + Clone) -> Self {
+    fn around(scale: Scale, figures: impl Iterator<Item = f64> + Clone) -> Self {
         let least = figures.clone().fold(f64::INFINITY, f64::min);
         let greatest = figures.fold(0.0, f64::max);
-        let ticks = || (-3..=9).flat_map(|decade| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(decade)));
-        let from = ticks().rfind(|tick| *tick <= least).unwrap_or(least);
-        let to = ticks().find(|tick| *tick >= greatest && *tick > from).unwrap_or(greatest);
-        Self { from, to }
+        let from = match scale {
+            Scale::Logarithmic => round_figures().rfind(|tick| *tick <= least).unwrap_or(least),
+            Scale::Linear => 0.0,
+        };
+        let to = round_figures().find(|tick| *tick >= greatest && *tick > from);
+        Self { scale, from, to: to.unwrap_or(greatest) }
     }
 
     fn place(self, figure: f64) -> f64 {
-        (figure / self.from).ln() / (self.to / self.from).ln()
-    }
-
-    /// Powers of ten; 2 and 5 times these as well where that leaves room for the words.
-    fn ticks(self) -> Vec<f64> {
-        let wide = self.to / self.from > 300.0;
-        let steps: &[f64] = if wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        let inside = |tick: &f64| *tick >= self.from * 0.999 && *tick <= self.to * 1.001;
-        (-3..=9)
-            .flat_map(|decade| steps.iter().map(move |step| step * 10_f64.powi(decade)))
-            .filter(inside)
-            .collect()
-    }
-}
-
-/// The plot: a row of panels each, which share their y axis. `names` are those of the series.
-pub fn draw(rows: &[Vec<Panel>], names: &[&str; 3]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default() as f64;
-    let (across, down) = (WIDTH + GAP.0, HEIGHT + GAP.1);
-    let width = MARGIN.left + columns * across - GAP.0 + MARGIN.right;
-    let height = MARGIN.top + rows.len() as f64 * down - GAP.1 + MARGIN.bottom;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-label=\"Processor time and latency as connections, domains and recipients grow\">\n\
-         <style>{STYLE}</style>\n<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n"
-    );
-    draw_legend(&mut svg, names);
-    for (number, row) in rows.iter().enumerate() {
-        let figures = row.iter().flat_map(|panel| panel.series.iter().flatten().copied());
-        let y_axis = Axis::around(figures);
-        let top = MARGIN.top + number as f64 * down;
-        for (column, panel) in row.iter().enumerate() {
-            let left = MARGIN.left + column as f64 * across;
-            let last = number + 1 == rows.len();
-            let _ = writeln!(svg, "<g transform=\"translate({left} {top})\">");
-            draw_panel(&mut svg, panel, y_axis, column == 0, last);
-            svg.push_str("</g>\n");
+        match self.scale {
+            Scale::Logarithmic => (figure / self.from).ln() / (self.to / self.from).ln(),
+            Scale::Linear => (figure - self.from) / (self.to - self.from),
         }
     }
-    svg.push_str("</svg>\n");
-    svg
+
+    /// Logarithmic: powers of ten; 2 and 5 times these as well where that leaves room for the words.
+    /// Linear: four steps.
+    fn ticks(self) -> Vec<f64> {
+        if self.scale == Scale::Linear {
+            return (0..=4).map(|step| self.to * f64::from(step) / 4.0).collect();
+        }
+        let wide = self.to / self.from > 300.0;
+        let is_power = |tick: &f64| (tick.log10() - tick.log10().round()).abs() < 1e-9;
+        let inside = |tick: &f64| *tick >= self.from * 0.999 && *tick <= self.to * 1.001;
+        round_figures().filter(|tick| inside(tick) && (!wide || is_power(tick))).collect()
+    }
 }
 
-fn draw_legend(svg: &mut String, names: &[&str; 3]) {
+/// Figures that are short words.
+fn round_figures() -> impl DoubleEndedIterator<Item = f64> {
+    (-3..=9).flat_map(|decade| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(decade)))
+}
+
+impl Plot<'_> {
+    /// Draws it into a file, and says so.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        fs::write(path, self.draw())?;
+        println!("\n{}", path.display());
+        Ok(())
+    }
+
+    /// As SVG.
+    fn draw(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default() as f64;
+        let (across, down) = (WIDTH + GAP.0, HEIGHT + GAP.1);
+        let width = MARGIN.left + columns * across - GAP.0 + MARGIN.right;
+        let height = MARGIN.top + self.rows.len() as f64 * down - GAP.1 + MARGIN.bottom;
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-label=\"{}\">\n\
+             <style>{STYLE}</style>\n<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n",
+            self.title
+        );
+        draw_legend(&mut svg, self.names);
+        for (number, row) in self.rows.iter().enumerate() {
+            let figures = row.iter().flat_map(|panel| panel.series.iter().flatten().copied());
+            let y_axis = Axis::around(self.scale, figures);
+            let top = MARGIN.top + number as f64 * down;
+            for (column, panel) in row.iter().enumerate() {
+                let left = MARGIN.left + column as f64 * across;
+                let last = number + 1 == self.rows.len();
+                let _ = writeln!(svg, "<g transform=\"translate({left} {top})\">");
+                draw_panel(&mut svg, panel, y_axis, column == 0, last);
+                svg.push_str("</g>\n");
+            }
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+}
+
+fn draw_legend(svg: &mut String, names: &[&str]) {
     for (number, name) in names.iter().enumerate() {
         let left = MARGIN.left + number as f64 * 180.0;
         let _ = writeln!(
@@ -127,7 +181,7 @@ fn draw_legend(svg: &mut String, names: &[&str; 3]) {
 /// With the words of the y axis where it is the first of its row, and those of the x axis below the
 /// last row.
 fn draw_panel(svg: &mut String, panel: &Panel, y_axis: Axis, first: bool, last: bool) {
-    let x_axis = Axis::around(panel.sizes.iter().copied().map(f64::from));
+    let x_axis = Axis::around(y_axis.scale, panel.sizes.iter().copied());
     for tick in y_axis.ticks() {
         let y = HEIGHT * (1.0 - y_axis.place(tick));
         let _ = writeln!(svg, "<path class=\"grid\" d=\"M0 {y:.1}H{WIDTH}\"/>");
@@ -166,7 +220,7 @@ fn draw_panel(svg: &mut String, panel: &Panel, y_axis: Axis, first: bool, last: 
             .iter()
             .zip(series)
             .map(|(size, figure)| {
-                let (x, y) = (x_axis.place(f64::from(*size)), y_axis.place(*figure));
+                let (x, y) = (x_axis.place(*size), y_axis.place(*figure));
                 (WIDTH * x, HEIGHT * (1.0 - y))
             })
             .collect();
@@ -201,10 +255,13 @@ mod tests {
 
     #[test]
     fn an_axis_reaches_from_tick_to_tick() {
-        let axis = Axis::around([3.0, 41.0].into_iter());
+        let axis = Axis::around(Scale::Logarithmic, [3.0, 41.0].into_iter());
         assert_eq!((axis.from, axis.to), (2.0, 50.0));
         assert_eq!(axis.ticks(), [2.0, 5.0, 10.0, 20.0, 50.0]);
         assert!((axis.place(10.0) - 0.5).abs() < 1e-9);
+        let axis = Axis::around(Scale::Linear, [3.0, 41.0].into_iter());
+        assert_eq!(axis.ticks(), [0.0, 12.5, 25.0, 37.5, 50.0]);
+        assert!((axis.place(10.0) - 0.2).abs() < 1e-9);
     }
 
     #[test]
