@@ -1,0 +1,62 @@
+//! The ledger and the metrics, as far as the settings ask for them.
+
+use crate::ledger::{Ledger, Recorder};
+use crate::metrics::{self, Metrics};
+use crate::reload::Reloader;
+use crate::settings::{MetricsSettings, Settings, SocketSpec};
+use std::{io, sync::Arc};
+use tokio::net::TcpListener;
+
+/// What is kept and counted of verdicts.
+pub(super) struct Records {
+    pub(super) ledger: Ledger,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) metrics: Option<Arc<Metrics>>,
+}
+
+impl Records {
+    /// Starts what the settings ask for.
+    pub(super) async fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
+        let (ledger, recorder) = start_ledger(settings)?;
+        let Some(wanted) = &settings.metrics else {
+            return Ok(Self { ledger, recorder, metrics: None });
+        };
+        let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
+        let (policy, state) = (reloader.policy(), reloader.state());
+        let metrics = Arc::new(Metrics::new(domains, policy, state, ledger.counts()));
+        offer(wanted, Arc::clone(&metrics)).await;
+        Ok(Self { ledger, recorder, metrics: Some(metrics) })
+    }
+}
+
+/// Answers Prometheus. An address that is taken stops no mail: the log says so.
+async fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
+    let (host, port) = &wanted.listen;
+    let address = SocketSpec::Inet(host.clone(), *port);
+    let listener = match TcpListener::bind((host.as_str(), *port)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "no metrics: cannot listen on {address}");
+            return;
+        }
+    };
+    let port = listener.local_addr().map_or(*port, |address| address.port());
+    tracing::info!("metrics on http://{host}:{port}/metrics");
+    tokio::spawn(metrics::serve(listener, metrics));
+}
+
+/// Starts the ledger, if the settings have one.
+fn start_ledger(settings: &Settings) -> io::Result<(Ledger, Option<Recorder>)> {
+    let Some(ledger) = &settings.ledger else {
+        let why = if settings.state_dir.is_some() {
+            "it is switched off"
+        } else {
+            "`state_dir` is not set"
+        };
+        tracing::info!("no ledger is kept: {why}");
+        return Ok((Ledger::off(), None));
+    };
+    tracing::info!("the ledger is {}", ledger.path.display());
+    let (ledger, recorder) = Ledger::start(ledger.clone())?;
+    Ok((ledger, Some(recorder)))
+}

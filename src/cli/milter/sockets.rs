@@ -1,0 +1,48 @@
+//! The sockets that MTAs connect to.
+
+use crate::milter::Listener;
+use crate::settings::Settings;
+use crate::systemd::PassedSocket;
+
+/// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.
+pub(super) fn listen(settings: &Settings, passed: Vec<PassedSocket>) -> Option<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    if settings.systemd && passed.is_empty() {
+        tracing::error!(
+            "`listen: systemd` is set, but systemd passes no socket: start the service through \
+             systemctl, with mandatory-tls.socket; without systemd, name a socket under `listen`"
+        );
+        return None;
+    }
+    for socket in passed {
+        let listener = Listener::passed(socket);
+        match listener {
+            Ok(listener) if settings.systemd => {
+                tracing::info!("listening on {} (from systemd)", listener.address());
+                listeners.push(listener);
+            }
+            Ok(listener) => tracing::warn!(
+                "systemd passes {}, which `listen` does not ask for: an MTA that connects there \
+                 gets no answer; add `systemd` to `listen`, or disable the socket unit",
+                listener.address()
+            ),
+            Err(error) => {
+                tracing::error!(%error, "cannot use a socket that systemd passes");
+                return None;
+            }
+        }
+    }
+    for listen in &settings.listen {
+        match Listener::bind(listen) {
+            Ok(listener) => {
+                tracing::info!("listening on {}", listener.address());
+                listeners.push(listener);
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                return None;
+            }
+        }
+    }
+    Some(listeners)
+}
