@@ -3,7 +3,7 @@
 use super::Setup;
 use super::facts::Service;
 use super::finding::{Finding, Severity};
-use super::syntax::{MilterEntry, elements, setting};
+use super::syntax::{MilterEntry, elements, setting, time};
 use crate::policy::OnUnknownTls;
 
 /// Macros that a verdict rests on, and what a made-up one does.
@@ -27,6 +27,7 @@ pub(super) fn check(
 ) {
     default_action(setup, service, entry, found);
     protocol(setup, service, entry, found);
+    patience(setup, service, entry, found);
     made_up_macros(setup, service, found);
     by_client(setup, service, found);
 }
@@ -97,6 +98,38 @@ fn protocol(
             if passes { "passes (`on_unknown_tls: pass`)" } else { "is put off" }
         ),
         "set the protocol to 6, the default",
+    ));
+}
+
+/// While the milter restarts, new connections wait in systemd's socket for as long as the old ones
+/// may go on.
+fn patience(
+    setup: &Setup<'_>,
+    service: &Service,
+    entry: MilterEntry<'_>,
+    found: &mut Vec<Finding>,
+) {
+    let (value, parameter) = match entry.connect_timeout {
+        Some(value) => (value, "smtpd_milters"),
+        None => (service.parameters.get("milter_connect_timeout"), "milter_connect_timeout"),
+    };
+    let drain = setup.settings.limits.drain;
+    if !setup.settings.systemd || time(value).is_none_or(|patience| patience > drain) {
+        return;
+    }
+    let drain = drain.as_secs();
+    found.push(Finding::new(
+        Severity::Warning,
+        setup.facts.place(Some(service), parameter),
+        format!(
+            "smtpd waits {value} for a connection to the milter, which may take {drain} s while it \
+             restarts (`limits.drain_seconds`): mail is then put off"
+        ),
+        format!(
+            "write `{{ {}, default_action=tempfail, connect_timeout={}s }}` in smtpd_milters",
+            entry.address,
+            drain + 30
+        ),
     ));
 }
 

@@ -149,6 +149,19 @@ fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
 }
 
 #[test]
+fn an_smtpd_that_does_not_wait_for_a_restart_is_found_where_systemd_keeps_the_socket() {
+    let settings = "listen: [systemd, inet:127.0.0.1:8893]\npolicy: policy.yaml\n";
+    let wait = |main: &str| said(&postfix(main, &[SMTP, CLEANUP]), settings, POLICY);
+    let words = ["waits 30s", "connect_timeout=60s }"];
+    only(&wait("milter_connect_timeout = 30s"), Warning, &words);
+    let alone = "smtpd_milters = { inet:127.0.0.1:8893, connect_timeout=20 }";
+    only(&wait(alone), Warning, &["main.cf: smtpd_milters", "waits 20 "]);
+    assert_eq!(wait("milter_connect_timeout = 1m"), []);
+    let by_itself = said(&postfix("milter_connect_timeout = 30s", &[SMTP]), SETTINGS, POLICY);
+    assert_eq!(by_itself, []);
+}
+
+#[test]
 fn other_settings_that_mean_the_same_are_no_findings() {
     for main in [
         "smtpd_milters = inet:other:1, { inet:localhost:8893, command_timeout=5s }",
