@@ -3,11 +3,12 @@
 //! Whoever reads the log may be slow or stand still: a full pipe, a suspended reader, a disk that
 //! hangs. Mail must not wait for that. Lines go into a buffer, and a thread of its own writes them
 //! out, those of some milliseconds at a time: a system call for each line would cost as much as
-//! the verdict. Where the buffer is full, lines are lost, counted, and their number is logged.
+//! the verdict. Where the buffer is full, or cannot be written, lines are lost, counted, and their
+//! number is logged. That line never waits in the buffer, which may be full again by then.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -31,12 +32,16 @@ struct Shared {
     filled: Condvar,
     /// All has been written.
     drained: Condvar,
+    /// The thread that writes.
+    writer: OnceLock<ThreadId>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<u8>,
     lost: u64,
+    /// The thread's own line, which says how many were lost.
+    report: Vec<u8>,
     /// Whether the thread has lines in hand.
     writing: bool,
     ending: bool,
@@ -87,7 +92,9 @@ impl Write for &Lines {
     /// Takes one whole line, or loses it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
-        if waiting.lines.len() + line.len() > MOST {
+        if self.0.writer.get() == Some(&thread::current().id()) {
+            waiting.report.extend_from_slice(line);
+        } else if waiting.lines.len() + line.len() > MOST {
             waiting.lost += 1;
         } else {
             if waiting.lines.is_empty() {
@@ -118,25 +125,29 @@ impl Shared {
     }
 
     /// Writes lines as they come; for the thread.
-    fn write_out(&self, mut out: impl Write, report: impl Fn(u64)) {
+    fn write_out(&self, out: impl Write, report: impl Fn(u64)) {
+        // There is one such thread.
+        let _ = self.writer.set(thread::current().id());
+        let mut out = WholeLines { out, torn: false };
         let mut batch = Vec::new();
         loop {
             let mut lost = self.take(&mut batch);
-            let written = out.write_all(&batch).and_then(|()| out.flush());
-            let mut waiting = self.lock();
-            waiting.writing = false;
-            if written.is_err() {
-                waiting.lost += lost + batch.iter().filter(|octet| **octet == b'\n').count() as u64;
-                // Told later: a line about it now would be lost, too.
-                lost = 0;
-            }
-            self.drained.notify_all();
-            drop(waiting);
+            let unwritten = out.write(&batch);
             batch.clear();
             batch.shrink_to(USUAL);
-            if lost > 0 {
+            lost += unwritten;
+            // While nothing can be written, a line about it would be lost, too.
+            if lost > 0 && unwritten == 0 {
                 report(lost);
+                let line = std::mem::take(&mut self.lock().report);
+                if out.write(&line) == 0 {
+                    lost = 0;
+                }
             }
+            let mut waiting = self.lock();
+            waiting.lost += lost;
+            waiting.writing = false;
+            self.drained.notify_all();
         }
     }
 
@@ -153,6 +164,41 @@ impl Shared {
     }
 }
 
+/// Writes lines so that each begins where a line begins.
+struct WholeLines<W> {
+    out: W,
+    /// What was written last is the beginning of a line, whose rest is lost.
+    torn: bool,
+}
+
+impl<W: Write> WholeLines<W> {
+    /// Writes lines as far as they can be written; returns how many are lost.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let mut rest = lines;
+        if !self.torn || self.put(b"\n") == 1 {
+            self.torn = false;
+            let written = self.put(lines);
+            self.torn =
+                written > 0 && !lines.get(..written).is_some_and(|all| all.ends_with(b"\n"));
+            rest = lines.get(written..).unwrap_or_default();
+        }
+        rest.iter().filter(|octet| **octet == b'\n').count() as u64
+    }
+
+    /// Writes octets, and returns how many could be written.
+    fn put(&mut self, octets: &[u8]) -> usize {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            match self.out.write(rest) {
+                Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => break,
+            }
+        }
+        octets.len() - rest.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,15 +206,16 @@ mod tests {
 
     /// What was written, a batch a message; each waits for leave.
     struct Reader {
-        leave: mpsc::Receiver<io::Result<()>>,
+        leave: mpsc::Receiver<io::Result<usize>>,
         batches: mpsc::Sender<String>,
     }
 
     impl Write for Reader {
         fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
-            self.leave.recv().unwrap_or(Ok(()))?;
-            self.batches.send(String::from_utf8(batch.to_vec()).unwrap()).unwrap();
-            Ok(batch.len())
+            let room = self.leave.recv().unwrap_or(Ok(usize::MAX))?;
+            let taken = &batch[..room.min(batch.len())];
+            self.batches.send(String::from_utf8(taken.to_vec()).unwrap()).unwrap();
+            Ok(taken.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -179,7 +226,7 @@ mod tests {
     struct Log {
         lines: Lines,
         guard: Guard,
-        leave: mpsc::Sender<io::Result<()>>,
+        leave: mpsc::Sender<io::Result<usize>>,
         batches: mpsc::Receiver<String>,
         lost: mpsc::Receiver<u64>,
     }
@@ -237,5 +284,60 @@ mod tests {
         drop(log.leave);
         assert_eq!(log.batches.recv().unwrap(), "three\n");
         assert_eq!(log.lost.recv().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_ends_before_the_next_begins() {
+        let log = log();
+        log.leave.send(Ok("one\ntw".len())).unwrap();
+        log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        (&log.lines).write_all(b"one\ntwo\n").unwrap();
+        assert_eq!(log.batches.recv().unwrap(), "one\ntw");
+        while log.lines.0.lock().lost == 0 {
+            thread::yield_now();
+        }
+        // Still no room: the line stays cut off, and nothing is counted twice.
+        log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        (&log.lines).write_all(b"three\n").unwrap();
+        while log.lines.0.lock().lost == 1 {
+            thread::yield_now();
+        }
+        (&log.lines).write_all(b"four\n").unwrap();
+        drop(log.leave);
+        assert_eq!(log.batches.recv().unwrap(), "\n");
+        assert_eq!(log.batches.recv().unwrap(), "four\n");
+        assert_eq!(log.lost.recv().unwrap(), 2);
+    }
+
+    #[test]
+    fn the_line_that_says_how_many_were_lost_needs_no_room_and_is_written_or_counted_again() {
+        let (leave, left) = mpsc::channel();
+        let (batch, batches) = mpsc::channel();
+        let reader = Reader { leave: left, batches: batch };
+        let own = Arc::new(OnceLock::<Lines>::new());
+        let lines = Arc::clone(&own);
+        let report = move |count| {
+            let mut lines = lines.get().unwrap();
+            // It is full again by now.
+            lines.0.lock().lines.resize(MOST, b'\n');
+            writeln!(lines, "{count} lost").unwrap();
+        };
+        let (lines, _guard) = Lines::to(reader, report).unwrap();
+        own.set(lines.clone()).unwrap();
+        leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        (&lines).write_all(b"one\ntwo\n").unwrap();
+        while lines.0.lock().lost == 0 {
+            thread::yield_now();
+        }
+        // What comes next can be written, what says of the loss cannot, nor what comes then.
+        leave.send(Ok(usize::MAX)).unwrap();
+        leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        (&lines).write_all(b"three\n").unwrap();
+        assert_eq!(batches.recv().unwrap(), "three\n");
+        leave.send(Ok(usize::MAX)).unwrap();
+        leave.send(Ok(usize::MAX)).unwrap();
+        assert_eq!(batches.recv().unwrap().len(), MOST);
+        assert_eq!(batches.recv().unwrap(), "2 lost\n");
+        drop(leave);
     }
 }
