@@ -6,8 +6,8 @@ use crate::systemd::PassedSocket;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use nix::unistd::Group;
+use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
 use std::net::ToSocketAddrs;
-use std::os::unix::net::UnixStream;
 use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
@@ -159,7 +159,9 @@ fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {
 fn bind_unix(path: &Path, listen: &Listen) -> io::Result<Listener> {
     let group = listen.group.as_deref().map(find_group).transpose()?;
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
-        match UnixStream::connect(path) {
+        // One that has a crowd waiting would otherwise keep us waiting, too.
+        let socket = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        match socket.connect(&SockAddr::unix(path)?) {
             // Only this says that nobody listens; a lack of rights or a crowd does not.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path)?
@@ -203,5 +205,34 @@ fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
         }
         (SocketSpec::Inet(..), io::ErrorKind::PermissionDenied) => "choose a port above 1023",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A Unix socket on which somebody listens and takes no connections, and one that waits.
+    fn crowded(path: &Path) -> (RawSocket, RawSocket) {
+        let address = SockAddr::unix(path).unwrap();
+        let listening = RawSocket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listening.bind(&address).unwrap();
+        listening.listen(0).unwrap();
+        let waiting = RawSocket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        waiting.connect(&address).unwrap();
+        (listening, waiting)
+    }
+
+    #[test]
+    fn a_socket_with_a_crowd_waiting_is_in_use_and_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("milter.sock");
+        let _crowd = crowded(&path);
+        let listen = Listen { socket: SocketSpec::Unix(path.clone()), mode: None, group: None };
+        let error = Listener::bind(&listen).unwrap_err();
+        assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
+        let error = super::super::probe::connect(&path, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

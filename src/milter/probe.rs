@@ -2,10 +2,11 @@
 
 use super::packet::{self, command};
 use crate::settings::SocketSpec;
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
-    os::unix::net::UnixStream,
+    path::Path,
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ const OFFER: [u32; 3] = [6, 0x1ff, 0x1f_ffff];
 pub fn probe(socket: &SocketSpec) -> io::Result<()> {
     match socket {
         SocketSpec::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
+            let stream = connect(path, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             negotiate(stream)
         }
@@ -34,6 +35,21 @@ pub fn probe(socket: &SocketSpec) -> io::Result<()> {
             negotiate(stream)
         }
     }
+}
+
+/// Connects to a Unix socket. Where many connections wait there, the time to write counts for
+/// connecting as well (unix(7) does not say so).
+pub(super) fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(patience))?;
+    socket.connect(&SockAddr::unix(path)?).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(
+            io::ErrorKind::TimedOut,
+            "many connections wait there, and it does not take them",
+        ),
+        _ => error,
+    })?;
+    Ok(socket)
 }
 
 fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
