@@ -13,9 +13,11 @@ mod values;
 
 use crate::policy::Policy;
 use crate::yaml::{self, Decoder, Problems};
+use nix::{errno::Errno, fcntl::OFlag};
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
 };
@@ -89,6 +91,9 @@ pub(crate) fn read_file<T>(
         Ok(bytes) => bytes,
         Err(error) => {
             problems.add_file(format!("cannot be read: {error}"), remedy(&error));
+            if !shows_in_a_stamp(error.kind()) {
+                problems.set_refused();
+            }
             return None;
         }
     };
@@ -126,25 +131,51 @@ fn without_mark(text: String) -> String {
 
 /// Reads a regular file. A FIFO would block and a device might never end.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
+    check(&fs::metadata(path)?)?;
+    // By now it may be another one: to open a FIFO must not block, either.
+    let without_waiting = OFlag::O_NONBLOCK.bits();
+    let file = fs::OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
+    let size = check(&file.metadata()?)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size + 1).unwrap_or(0));
+    // It may grow while it is read.
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// The size of a file that can be read whole.
+fn check(metadata: &fs::Metadata) -> io::Result<u64> {
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut bytes =
-        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE) + 1).unwrap_or(0));
-    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is larger than 256 MiB"));
-    }
-    Ok(bytes)
+    if metadata.len() > MAX_FILE { Err(too_large()) } else { Ok(metadata.len()) }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(ErrorKind::FileTooLarge, "the file is larger than 256 MiB")
+}
+
+/// Whether a file that could not be read for this reason looks otherwise once it can be. Where it
+/// does not (the system was out of file descriptors, say), it has to be tried again.
+fn shows_in_a_stamp(kind: ErrorKind) -> bool {
+    use ErrorKind::{FileTooLarge, InvalidInput, NotADirectory, NotFound};
+    matches!(kind, FileTooLarge | InvalidInput | NotADirectory | NotFound)
 }
 
 fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    match (error.kind(), errno) {
+        (ErrorKind::NotFound, _) => {
             "check the path; a relative one starts at the file that names it"
         }
-        io::ErrorKind::PermissionDenied => "let the user that the milter runs as read it",
+        (ErrorKind::PermissionDenied, _) => "let the user that the milter runs as read it",
+        (ErrorKind::InvalidInput, _) => "put a file in its place",
+        (ErrorKind::FileTooLarge, _) => {
+            "a list of a million domains takes some 30 MiB: is it the right file?"
+        }
+        (_, Some(Errno::ELOOP)) => "let the symbolic link name the file: it leads back to itself",
+        (_, Some(Errno::EMFILE | Errno::ENFILE)) => {
+            "raise the limit on file descriptors (LimitNOFILE= in the service, ulimit -n)"
+        }
         _ => "",
     }
 }

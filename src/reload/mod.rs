@@ -30,6 +30,8 @@ use watch::Watch;
 
 /// How often the log says that a policy with errors still waits to be mended.
 const REMIND: Duration = Duration::from_secs(600);
+/// How often files are read again that the system did not let be read, though they did not change.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// A request to read the policy at once. It is answered when that is done, well or not.
 pub type Request = oneshot::Sender<()>;
@@ -76,6 +78,8 @@ pub struct Reloader {
     state: published::Sender<State>,
     /// When the log last said that the files hold errors.
     reminded: Instant,
+    /// When to read the files again though they did not change: the system did not let one be read.
+    again: Option<Instant>,
     /// Whether the log may name mailboxes.
     local_parts: bool,
 }
@@ -126,6 +130,7 @@ impl Reloader {
             retired: Vec::new(),
             state,
             reminded: Instant::now(),
+            again: None,
             local_parts,
         })
     }
@@ -166,17 +171,23 @@ impl Reloader {
                     () = self.watch.settled(&self.sources) => None,
                     request = requests.recv() => request,
                 };
+                self.again = None;
                 self.reload();
                 answer(request);
             }
             self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
             tokio::select! {
-                () = self.watch.changed() => {}
+                () = self.watch.changed(self.again) => {
+                    if self.again.is_some_and(|again| Instant::now() >= again) {
+                        self.reload();
+                    }
+                }
                 request = requests.recv() => {
                     if request.is_none() {
                         return;
                     }
+                    self.again = None;
                     self.reload();
                     answer(request);
                 }
@@ -201,21 +212,34 @@ impl Reloader {
             return;
         };
         self.sources = sources;
+        let again = self.again.take();
         match policy {
             Ok(policy) => {
                 self.put_in_force(policy);
                 logging::problems(&warnings);
             }
             Err(problems) => {
+                let first = problems.first_error().map(crate::yaml::Problem::in_one_line);
+                let first = first.unwrap_or_default();
+                if problems.is_refused() {
+                    self.again = Some(Instant::now() + TRY_AGAIN);
+                    if again.is_some() && self.is_known(&first) {
+                        return;
+                    }
+                }
                 tracing::error!(
                     errors = problems.count(),
                     "policy not reloaded, the one in force stays"
                 );
                 logging::problems(&problems);
-                let first = problems.first_error().map(crate::yaml::Problem::in_one_line);
-                self.publish_problem(problems.count(), first.unwrap_or_default());
+                self.publish_problem(problems.count(), first);
             }
         }
+    }
+
+    /// Whether the log has this error already.
+    fn is_known(&self, first: &str) -> bool {
+        self.state.borrow().problem.as_ref().is_some_and(|problem| problem.first == first)
     }
 
     /// The policy's files have errors, from now on or still.

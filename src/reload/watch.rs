@@ -112,10 +112,10 @@ impl Watch {
         self.blind = failed.is_some();
     }
 
-    /// Waits until the disk may have changed.
-    pub async fn changed(&mut self) {
-        let look = if self.blind { LOOK_WITHOUT_EVENTS } else { LOOK };
-        let until = tokio::time::Instant::now() + look;
+    /// Waits until the disk may have changed, or until this time.
+    pub async fn changed(&mut self, at_last: Option<Instant>) {
+        let look = Instant::now() + if self.blind { LOOK_WITHOUT_EVENTS } else { LOOK };
+        let until = at_last.map_or(look, |at_last| look.min(at_last)).into();
         // Without an event in that time the disk is looked at all the same.
         loop {
             match tokio::time::timeout_at(until, self.events.recv()).await {

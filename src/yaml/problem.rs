@@ -60,6 +60,7 @@ pub struct Problems {
     /// Errors, also those beyond the ones that are kept.
     errors: usize,
     broken: bool,
+    refused: bool,
 }
 
 /// More problems than this are only counted: a file with thousands has one cause.
@@ -74,6 +75,7 @@ impl Default for Problems {
             found: Vec::new(),
             errors: 0,
             broken: false,
+            refused: false,
         }
     }
 }
@@ -108,6 +110,17 @@ impl Problems {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Takes note that the system did not let a file be read, for a reason that may pass by itself.
+    pub fn set_refused(&mut self) {
+        self.refused = true;
+    }
+
+    /// Whether the system did not let a file be read that it may let be read later, unchanged.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Takes note of an error at a place in the current file.
