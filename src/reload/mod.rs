@@ -32,6 +32,8 @@ use watch::Watch;
 const REMIND: Duration = Duration::from_secs(600);
 /// How often files are read again that the system did not let be read, though they did not change.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How long the files are let alone after a fault inside.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
 
 /// A request to read the policy at once. It is answered when that is done, well or not.
 pub type Request = oneshot::Sender<()>;
@@ -153,17 +155,24 @@ impl Reloader {
     /// # Errors
     ///
     /// When the system refuses a thread.
-    pub fn follow(self, requests: mpsc::Receiver<Request>) -> io::Result<()> {
+    pub fn follow(mut self, mut requests: mpsc::Receiver<Request>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let mut run = move || runtime.block_on(self.run(&mut requests));
         let thread = std::thread::Builder::new().name("reload".into());
         thread.spawn(move || {
             step_back();
-            runtime.block_on(self.run(requests));
+            // A fault in here must not be the end of all reloads; the panic itself is logged.
+            while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
+                std::thread::sleep(AFTER_A_FAULT);
+                tracing::error!("the policy's files are followed again");
+            }
         })?;
         Ok(())
     }
 
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(&mut self, requests: &mut mpsc::Receiver<Request>) {
+        // A fault may have come between the reading and this.
+        self.watch.follow(&self.sources);
         loop {
             // Also sees what changed after the files were read and before they were watched.
             while self.sources != self.sources.look_again() {
@@ -258,6 +267,7 @@ impl Reloader {
     fn put_in_force(&mut self, policy: Policy) {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
+        self.retired.push(Arc::clone(&old));
         let fingerprint = self.sources.fingerprint();
         self.state.send_modify(|state| {
             state.since = jiff::Timestamp::now();
@@ -279,7 +289,6 @@ impl Reloader {
                 "more than half of the domains are gone from the policy; is that meant?"
             );
         }
-        self.retired.push(old);
     }
 
     fn remind(&mut self) {

@@ -1,5 +1,6 @@
 //! The running milter, without an MTA.
 
+mod faults;
 mod ledger;
 mod metrics;
 mod protocol;

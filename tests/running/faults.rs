@@ -1,0 +1,192 @@
+//! A panic inside: what goes on in spite of it, and what ends, so that whoever started the milter
+//! starts it again.
+//!
+//! Nothing panics on purpose. Here the log does, at certain lines: whatever is logged is a place
+//! where a fault can be put without a hook in the product. What the tests run is the library, in
+//! this process.
+
+use crate::support::{ALL_OPTIONS, Mta};
+use arc_swap::ArcSwap;
+use mandatory_tls::ledger::Ledger;
+use mandatory_tls::logging::Log;
+use mandatory_tls::milter::{Context, Listener, Tally, serve};
+use mandatory_tls::policy::{OnUnknownTls, Policy};
+use mandatory_tls::policy_file;
+use mandatory_tls::reload::Reloader;
+use mandatory_tls::settings::{Limits, Listen, SocketSpec};
+use std::{
+    fmt::{self, Write},
+    fs, io,
+    net::TcpStream,
+    path::Path,
+    sync::{Arc, OnceLock},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{Event, Metadata, Subscriber, field::Field, field::Visit, span};
+
+/// Longer than anything here takes; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Lines with one of these end in a panic.
+const FAULTS: [&str; 2] = ["fault.example", "unknown command `!`"];
+
+struct FaultyLog;
+
+impl FaultyLog {
+    /// Makes it the log of this process.
+    fn set_up() {
+        static DONE: OnceLock<()> = OnceLock::new();
+        DONE.get_or_init(|| tracing::subscriber::set_global_default(FaultyLog).unwrap());
+    }
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for FaultyLog {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        assert!(!FAULTS.iter().any(|fault| line.0.contains(fault)), "{}", line.0);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// A milter in this process.
+struct Served {
+    address: String,
+    stop: watch::Sender<u32>,
+    thread: JoinHandle<io::Result<usize>>,
+}
+
+impl Served {
+    fn start(policy: Policy) -> Self {
+        FaultyLog::set_up();
+        let socket = SocketSpec::Inet("127.0.0.1".into(), 0);
+        let listener = Listener::bind(&Listen { socket, mode: None, group: None }).unwrap();
+        let SocketSpec::Inet(host, port) = listener.address() else { unreachable!() };
+        let address = format!("{host}:{port}");
+        let context = Context {
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            on_unknown_tls: OnUnknownTls::Defer,
+            log: Log { local_parts: false, facts: false },
+            tally: Arc::new(Tally::default()),
+            ledger: Ledger::off(),
+            metrics: None,
+        };
+        let (stop, stopped) = watch::channel(0);
+        let limits = Limits { connections: 100, drain: PATIENCE };
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(serve(vec![listener], Arc::new(context), limits, stopped))
+        });
+        Self { address, stop, thread }
+    }
+
+    fn session(&self) -> Mta {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut mta = Mta { socket };
+        mta.negotiate(6, 0x1ff, ALL_OPTIONS);
+        mta.macros(b'C', &[("j", "mx.test")]);
+        mta
+    }
+}
+
+fn policy(directory: &Path, text: &str) -> Policy {
+    fs::write(directory.join("policy.yaml"), text).unwrap();
+    policy_file::load(&directory.join("policy.yaml")).policy.unwrap()
+}
+
+/// One message: what an opted-in domain and another one are answered.
+fn mail(mta: &mut Mta) {
+    mta.mail();
+    assert_eq!(mta.rcpt("<user@example.com>", &[]).0, b'y');
+    assert_eq!(mta.rcpt("<user@example.net>", &[]).0, b'c');
+}
+
+#[test]
+fn a_fault_in_one_connection_ends_that_one_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let milter = Served::start(policy(directory.path(), "domains: [example.com, fault.example]"));
+    let mut other = milter.session();
+    mail(&mut other);
+    for _ in 0..3 {
+        let mut mta = milter.session();
+        mail(&mut mta);
+        mta.macros(b'R', &[("j", "mx.test")]);
+        mta.send(b'R', b"<user@fault.example>\0");
+        assert_eq!(mta.receive(), None, "no verdict: the MTA applies its default action");
+        mail(&mut other);
+    }
+    mail(&mut milter.session());
+    drop(other);
+    milter.stop.send(1).unwrap();
+    assert_eq!(milter.thread.join().unwrap().unwrap(), 0);
+}
+
+#[test]
+fn a_fault_in_the_loop_itself_ends_the_milter_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let milter = Served::start(policy(directory.path(), "domains: [example.com]"));
+    let mut mta = milter.session();
+    mail(&mut mta);
+    // What is logged of it is logged by the loop.
+    mta.send(b'!', b"");
+    let error = milter.thread.join().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the milter's thread died");
+    assert_eq!(mta.receive(), None);
+}
+
+#[test]
+fn a_fault_in_a_reload_is_not_the_end_of_reloads() {
+    FaultyLog::set_up();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    fs::write(&path, "domains: [example.com]").unwrap();
+    let reloader = Reloader::start(&path, false).unwrap();
+    let (policy, state) = (reloader.policy(), reloader.state());
+    let (reload, requests) = mpsc::channel(1);
+    reloader.follow(requests).unwrap();
+    let wait_for = |domains| {
+        let deadline = Instant::now() + PATIENCE;
+        while policy.load().domains.len() != domains {
+            assert!(Instant::now() < deadline, "the policy with {domains} domains never comes");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    for round in 0..2 {
+        // In force before the fault, which comes when the log tells of it.
+        fs::write(&path, "domains: [example.com, fault.example, fault.example.net]").unwrap();
+        wait_for(3);
+        fs::write(&path, "domains: [example.com, example.net]").unwrap();
+        // This one is a fault as well: it takes the domain out again.
+        wait_for(2);
+        fs::write(&path, "domains: [example.com]").unwrap();
+        wait_for(1);
+        let (request, done) = oneshot::channel();
+        reload.blocking_send(request).unwrap();
+        done.blocking_recv().unwrap();
+        assert!(state.borrow().problem.is_none(), "round {round}");
+    }
+}
