@@ -4,6 +4,7 @@
 //! Nothing here outlives the test: each MTA lives in a PID namespace that ends with its standard
 //! input, the milter gets a signal when its parent dies, and directories go with their owner.
 
+mod disk;
 mod lines;
 mod milter;
 mod mta;
@@ -14,6 +15,7 @@ mod sink;
 mod smtp;
 mod tls;
 
+pub use disk::Disk;
 pub use milter::{Milter, MilterOptions};
 pub use postfix::{Postfix, PostfixOptions, Service};
 pub use sendmail::{Sendmail, SendmailOptions};
@@ -58,7 +60,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// A new directory that the MTA's users can enter.
-fn open_directory(prefix: &str) -> tempfile::TempDir {
+pub fn open_directory(prefix: &str) -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     tempfile::Builder::new()
         .prefix(&format!("mandatory-tls-{prefix}-"))

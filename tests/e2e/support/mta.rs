@@ -52,6 +52,23 @@ impl Mta {
         self.log.wait_after(before, command, |line| line == done);
     }
 
+    /// Its processes of this name.
+    pub fn processes(&self, name: &str) -> Vec<i32> {
+        let mut found = Vec::new();
+        let mut parents = vec![i32::try_from(self.child.id()).expect("a PID")];
+        while let Some(parent) = parents.pop() {
+            // It may have ended by now.
+            let path = format!("/proc/{parent}/task/{parent}/children");
+            let children = std::fs::read_to_string(path).unwrap_or_default();
+            parents.extend(children.split_whitespace().filter_map(|id| id.parse::<i32>().ok()));
+            let called = std::fs::read_to_string(format!("/proc/{parent}/comm"));
+            if called.is_ok_and(|called| called.trim() == name) {
+                found.push(parent);
+            }
+        }
+        found
+    }
+
     /// The first of its ports.
     pub fn port(&self) -> u16 {
         self.ports.first()

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::lines::Lines;
 use super::milter::Milter;
 use super::mta::Mta;
@@ -124,6 +127,24 @@ impl Postfix {
             }
             queue.is_empty().then_some(())
         });
+    }
+
+    /// Has it read its configuration again, as `postfix reload` does: sessions in hand end first.
+    pub fn reload(&mut self) {
+        self.mta.command("reload");
+    }
+
+    /// Ends all its processes at once (SIGKILL), as a crash of the machine does, and starts it again.
+    pub fn crash_and_start(&mut self) {
+        self.mta.command("crash");
+    }
+
+    /// Ends all processes of smtpd at once (SIGKILL).
+    pub fn kill_smtpd(&self) {
+        for id in self.mta.processes("smtpd") {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+        }
     }
 
     /// What is in the queue.

@@ -1,7 +1,7 @@
 //! An SMTP client that does exactly what a test says, however odd.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 
 use openssl::base64;
@@ -72,16 +72,26 @@ impl SmtpClient {
         client
     }
 
+    /// Connects over IPv4 to a server that may not be there; nothing is read yet.
+    pub fn try_connect(port: u16) -> io::Result<Self> {
+        let stream = Stream::Plain(Self::try_tcp(Ipv4Addr::LOCALHOST.into(), port)?);
+        Ok(Self { stream, received: Vec::new() })
+    }
+
     fn connect_to(address: IpAddr, port: u16) -> Self {
         Self::greeted(Stream::Plain(Self::tcp(address, port)))
     }
 
     fn tcp(address: IpAddr, port: u16) -> TcpStream {
-        let stream = TcpStream::connect((address, port))
-            .unwrap_or_else(|error| panic!("no connection to {address} port {port}: {error}"));
-        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        stream.set_nodelay(true).expect("a TCP socket");
-        stream
+        Self::try_tcp(address, port)
+            .unwrap_or_else(|error| panic!("no connection to {address} port {port}: {error}"))
+    }
+
+    fn try_tcp(address: IpAddr, port: u16) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((address, port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     fn greeted(stream: Stream) -> Self {
@@ -99,12 +109,17 @@ impl SmtpClient {
     /// STARTTLS and the handshake, no more: no EHLO follows.
     pub fn starttls(&mut self, tls: &Tls) -> TlsState {
         self.expect("STARTTLS", 220);
+        self.handshake(tls).expect("a TLS session")
+    }
+
+    /// The handshake that follows the answer to STARTTLS.
+    pub fn handshake(&mut self, tls: &Tls) -> io::Result<TlsState> {
         assert!(self.received.is_empty(), "the server said more than it may before the handshake");
         let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Taken) else {
             panic!("STARTTLS twice");
         };
-        self.stream = Stream::Tls(Box::new(tls.handshake(stream)));
-        self.tls_state().expect("just encrypted")
+        self.stream = Stream::Tls(Box::new(tls.try_handshake(stream)?));
+        Ok(self.tls_state().expect("just encrypted"))
     }
 
     /// What TLS was negotiated; none in the clear.
@@ -153,8 +168,14 @@ impl SmtpClient {
 
     /// A short message with this subject and its end: what follows the answer to DATA.
     pub fn message(&mut self, subject: &str) -> Reply {
-        self.send(format!("From: sender@example.net\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n"));
-        self.reply()
+        self.try_message(subject).expect("the server answers")
+    }
+
+    /// The same, to a server that may go away.
+    pub fn try_message(&mut self, subject: &str) -> io::Result<Reply> {
+        let text = "From: sender@example.net\r\nSubject: ";
+        self.try_send(format!("{text}{subject}\r\n\r\nHello.\r\n.\r\n"))?;
+        self.try_reply()
     }
 
     /// QUIT; must be answered with 221.
@@ -164,8 +185,13 @@ impl SmtpClient {
 
     /// One command and its reply.
     pub fn command(&mut self, command: impl AsRef<[u8]>) -> Reply {
-        self.send([command.as_ref(), b"\r\n"].concat());
-        self.reply()
+        self.try_command(command).expect("the server answers")
+    }
+
+    /// The same, to a server that may go away.
+    pub fn try_command(&mut self, command: impl AsRef<[u8]>) -> io::Result<Reply> {
+        self.try_send([command.as_ref(), b"\r\n"].concat())?;
+        self.try_reply()
     }
 
     /// One command that must be answered with this code.
@@ -183,42 +209,54 @@ impl SmtpClient {
 
     /// Octets as they are.
     pub fn send(&mut self, octets: impl AsRef<[u8]>) {
+        self.try_send(octets).expect("the server reads");
+    }
+
+    fn try_send(&mut self, octets: impl AsRef<[u8]>) -> io::Result<()> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(octets.as_ref()),
             Stream::Tls(stream) => stream.write_all(octets.as_ref()),
             Stream::Taken => panic!("in the handshake"),
         }
-        .expect("the server reads");
     }
 
     /// The next reply.
     pub fn reply(&mut self) -> Reply {
+        self.try_reply().expect("the server answers")
+    }
+
+    /// The next reply of a server that may go away.
+    pub fn try_reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         loop {
-            let line = self.line();
+            let line = self.line()?;
             let code = line.get(..3).and_then(|code| code.parse().ok());
             let code = code.unwrap_or_else(|| panic!("not a reply: {line:?}"));
             lines.push(line.get(4..).unwrap_or_default().to_owned());
             if line.get(3..4) != Some("-") {
-                return Reply { code, lines };
+                return Ok(Reply { code, lines });
             }
         }
     }
 
-    fn line(&mut self) -> String {
+    fn line(&mut self) -> io::Result<String> {
         loop {
             if let Some(end) = self.received.iter().position(|octet| *octet == b'\n') {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
-                return String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+                return Ok(String::from_utf8_lossy(&line)
+                    .trim_end_matches(['\r', '\n'])
+                    .to_owned());
             }
             let mut octets = [0; 4096];
             let count = match &mut self.stream {
                 Stream::Plain(stream) => stream.read(&mut octets),
                 Stream::Tls(stream) => stream.read(&mut octets),
                 Stream::Taken => panic!("in the handshake"),
+            }?;
+            if count == 0 {
+                let left = format!("the server closed the connection after {:?}", self.received);
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, left));
             }
-            .expect("the server answers in time");
-            assert!(count > 0, "the server closed the connection; left over: {:?}", self.received);
             self.received.extend_from_slice(&octets[..count]);
         }
     }

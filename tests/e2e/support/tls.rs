@@ -2,6 +2,7 @@
 //!
 //! Linked with OpenSSL 1.1.1 (see `tests/run`): the last that still has SSL 3 and RC4, and it has TLS 1.3 too.
 
+use std::io;
 use std::net::TcpStream;
 
 use openssl::ssl::{Ssl, SslContext, SslFiletype, SslMethod, SslStream, SslVerifyMode, SslVersion};
@@ -35,6 +36,11 @@ impl Tls {
 
     /// Shakes hands on a connection.
     pub fn handshake(&self, stream: TcpStream) -> SslStream<TcpStream> {
+        self.try_handshake(stream).expect("a TLS session")
+    }
+
+    /// The same, with a server that may go away.
+    pub fn try_handshake(&self, stream: TcpStream) -> io::Result<SslStream<TcpStream>> {
         assert!(
             openssl::version::number() < 0x2000_0000,
             "linked with {}, which has no SSL 3: run the tests with tests/run",
@@ -57,10 +63,8 @@ impl Tls {
                 .expect("its key");
         }
         let ssl = Ssl::new(&context.build()).expect("OpenSSL works");
-        match ssl.connect(stream) {
-            Ok(stream) => stream,
-            Err(error) => panic!("no TLS session with {}: {error}", self.ciphers),
-        }
+        ssl.connect(stream)
+            .map_err(|error| io::Error::other(format!("with {}: {error}", self.ciphers)))
     }
 }
 

@@ -1,5 +1,12 @@
 //! What happens to mail when the milter is not there, or not told what it needs.
 
+mod clock;
+mod disk;
+mod mta;
+mod policy_file;
+mod process;
+mod traffic;
+
 use std::collections::BTreeSet;
 
 use crate::support::{Milter, Postfix, PostfixOptions, Service, SmtpClient, Tls};
