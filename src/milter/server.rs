@@ -5,6 +5,10 @@
 //! of the memory. A verdict takes microseconds, so one thread judges more mail than any MTA
 //! brings, and nothing in it waits for anything but sockets: the log, files and the network have
 //! threads of their own.
+//!
+//! A panic while a connection is served ends that connection, and the MTA applies its default
+//! action to it. One in the loop itself ends the milter with an error, for whoever started it to
+//! start it again.
 
 use super::connection::{Buffers, Connection, Need, Socket};
 use super::conversation::{Context, Conversation};

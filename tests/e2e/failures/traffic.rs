@@ -151,9 +151,13 @@ impl Traffic {
             if seen.len() == Way::ALL.len() {
                 return;
             }
-            assert!(!shared.failed, "a client has failed while all wait for {what}");
             let left = (from + PATIENCE).saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited in vain for {what}: {:?}", count(&shared.attempts));
+            if shared.failed || left.is_zero() {
+                let (failed, count) = (shared.failed, count(&shared.attempts));
+                drop(shared);
+                assert!(!failed, "a client has failed while all wait for {what}");
+                panic!("waited in vain for {what}: {count:?}");
+            }
             shared = self.news.wait_timeout(shared, left).expect("no client has failed").0;
         }
     }
