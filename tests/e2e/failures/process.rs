@@ -89,6 +89,8 @@ fn out_of_file_descriptors_it_serves_who_is_there_and_everybody_once_it_has_some
         before.try_rcpt("user@example.com").assert_refused();
     });
     sent.check(&postfix);
+    let safe = sent.judged();
+    wait_until("the ledger", || (recorded(&milter, "state") >= safe).then_some(()));
     assert_eq!(sent.broken(), 0);
 }
 
