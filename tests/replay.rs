@@ -4,30 +4,20 @@
 //! What is right is worked out from the other end of the session: what the SMTP client recorded
 //! of its own dialogue and handshake.
 
+#[path = "support/recordings.rs"]
+mod recordings;
+
 use arc_swap::ArcSwap;
 use mandatory_tls::ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation};
 use mandatory_tls::policy::OnUnknownTls;
 use mandatory_tls::policy_file;
-use serde::Deserialize;
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use recordings::{Header, Recording, recordings};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
 /// Everybody is opted in: each recipient's session is judged.
 const POLICY: &str = "domains: [\"*\"]\nlocal: { mode: enforce }\n";
-
-#[derive(Deserialize)]
-struct Header {
-    negotiation: String,
-    transcript: Vec<(char, String)>,
-    mta_log: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Packet {
-    conn: u32,
-    hex: String,
-}
 
 /// What the client knew of its session when it sent a RCPT.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,10 +51,6 @@ fn context() -> Arc<Context> {
         ledger: Ledger::off(),
         metrics: None,
     })
-}
-
-fn octets(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 /// "TLS established: TLSv1.3 NAME (256 bits)", "TLS started with cipher TLSv1.3:NAME:256",
@@ -132,25 +118,18 @@ fn has_macro(batch: &[u8], name: &str) -> bool {
 }
 
 /// Replays one recording; returns how many RCPT were judged.
-fn replay(path: &Path) -> usize {
-    let text = fs::read_to_string(path).unwrap();
-    let name = path.file_stem().unwrap().to_string_lossy();
-    let mut lines = text.lines();
-    let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
-    let truths = truths(&header);
+fn replay(Recording { name, header, packets }: &Recording) -> usize {
+    let truths = truths(header);
     let mut next = 0;
     let mut judged = 0;
     let mut conversations: BTreeMap<u32, (Conversation, Vec<u8>, bool)> = BTreeMap::new();
-    for line in lines {
-        let packet: Packet = serde_json::from_str(line).unwrap();
-        let frame = octets(&packet.hex);
+    for (connection, frame) in packets {
         let (conversation, batch, told) = conversations
-            .entry(packet.conn)
+            .entry(*connection)
             .or_insert_with(|| (Conversation::new(context()), Vec::new(), false));
         let mut out = Vec::new();
-        let _ = conversation
-            .receive(&frame, &mut out)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let _ =
+            conversation.receive(frame, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
         match &frame[4..] {
             [b'D', stage, macros @ ..] => {
                 *told |= has_macro(macros, "{tls_version}");
@@ -167,7 +146,7 @@ fn replay(path: &Path) -> usize {
                 let position = found.map_or(next.saturating_sub(1), |skipped| next + skipped);
                 next = found.map_or(next, |_| position + 1);
                 let truth = &truths[position].1;
-                expect(&name, &header, &argument, truth, batch, *told, answer(&out));
+                expect(name, header, &argument, truth, batch, *told, answer(&out));
                 judged += 1;
             }
             _ => {}
@@ -202,11 +181,6 @@ fn expect(
 
 #[test]
 fn every_recorded_recipient_gets_the_verdict_that_its_session_deserves() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/traces");
-    let mut paths: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    paths.sort();
-    let judged: usize = paths.iter().map(|path| replay(path)).sum();
+    let judged: usize = recordings().iter().map(replay).sum();
     assert_eq!(judged, 552);
 }

@@ -1,9 +1,18 @@
 //! The running milter, without an MTA.
 
 mod faults;
+mod hostile_mta;
 mod ledger;
 mod metrics;
 mod protocol;
+#[path = "../support/random.rs"]
+mod random;
+#[path = "../support/recordings.rs"]
+#[expect(dead_code, reason = "here, only the packets are of use")]
+mod recordings;
 mod reload;
+#[path = "../../fuzz/src/said.rs"]
+#[expect(dead_code, reason = "of what is said to the outside, here it is the replies")]
+mod said;
 mod service;
 mod support;

@@ -28,7 +28,7 @@ fn get(address: &str, path: &str) -> (String, String) {
 }
 
 /// The address that the milter offers its figures on.
-fn address(milter: &Milter) -> String {
+pub fn address(milter: &Milter) -> String {
     let line = milter.wait_for_line("metrics on http://");
     let (_, rest) = line.split_once("metrics on http://").unwrap();
     rest.split('/').next().unwrap().to_owned()
@@ -40,7 +40,8 @@ fn start(settings: &str) -> (Milter, String) {
     (milter, address)
 }
 
-fn wait_for(address: &str, line: &str) {
+/// Waits until the figures have this line.
+pub fn wait_for(address: &str, line: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (_, body) = get(address, "/metrics");
@@ -161,10 +162,8 @@ fn an_address_that_is_taken_stops_no_mail() {
 
 /// Leaves a process room for so many file descriptors more than it has open.
 fn leave_descriptors(milter: &Milter, more: u64) {
-    let pid = milter.process.id();
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64;
-    let limit = Some(open + more);
-    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap());
+    let limit = Some(milter.descriptors() as u64 + more);
+    let pid = rustix::process::Pid::from_raw(milter.process.id().try_into().unwrap());
     let limit = rustix::process::Rlimit { current: limit, maximum: limit };
     rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).unwrap();
 }

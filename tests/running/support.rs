@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const ALL_OPTIONS: u32 = 0x1f_ffff;
 
+/// The Unix socket, in the milter's directory.
+pub const SOCKET: &str = "milter.sock";
+
 /// The milter as a process, logging JSON.
 pub struct Milter {
     pub process: Child,
@@ -40,7 +43,9 @@ impl Milter {
             fs::write(path, text).unwrap();
         }
         let path = directory.path().join("milter.yaml");
-        let common = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n";
+        let socket = directory.path().join(SOCKET);
+        let common =
+            format!("listen: [inet:127.0.0.1:0, unix:{}]\npolicy: policy.yaml\n", socket.display());
         fs::write(&path, format!("{common}{settings}\n")).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
             .args(["milter", "--config"])
@@ -51,8 +56,8 @@ impl Milter {
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (send, lines) = channel();
         std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = send.send(line);
+            for line in stderr.split(b'\n').map_while(Result::ok) {
+                let _ = send.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
         let mut milter =
@@ -87,6 +92,13 @@ impl Milter {
         }
     }
 
+    /// All lines that nobody has waited for, up to the end of the process. Nobody else can wait
+    /// for one from then on.
+    pub fn take_lines(&mut self) -> impl Iterator<Item = String> + Send + use<> {
+        let lines = std::mem::replace(&mut self.lines, channel().1);
+        self.early.take().into_iter().chain(lines)
+    }
+
     pub fn connect(&self) -> Mta {
         let socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -109,6 +121,11 @@ impl Milter {
         line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// How many file descriptors the process has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.process.id().try_into().unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
@@ -122,6 +139,24 @@ impl Drop for Milter {
     }
 }
 
+/// A packet as it goes over the wire.
+pub fn frame(letter: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len() + 1).unwrap();
+    let mut frame = length.to_be_bytes().to_vec();
+    frame.push(letter);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The payload of a packet of macros.
+pub fn batch(stage: u8, pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut payload = vec![stage];
+    for (name, value) in pairs {
+        payload.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
+    }
+    payload
+}
+
 /// The MTA's side of a connection.
 pub struct Mta {
     pub socket: TcpStream,
@@ -129,11 +164,7 @@ pub struct Mta {
 
 impl Mta {
     pub fn send(&mut self, letter: u8, payload: &[u8]) {
-        let length = u32::try_from(payload.len() + 1).unwrap();
-        let mut frame = length.to_be_bytes().to_vec();
-        frame.push(letter);
-        frame.extend_from_slice(payload);
-        self.socket.write_all(&frame).unwrap();
+        self.socket.write_all(&frame(letter, payload)).unwrap();
     }
 
     /// The next packet; none if the milter has closed the connection.
@@ -157,11 +188,7 @@ impl Mta {
     }
 
     pub fn macros(&mut self, stage: u8, pairs: &[(&str, &str)]) {
-        let mut payload = vec![stage];
-        for (name, value) in pairs {
-            payload.extend_from_slice(format!("{name}\0{value}\0").as_bytes());
-        }
-        self.send(b'D', &payload);
+        self.send(b'D', &batch(stage, pairs));
     }
 
     pub fn mail(&mut self) {
