@@ -4,6 +4,8 @@ mod faults;
 mod hostile_mta;
 mod ledger;
 mod metrics;
+#[path = "../support/policy_mutations.rs"]
+mod policy_mutations;
 mod protocol;
 #[path = "../support/random.rs"]
 mod random;

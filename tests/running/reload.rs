@@ -1,6 +1,12 @@
 //! The policy changes while the milter runs, in every way in which files change.
 
-use crate::support::Milter;
+use crate::policy_mutations::{INCLUDED, RICH, mutated};
+use crate::random::{Random, seed};
+use crate::support::{Milter, Mta};
+use mandatory_tls::policy::{
+    Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge,
+};
+use mandatory_tls::policy_file;
 use nix::sys::signal::Signal;
 use std::{fs, io::Write, os::unix::fs::symlink, path::Path};
 
@@ -164,6 +170,79 @@ fn a_policy_with_errors_changes_nothing_and_every_error_is_told_with_its_place()
     assert_eq!(opted_in(&milter), "old");
     replace(&milter.path("policy.yaml"), NEW);
     milter.wait_for_line("policy reloaded: 1 added (new.example); 1 removed (old.example)");
+    assert_eq!(opted_in(&milter), "new");
+}
+
+/// What the milter must say of recipients by this policy: over TLS 1.0 and in the clear.
+fn expected(policy: &Policy) -> Vec<bool> {
+    let judged = |rcpt: &str, tls: &TlsState| {
+        let case = Case {
+            tls,
+            client: Client { address: "203.0.113.9".parse().ok(), ..Client::default() },
+            sender: &Sender::new(b"<a@b.test>", None),
+            recipient: &Recipient::new(rcpt.as_bytes(), None, None),
+            now: jiff::Timestamp::now(),
+            on_unknown_tls: OnUnknownTls::Defer,
+            require: None,
+        };
+        judge(policy, &case).decision() == Decision::Refuse
+    };
+    let [version, cipher] = OLD_TLS.map(|(_, value)| Some(value.as_bytes()));
+    let old = TlsState::from_macros(version, cipher, None);
+    PROBES
+        .iter()
+        .flat_map(|rcpt| [judged(rcpt, &old), judged(rcpt, &TlsState::Plaintext)])
+        .collect()
+}
+
+/// What it does say.
+fn answered(mta: &mut Mta) -> Vec<bool> {
+    mta.mail();
+    let mut refused = |rcpt: &str, tls: &[(&str, &str)]| mta.rcpt(rcpt, tls).0 == b'y';
+    PROBES.iter().flat_map(|rcpt| [refused(rcpt, &OLD_TLS), refused(rcpt, &[])]).collect()
+}
+
+const OLD_TLS: [(&str, &str); 2] =
+    [("{tls_version}", "TLSv1"), ("{cipher}", "ECDHE-RSA-AES256-SHA")];
+const PROBES: [&str; 6] = [
+    "<u@example.com>",
+    "<u@sub.example.com>",
+    "<postmaster@example.com>",
+    "<u@example.org>",
+    "<u@more.example>",
+    "<postmaster>",
+];
+
+#[test]
+fn of_a_hundred_damaged_policies_those_that_are_valid_are_in_force_and_no_other_changes_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let milter = Milter::start_in(directory, &[("policy.yaml", RICH), INCLUDED], "");
+    let path = milter.path("policy.yaml");
+    let mut in_force = expected(&policy_file::load(&path).policy.unwrap());
+    let mut mta = milter.session();
+    let mut refused = 0;
+    for number in 0..100 {
+        let text = mutated(&mut Random::new(seed(), number), RICH);
+        // Read here as the milter will read it.
+        let draft = path.with_extension("draft");
+        fs::write(&draft, &text).unwrap();
+        let policy = policy_file::load(&draft).policy;
+        fs::rename(&draft, &path).unwrap();
+        match policy {
+            Ok(policy) => {
+                in_force = expected(&policy);
+                milter.wait_for_line("policy reloaded: ");
+            }
+            Err(_) => {
+                refused += 1;
+                milter.wait_for_line("policy not reloaded, the one in force stays");
+            }
+        }
+        assert_eq!(answered(&mut mta), in_force, "{number}: {}", text.escape_ascii());
+    }
+    assert!((20..90).contains(&refused), "{refused}");
+    replace(&path, NEW);
+    milter.wait_for_line("policy reloaded: ");
     assert_eq!(opted_in(&milter), "new");
 }
 

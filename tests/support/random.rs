@@ -1,6 +1,6 @@
 //! Random choices that can be made once more: all of them come from one number, the seed.
 
-use proptest::prelude::{Rng, RngExt};
+use proptest::prelude::RngExt;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 /// Makes choices.
@@ -28,13 +28,6 @@ impl Random {
     /// One of these.
     pub fn pick<T: Clone>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())].clone()
-    }
-
-    /// So many octets.
-    pub fn octets(&mut self, length: usize) -> Vec<u8> {
-        let mut octets = vec![0; length];
-        self.0.fill_bytes(&mut octets);
-        octets
     }
 }
 

@@ -1,7 +1,7 @@
 //! The recordings of real MTAs in tests/fixtures/traces; its README says what they hold.
 
 use serde::Deserialize;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 /// What a recording says of its session beside the packets.
 #[derive(Deserialize)]
@@ -21,17 +21,6 @@ pub struct Recording {
     pub header: Header,
     /// All packets in their order, each whole, with the number of its milter connection.
     pub packets: Vec<(u32, Vec<u8>)>,
-}
-
-impl Recording {
-    /// The packets of each milter connection.
-    pub fn connections(&self) -> impl Iterator<Item = Vec<Vec<u8>>> + use<> {
-        let mut connections = BTreeMap::<u32, Vec<Vec<u8>>>::new();
-        for (connection, packet) in &self.packets {
-            connections.entry(*connection).or_default().push(packet.clone());
-        }
-        connections.into_values()
-    }
 }
 
 /// All recordings, by name.

@@ -3,11 +3,21 @@
 
 use super::model::{LONGEST, LONGEST_CONTENT};
 use crate::random::Random;
+use crate::recordings::Recording;
 use crate::support::{ALL_OPTIONS, batch, frame};
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// The packets of one recorded milter connection, each with its length.
 pub type Recorded = Vec<Vec<u8>>;
+
+/// The milter connections of a recording.
+pub fn connections(recording: &Recording) -> Vec<Recorded> {
+    let mut connections = BTreeMap::<u32, Recorded>::new();
+    for (connection, packet) in &recording.packets {
+        connections.entry(*connection).or_default().push(packet.clone());
+    }
+    connections.into_values().collect()
+}
 
 /// How the MTA goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +156,7 @@ fn octets(random: &mut Random, recorded: &[Recorded]) -> Vec<u8> {
         960..965 => crowd(random),
         _ => {
             let length = random.below(200);
-            let noise = random.octets(length);
-            return [random.pick(OTHERS), &noise[..]].concat();
+            return [random.pick(OTHERS), &noise(random, length)].concat();
         }
     };
     for _ in 0..random.below(6) {
@@ -163,6 +172,16 @@ fn octets(random: &mut Random, recorded: &[Recorded]) -> Vec<u8> {
     octets
 }
 
+fn noise(random: &mut Random, length: usize) -> Vec<u8> {
+    (0..=u8::MAX)
+        .map(|octet| octet.rotate_left(3))
+        .cycle()
+        .skip(random.below(256))
+        .step_by(1 + random.below(100))
+        .take(length)
+        .collect()
+}
+
 /// Packets of all kinds, after a negotiation.
 fn made_up(random: &mut Random) -> Vec<Vec<u8>> {
     let actions = random.pick(&[0x1ff, 0xff, 0, u32::MAX]);
@@ -174,7 +193,7 @@ fn made_up(random: &mut Random) -> Vec<Vec<u8>> {
 }
 
 fn any_packet(random: &mut Random) -> Vec<u8> {
-    let letter = if random.one_in(300) { random.octets(1)[0] } else { random.pick(LETTERS) };
+    let letter = if random.one_in(300) { noise(random, 1)[0] } else { random.pick(LETTERS) };
     let payload = match letter {
         b'D' => any_macros(random),
         b'M' | b'R' => [random.pick(ADDRESSES), b"\0"].concat(),
@@ -183,7 +202,7 @@ fn any_packet(random: &mut Random) -> Vec<u8> {
         _ => {
             let most = if random.one_in(50) { LONGEST - 1 } else { 40 };
             let length = random.below(most);
-            random.octets(length)
+            noise(random, length)
         }
     };
     frame(letter, &payload)
@@ -273,7 +292,7 @@ fn mutate(random: &mut Random, packets: &mut Vec<Vec<u8>>) {
             packets.splice(at..at, std::iter::repeat_n(packet, copies));
         }
         3..7 => packets.insert(at, any_packet(random)),
-        7 => packets[at] = frame(random.pick(LETTERS), &packets[at][5..].to_vec()),
+        7 => packets[at] = frame(random.pick(LETTERS), &packets[at][5..]),
         8 => lie_about_length(random, &mut packets[at]),
         9 => packets.push(content(random)),
         10 => redirect(random, packets),

@@ -60,7 +60,7 @@ fn an_mta_may_be_gone_at_any_octet() {
     let recordings = recordings();
     let recordings = recordings.iter().filter(|recording| chosen.contains(&&*recording.name));
     let streams: Vec<Vec<u8>> =
-        recordings.flat_map(|recording| recording.connections()).map(|all| all.concat()).collect();
+        recordings.flat_map(attack::connections).map(|all| all.concat()).collect();
     assert_eq!(streams.len(), chosen.len());
     let fresh = attack::clean_stream();
     let mut judged = Judged::default();
@@ -88,7 +88,7 @@ fn withstand(form: Form) {
     let goal = setting("MANDATORY_TLS_TEST_PACKETS", PACKETS);
     let siege = Siege {
         seed: seed(),
-        recorded: recordings().iter().flat_map(|recording| recording.connections()).collect(),
+        recorded: recordings().iter().flat_map(attack::connections).collect(),
         ..Siege::default()
     };
     let mut target = Target::start(form);

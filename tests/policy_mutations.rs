@@ -1,0 +1,377 @@
+//! Policy files that somebody or something has damaged or changed: each loads and means what it
+//! says, or is refused with its place.
+//!
+//! MANDATORY_TLS_TEST_POLICIES says how many are tried, MANDATORY_TLS_TEST_SEED which.
+
+#[path = "support/policy_mutations.rs"]
+mod mutations;
+#[path = "support/random.rs"]
+mod random;
+#[path = "../fuzz/src/said.rs"]
+mod said;
+
+use mandatory_tls::policy::{Entry, Policy, TlsState};
+use mandatory_tls::policy_file::load;
+use mandatory_tls::yaml::{Problem, Problems, Severity};
+use mutations::{INCLUDED, RICH, mutated};
+use random::{Random, seed, setting};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A file that takes longer has made some work grow out of all proportion: one takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A directory with the file that the policies include.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let included = directory.path().join(INCLUDED.0);
+    fs::create_dir(included.parent().unwrap()).unwrap();
+    fs::write(included, INCLUDED.1).unwrap();
+    directory
+}
+
+fn shipped() -> String {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
+    fs::read_to_string(conf.join("policy.yaml")).unwrap()
+}
+
+/// Shows the file, where something is wrong with what becomes of it.
+struct Shown<'t>(u64, u64, &'t [u8]);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("with seed {}: file {}:\n{}", self.0, self.1, self.2.escape_ascii());
+        }
+    }
+}
+
+/// Damaged files, by turns the shipped one and one with all keys; each with its number.
+fn each_damaged(count: u64, mut check: impl FnMut(&Path, &[u8])) {
+    let directory = directory();
+    let path = directory.path().join("policy.yaml");
+    let texts = [shipped(), RICH.to_owned()];
+    for number in 0..count {
+        let mut random = Random::new(seed(), number);
+        let text = random.pick(&texts);
+        let octets = mutated(&mut random, &text);
+        let _shown = Shown(seed(), number, &octets);
+        fs::write(&path, &octets).unwrap();
+        check(&path, &octets);
+    }
+}
+
+#[test]
+fn a_damaged_policy_loads_whole_or_is_refused_with_its_place() {
+    let count = setting("MANDATORY_TLS_TEST_POLICIES", 1000);
+    let (mut valid, mut refused) = (0, 0);
+    each_damaged(count, |path, octets| {
+        let began = Instant::now();
+        let loaded = load(path);
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+        match loaded.policy {
+            Ok(policy) => {
+                check_policy(&policy);
+                check_problems(&loaded.warnings, path, octets);
+                valid += 1;
+            }
+            Err(problems) => {
+                assert!(problems.count() > 0 && problems.first_error().is_some());
+                check_problems(&problems, path, octets);
+                refused += 1;
+            }
+        }
+    });
+    println!("{valid} are valid, {refused} are refused");
+    // Both happen often enough to mean something.
+    assert!(valid * 20 > count && refused * 4 > count, "{valid} valid, {refused} refused");
+}
+
+/// Whatever is left of it, a valid policy can be used: its entries are found, its replies are
+/// well-formed, and no weak session is adequate.
+fn check_policy(policy: &Policy) {
+    let weak = TlsState::from_macros(Some(b"TLSv1.2"), Some(b"ECDHE-RSA-RC4-SHA"), Some(b"128"));
+    let TlsState::Encrypted(weak) = weak else { panic!("{weak}") };
+    let check_entry = |entry: &Entry| {
+        assert!(entry.requirement.check(&weak).is_err());
+        said::check_reply(&entry.reply.fill(|_| "%x\r\n\0ü".to_owned()).to_milter());
+    };
+    for directory in [&policy.domains, &policy.senders] {
+        for (pattern, entry) in directory.iter() {
+            check_entry(entry);
+            assert_eq!(directory.get(pattern), Some(entry), "{pattern}");
+        }
+    }
+    policy.local.iter().for_each(check_entry);
+}
+
+fn check_problems(problems: &Problems, path: &Path, octets: &[u8]) {
+    for problem in problems.shown() {
+        assert!(!problem.message.is_empty());
+        said::check_for_terminal(&problem.to_string());
+        let one_line = problem.in_one_line();
+        assert!(!one_line.contains('\n'), "{one_line:?}");
+        match problem.spot {
+            Some(spot) if *problem.path == *path => {
+                let line = line(octets, spot.line);
+                assert_eq!(line.as_deref(), Some(&*problem.line), "{one_line}");
+                assert!(
+                    (1..=problem.line.chars().count() + 1).contains(&spot.column),
+                    "{one_line}"
+                );
+                let place = format!("policy.yaml:{}:{}: ", spot.line, spot.column);
+                assert!(one_line.contains(&place), "{one_line}");
+            }
+            Some(_) => {}
+            None => assert!(is_of_whole_file(problem), "{one_line}"),
+        }
+    }
+}
+
+/// A few things are not wrong in any one place.
+fn is_of_whole_file(problem: &Problem) -> bool {
+    let whole = ["the policy is empty", "the file is empty", "cannot be read: "];
+    problem.severity == Severity::Error && whole.iter().any(|part| problem.message.contains(part))
+}
+
+/// A line, from 1, as an editor counts them.
+fn line(octets: &[u8], number: usize) -> Option<String> {
+    let text = String::from_utf8_lossy(octets);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.split('\n').nth(number - 1).map(str::to_owned)
+}
+
+/// The program with these arguments and this on its standard input.
+fn run(arguments: &[&str], path: &Path, input: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    process.wait_with_output().unwrap()
+}
+
+#[test]
+fn check_ends_with_status_78_and_the_place_where_a_damaged_policy_is_refused() {
+    each_damaged(30, |path, _| {
+        let output = run(&["check", "--policy"], path, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        said::check_for_terminal(&said);
+        let problems = match load(path).policy {
+            Ok(_) => return assert_eq!(output.status.code(), Some(0), "{said}"),
+            Err(problems) => problems,
+        };
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        for problem in problems.shown() {
+            let place = problem.spot.map_or_else(
+                || problem.message.clone(),
+                |spot| format!("{}:{}:{}\n", problem.path.display(), spot.line, spot.column),
+            );
+            assert!(said.contains(&place), "{place}: {said}");
+        }
+    });
+}
+
+/// A change of the policy with all keys, and a case that is judged in another way by it.
+struct Change {
+    from: &'static str,
+    to: &'static str,
+    case: Value,
+    before: &'static str,
+    after: &'static str,
+}
+
+/// A case at a time when all dates of the policy are to come, but for what `more` says.
+fn case(rcpt: &str, more: &Value) -> Value {
+    let mut case = json!({ "rcpt": rcpt, "sender": "a@b.test", "at": "2026-06-01" });
+    case.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    case
+}
+
+/// Changes that do not touch one another.
+fn changes() -> Vec<Change> {
+    let change = |from, to, case, [before, after]: [&'static str; 2]| {
+        assert!(RICH.matches(from).count() == 1, "{from}");
+        Change { from, to, case, before, after }
+    };
+    let then = |more: Value| {
+        let mut case = json!({ "at": "2027-06-01" });
+        case.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        case
+    };
+    let old = json!({ "tls_version": "TLSv1", "cipher": "ECDHE-RSA-AES256-SHA" });
+    let suite = json!({ "tls_version": "TLSv1.2", "cipher": "ECDHE-RSA-AES256-GCM-SHA384",
+        "cert_subject": "mx.bank.example", "cert_issuer": "Bank CA" });
+    let of = |sender: &str, more: &Value| {
+        let mut case = case("u@free.test", more);
+        case["sender"] = sender.into();
+        case
+    };
+    vec![
+        change(
+            "  - example.com\n",
+            "  - { domain: example.com, mode: monitor }\n",
+            case("u@example.com", &json!({})),
+            ["refuse", "would-refuse"],
+        ),
+        change(
+            "\"*.example.com\"",
+            "\"*.example.net\"",
+            case("u@sub.example.com", &json!({})),
+            ["refuse", "accept"],
+        ),
+        change(
+            "postmaster@example.com, mode: off",
+            "postmaster@example.com, mode: enforce",
+            case("postmaster@example.com", &json!({})),
+            ["accept", "refuse"],
+        ),
+        change(
+            "enforce_from: 2027-01-01",
+            "enforce_from: 2026-01-01",
+            case("u@example.org", &json!({})),
+            ["would-refuse", "refuse"],
+        ),
+        change(
+            "    require: modern\n    contact",
+            "    require: baseline\n    contact",
+            case("u@example.org", &then(old.clone())),
+            ["refuse", "accept"],
+        ),
+        change(
+            "until: 2026-12-31",
+            "until: 2028-12-31",
+            case("u@example.org", &then(json!({ "client": "192.0.2.9" }))),
+            ["refuse", "accept"],
+        ),
+        change(
+            "198.51.100.7",
+            "198.51.100.8",
+            case(
+                "u@example.org",
+                &then(json!({ "client": "198.51.100.7", "sender": "a@scanner.example" })),
+            ),
+            ["accept", "refuse"],
+        ),
+        change(
+            "mx.old.example",
+            "mx.older.example",
+            case("u@example.org", &{
+                let mut case = then(old.clone());
+                case["cert_subject"] = "mx.old.example".into();
+                case
+            }),
+            ["accept", "refuse"],
+        ),
+        change(
+            "    mode: monitor\n    reply: { text: \"no\"",
+            "    mode: enforce\n    reply: { text: \"no\"",
+            case("u@xn--bcher-kva.example", &json!({})),
+            ["would-refuse", "refuse"],
+        ),
+        change(
+            "local:\n  mode: monitor",
+            "local:\n  mode: enforce",
+            case("postmaster", &json!({})),
+            ["would-refuse", "refuse"],
+        ),
+        change(
+            "authenticated: true",
+            "authenticated: false",
+            case("u@more.example", &json!({ "authenticated": true })),
+            ["accept", "refuse"],
+        ),
+        change(
+            "127.0.0.0/8",
+            "127.0.0.0/16",
+            case("u@more.example", &json!({ "client": "127.9.0.1" })),
+            ["accept", "refuse"],
+        ),
+        change(
+            "- one.example",
+            "- two.example",
+            of("a@one.example", &json!({})),
+            ["refuse", "accept"],
+        ),
+        change("Bank CA", "Other CA", of("a@bank.example", &suite), ["accept", "refuse"]),
+        change(
+            "[domains.d/*.yaml]",
+            "[domains.d/no*.yaml]",
+            case("v@more.example", &json!({})),
+            ["refuse", "accept"],
+        ),
+        change("\"+\"", "\"-\"", case("boss+x@free.example", &json!({})), ["refuse", "accept"]),
+        change(
+            "allow: [TLS_AES_256_GCM_SHA384]",
+            "allow: [TLS_AES_128_GCM_SHA256]",
+            case(
+                "u@more.example",
+                &json!({ "require": "one-suite", "tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384" }),
+            ),
+            ["accept", "refuse"],
+        ),
+    ]
+}
+
+/// What a text can be given without another meaning.
+fn another_form(random: &mut Random, text: &str) -> String {
+    let lines = |put: &dyn Fn(&str) -> String| text.lines().map(put).collect::<String>();
+    match random.below(8) {
+        0 => text.replace('\n', "\r\n"),
+        1 => format!("\u{feff}{text}"),
+        2 => lines(&|line| format!("{line}\n\n# mode: off\n")),
+        3 => lines(&|line| format!("{line}   # off\n")),
+        // Each level four columns deeper than the one before.
+        4 => lines(&|line| {
+            let rest = line.trim_start();
+            let blanks = " ".repeat(2 * (line.len() - rest.len()));
+            rest.strip_prefix("- ")
+                .map_or_else(|| format!("{blanks}{rest}\n"), |item| format!("{blanks}-   {item}\n"))
+        }),
+        5 => format!("---\n{text}...\n"),
+        6 => text.trim_end().to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+#[test]
+fn a_policy_that_was_changed_means_what_it_says_now_in_whatever_form() {
+    let directory = directory();
+    let path = directory.path().join("policy.yaml");
+    let changes = changes();
+    let cases: String = changes.iter().map(|change| format!("{}\n", change.case)).collect();
+    for number in 0..60 {
+        let mut random = Random::new(seed(), number);
+        // Each alone and then some together.
+        let made: Vec<bool> = (0..changes.len())
+            .map(|at| if number <= 20 { at as u64 == number } else { random.one_in(2) })
+            .collect();
+        let mut text = RICH.to_owned();
+        for (change, _) in changes.iter().zip(&made).filter(|(_, made)| **made) {
+            text = text.replace(change.from, change.to);
+        }
+        let text = another_form(&mut random, &text);
+        let _shown = Shown(seed(), number, text.as_bytes());
+        fs::write(&path, &text).unwrap();
+        let output = run(&["explain", "--batch", "--policy"], &path, &cases);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answers = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(answers.lines().count(), changes.len());
+        for ((change, made), answer) in changes.iter().zip(&made).zip(answers.lines()) {
+            let answer: Value = serde_json::from_str(answer).unwrap();
+            let expected = if *made { change.after } else { change.before };
+            assert_eq!(answer["verdict"], expected, "{}: {answer}", change.case);
+        }
+    }
+}
