@@ -7,7 +7,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -42,6 +42,12 @@ const STEPS: [&str; 2] = [
          at INTEGER NOT NULL,
          PRIMARY KEY (entry, client, verdict)
      ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE clock (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         believed INTEGER,
+         doubted INTEGER,
+         ahead INTEGER
+     ) STRICT;",
 ];
 
 /// The version that this program writes.

@@ -3,13 +3,14 @@
 //! What the rest of the program does with storage are the public methods of [`Store`] and
 //! [`super::Reader`]; another kind of storage would be another pair of these.
 
-use super::record::Day;
+use super::record::{DAY, Day};
 use super::row::{OTHERS, Row, RowKey, Tally};
 use super::schema;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, named_params, params};
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
+    ops::RangeInclusive,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
@@ -265,19 +266,20 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
     }
 
-    /// Deletes what is from before this day, and gives the space back. Returns how many rows went.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written.
-    pub fn prune(&mut self, before: Day) -> Result<usize, StoreError> {
+    /// Deletes what is of other days than these, and gives the space back. Returns how many rows went.
+    pub(super) fn keep(&mut self, days: &RangeInclusive<Day>) -> Result<usize, StoreError> {
+        let (first, last) = (*days.start(), *days.end());
+        let (from, until) = (i64::from(first) * DAY, (i64::from(last) + 1) * DAY);
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let rows = change.execute("DELETE FROM mail WHERE day < ?1", [before])?;
-        change.execute("DELETE FROM lost WHERE day < ?1", [before])?;
-        let moment = i64::from(before) * super::record::DAY;
-        change.execute("DELETE FROM told WHERE at < ?1", [moment])?;
-        change.execute("DELETE FROM import WHERE last < ?1", [moment])?;
+        // Each is one range of the file; with OR, all of it would be read.
+        let rows = change.execute("DELETE FROM mail WHERE day < ?1", [first])?
+            + change.execute("DELETE FROM mail WHERE day > ?1", [last])?;
+        change.execute("DELETE FROM lost WHERE day < ?1 OR day > ?2", [first, last])?;
+        change.execute("DELETE FROM told WHERE at < ?1 OR at >= ?2", [from, until])?;
+        change.execute("DELETE FROM import WHERE last < ?1 OR last >= ?2", [from, until])?;
         change.commit()?;
+        self.rows_of_domain.clear();
+        self.rows_of_day.clear();
         self.give_space_back()?;
         Ok(rows)
     }

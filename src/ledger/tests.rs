@@ -123,12 +123,43 @@ fn what_is_too_old_is_deleted_and_its_space_given_back() {
     store.write_rows([row("192.0.2.1", TODAY - 90, 1)].iter()).unwrap();
     let lost = BTreeMap::from([(TODAY - 91, 4), (TODAY, 2)]);
     store.write([].into_iter(), &lost).unwrap();
-    assert_eq!(store.prune(TODAY - 90).unwrap(), 20_000);
+    assert_eq!(store.keep(&(TODAY - 90..=TODAY)).unwrap(), 20_000);
     drop(store);
     assert_eq!(place.clients().len(), 1);
     assert_eq!(Reader::open(&place.path()).unwrap().lost(0).unwrap(), 2);
     let size = std::fs::metadata(place.path()).unwrap().len();
     assert!(size < 200_000, "{size} octets");
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_while_deletes_nothing_and_leaves_nothing_for_ever() {
+    let place = Place::new();
+    let mut store = place.store(10, 10);
+    let days = || place.rows().iter().map(|row| row.key.day).collect::<Vec<_>>();
+    let record = |day| {
+        place.store(10, 10).write_rows([row("192.0.2.1", day, 1)].iter()).unwrap();
+        days()
+    };
+    let mut look = |day: Day, hour: i64| {
+        let pruned = store.prune(90, i64::from(day) * DAY + hour * 3600).unwrap();
+        matches!(pruned, Pruned::Done { .. })
+    };
+    record(TODAY - 91);
+    record(TODAY - 90);
+    // A ledger of which nothing is known is pruned after a day.
+    assert!(!look(TODAY - 1, 12) && look(TODAY, 12));
+    assert_eq!(record(TODAY), [TODAY - 90, TODAY]);
+    // Each day begins ten years ahead.
+    let wrong = TODAY + 3650;
+    for day in TODAY + 1..=TODAY + 90 {
+        assert!(!look(day + 3650, 0), "{day}");
+        record(wrong + 1);
+        assert!(look(day, 1), "{day}");
+    }
+    assert_eq!(days(), [TODAY, wrong + 1]);
+    // What was written at a wrong time is kept no longer than the rest.
+    assert!(look(TODAY + 92, 0));
+    assert_eq!(days(), [] as [Day; 0]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use super::batch::{Batch, MOST_ROWS};
 use super::privacy::Clients;
 use super::record::{Day, day_of};
 use super::recorder::Counts;
+use super::report::day_text;
+use super::retention::Pruned;
 use super::row::{RowKey, Source, Tally};
 use super::settings::LedgerSettings;
 use super::store::{Store, StoreError, set_aside};
@@ -36,7 +38,10 @@ pub(super) struct Writer {
     lost: BTreeMap<Day, u64>,
     trouble: Option<Trouble>,
     set_aside: u32,
+    /// The day that it was pruned.
     pruned: Option<Day>,
+    /// Whether it was said that the clock has leapt.
+    doubted: bool,
 }
 
 /// That the ledger cannot be written.
@@ -59,6 +64,7 @@ impl Writer {
             trouble: None,
             set_aside: 0,
             pruned: None,
+            doubted: false,
         }
     }
 
@@ -171,13 +177,35 @@ impl Writer {
             self.rows.clear();
             self.lost.clear();
         }
-        let today = day_of(Timestamp::now().as_second());
-        if self.pruned != Some(today) {
-            let keep = Day::try_from(self.settings.retention_days).unwrap_or(Day::MAX);
-            let rows = store.prune(today.saturating_sub(keep))?;
-            self.pruned = Some(today);
-            if rows > 0 {
-                tracing::info!(rows, "deleted from the ledger what is older than {keep} days");
+        self.prune(Timestamp::now())
+    }
+
+    /// Deletes what is too old, once a day.
+    fn prune(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let today = day_of(now.as_second());
+        let Some(store) = self.store.as_mut().filter(|_| self.pruned != Some(today)) else {
+            return Ok(());
+        };
+        let keep = Day::try_from(self.settings.retention_days).unwrap_or(Day::MAX);
+        match store.prune(keep, now.as_second())? {
+            Pruned::Done { rows, .. } => {
+                self.pruned = Some(today);
+                self.doubted = false;
+                if rows > 0 {
+                    tracing::info!(rows, "deleted from the ledger what is older than {keep} days");
+                }
+            }
+            Pruned::Doubted { before } => {
+                self.pruned = None;
+                // A new ledger has nothing to delete.
+                if let Some(before) = before.filter(|_| !self.doubted) {
+                    tracing::warn!(
+                        "the clock shows {now}, and {} when the ledger was last pruned: nothing is \
+                         deleted from it before the clock has stayed so for a day",
+                        day_text(before)
+                    );
+                }
+                self.doubted = true;
             }
         }
         Ok(())
