@@ -2,7 +2,8 @@
 
 use super::record::{Day, Key, Record};
 use super::row::Tally;
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use hashbrown::{HashMap, hash_map::Entry};
+use std::collections::BTreeMap;
 
 /// Different rows that are kept in memory, most of all while the ledger cannot be written; some
 /// 20 MiB.

@@ -6,7 +6,7 @@
 use super::record::{DAY, Day};
 use super::row::{OTHERS, Row, RowKey, Tally};
 use super::schema;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
@@ -213,24 +213,23 @@ impl Store {
 
     fn update(&self, key: &RowKey, tally: Tally) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "UPDATE mail SET count = count + :count, first = min(first, :first),
-                 last = max(last, :last)
-             WHERE day = :day AND domain = :domain AND client = :client AND sender = :sender
-                 AND tls_version = :tls_version AND cipher = :cipher AND verdict = :verdict
-                 AND reason = :reason AND name = :name AND certificate = :certificate
-                 AND found = :found AND flags = :flags AND source = :source",
+            "UPDATE mail SET count = count + ?14, first = min(first, ?15),
+                 last = max(last, ?16)
+             WHERE day = ?1 AND domain = ?3 AND client = ?5 AND sender = ?7
+                 AND tls_version = ?8 AND cipher = ?9 AND verdict = ?12
+                 AND reason = ?13 AND name = ?6 AND certificate = ?10
+                 AND found = ?4 AND flags = ?11 AND source = ?2",
         )?;
-        Ok(bind(&mut statement, key, tally)? > 0)
+        Ok(run(&mut statement, key, tally)? > 0)
     }
 
     fn insert(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO mail (day, source, domain, found, client, name, sender, tls_version,
                  cipher, certificate, flags, verdict, reason, count, first, last)
-             VALUES (:day, :source, :domain, :found, :client, :name, :sender, :tls_version,
-                 :cipher, :certificate, :flags, :verdict, :reason, :count, :first, :last)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?;
-        bind(&mut statement, key, tally)?;
+        run(&mut statement, key, tally)?;
         drop(statement);
         *self.rows_of_domain.entry((key.day, key.domain.clone())).or_default() += 1;
         *self.rows_of_day.entry(key.day).or_default() += 1;
@@ -307,29 +306,31 @@ impl Store {
     }
 }
 
-fn bind(
+/// Runs a statement with a row as `?1` to `?16`, in the order of the table: names would be looked up
+/// for each row.
+fn run(
     statement: &mut rusqlite::Statement<'_>,
     key: &RowKey,
     tally: Tally,
 ) -> Result<usize, StoreError> {
-    Ok(statement.execute(named_params! {
-        ":day": key.day,
-        ":source": key.source.code(),
-        ":domain": key.domain,
-        ":found": key.found.code(),
-        ":client": key.client,
-        ":name": key.name,
-        ":sender": key.sender,
-        ":tls_version": key.tls_version,
-        ":cipher": key.cipher,
-        ":certificate": key.certificate,
-        ":flags": key.flags,
-        ":verdict": key.verdict.code(),
-        ":reason": key.reason,
-        ":count": signed(tally.count),
-        ":first": tally.first,
-        ":last": tally.last,
-    })?)
+    Ok(statement.execute(params![
+        key.day,
+        key.source.code(),
+        key.domain,
+        key.found.code(),
+        key.client,
+        key.name,
+        key.sender,
+        key.tls_version,
+        key.cipher,
+        key.certificate,
+        key.flags,
+        key.verdict.code(),
+        key.reason,
+        signed(tally.count),
+        tally.first,
+        tally.last,
+    ])?)
 }
 
 /// SQLite's integers have a sign.

@@ -9,9 +9,10 @@ use super::retention::Pruned;
 use super::row::{RowKey, Source, Tally};
 use super::settings::LedgerSettings;
 use super::store::{Store, StoreError, set_aside};
+use hashbrown::{HashMap, hash_map::Entry};
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::Ordering,

@@ -156,7 +156,8 @@ pub struct Encryption {
     version: SeenVersion,
     cipher: Cipher,
     bits: Option<u32>,
-    certificate: Option<Certificate>,
+    /// Few sessions have one, and each record of a judgement has room for it.
+    certificate: Option<Box<Certificate>>,
 }
 
 impl Encryption {
@@ -174,13 +175,13 @@ impl Encryption {
     /// The same session with the client certificate that the MTA has verified.
     #[must_use]
     pub fn with_certificate(self, certificate: Option<Certificate>) -> Self {
-        Self { certificate, ..self }
+        Self { certificate: certificate.map(Box::new), ..self }
     }
 
     /// The client certificate that the MTA has verified.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {
-        self.certificate.as_ref()
+        self.certificate.as_deref()
     }
 
     /// The version of the protocol.
