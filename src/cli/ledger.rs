@@ -1,7 +1,7 @@
 //! What the commands that read the ledger have in common: which one, and from when on.
 
 use super::status;
-use crate::ledger::{Day, Reader, day_of};
+use crate::ledger::{Day, LedgerSettings, Reader, damaged_beside, day_of};
 use crate::policy_file;
 use crate::settings::Settings;
 use jiff::Timestamp;
@@ -101,6 +101,38 @@ impl Place {
         let path = self.path()?;
         Reader::open(&path).map_err(|error| cannot_read(&path, &error))
     }
+}
+
+/// A ledger that nobody writes and prunes any more.
+#[derive(Debug)]
+pub(super) struct LeftBehind {
+    /// Which, and how it is.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// What lies in the state directory from before the ledger was switched off.
+pub(super) fn left_behind(settings: &Settings) -> Option<LeftBehind> {
+    if settings.ledger.is_some() {
+        return None;
+    }
+    let ledger = LedgerSettings::in_directory(settings.state_dir.as_ref()?);
+    let damaged = damaged_beside(&ledger.path).unwrap_or_default();
+    let files: Vec<_> = [ledger.path.clone(), ledger.key()]
+        .into_iter()
+        .filter(|file| file.exists())
+        .chain(damaged.into_iter().map(|(file, _)| file))
+        .map(|file| file.display().to_string())
+        .collect();
+    let path = ledger.path.with_extension("");
+    (!files.is_empty()).then(|| LeftBehind {
+        what: format!(
+            "a ledger of before lies here, and nothing is deleted from it any more: {}",
+            files.join(", ")
+        ),
+        remedy: format!("rm {}.*, or switch the ledger on again", path.display()),
+    })
 }
 
 /// That the ledger cannot be read, with what to do about it.

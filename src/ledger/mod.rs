@@ -9,6 +9,7 @@
 //! part; how much of a client it holds is for the settings to say.
 
 mod batch;
+mod damaged;
 pub mod digest;
 mod imports;
 pub mod postfix_log;
@@ -25,6 +26,7 @@ pub mod simulation;
 mod store;
 mod writer;
 
+pub use damaged::damaged_beside;
 pub use imports::Imported;
 pub use privacy::{ClientDetail, Clients};
 pub use reader::{Reader, Selection};

@@ -343,28 +343,3 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }
-
-/// Moves a damaged ledger aside, with the files that SQLite keeps beside it, and says where to.
-///
-/// # Errors
-///
-/// When it cannot be renamed.
-pub(super) fn set_aside(path: &Path, at: jiff::Timestamp) -> io::Result<PathBuf> {
-    let suffix = format!(".damaged-{}", at.strftime("%Y%m%dT%H%M%SZ"));
-    let renamed = |extra: &str| {
-        let name = |tail: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(tail);
-            PathBuf::from(name)
-        };
-        (name(extra), name(&format!("{suffix}{extra}")))
-    };
-    let (from, to) = renamed("");
-    fs::rename(from, &to)?;
-    for extra in ["-wal", "-shm"] {
-        let (from, to) = renamed(extra);
-        // They are not always there.
-        let _ = fs::rename(from, to);
-    }
-    Ok(to)
-}

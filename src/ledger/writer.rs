@@ -1,6 +1,7 @@
 //! The thread that writes: whatever happens to the file, it goes on and says so.
 
 use super::batch::{Batch, MOST_ROWS};
+use super::damaged::{remove_old, set_aside};
 use super::privacy::Clients;
 use super::record::{Day, day_of};
 use super::recorder::Counts;
@@ -8,11 +9,12 @@ use super::report::day_text;
 use super::retention::Pruned;
 use super::row::{RowKey, Source, Tally};
 use super::settings::LedgerSettings;
-use super::store::{Store, StoreError, set_aside};
+use super::store::{Store, StoreError};
 use hashbrown::{HashMap, hash_map::Entry};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::Ordering,
@@ -189,12 +191,13 @@ impl Writer {
         };
         let keep = Day::try_from(self.settings.retention_days).unwrap_or(Day::MAX);
         match store.prune(keep, now.as_second())? {
-            Pruned::Done { rows, .. } => {
+            Pruned::Done { rows, kept } => {
                 self.pruned = Some(today);
                 self.doubted = false;
                 if rows > 0 {
                     tracing::info!(rows, "deleted from the ledger what is older than {keep} days");
                 }
+                self.remove_damaged(&kept);
             }
             Pruned::Doubted { before } => {
                 self.pruned = None;
@@ -210,6 +213,22 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Removes damaged ledgers that are too old. What cannot be removed is no reason not to write.
+    fn remove_damaged(&self, kept: &RangeInclusive<Day>) {
+        match remove_old(&self.settings.path, kept) {
+            Ok(removed) => {
+                for file in removed {
+                    tracing::info!("removed {}: older than the ledger keeps days", file.display());
+                }
+            }
+            Err(error) => tracing::warn!(
+                %error,
+                "cannot remove damaged ledgers that are too old beside {}",
+                self.settings.path.display()
+            ),
+        }
     }
 
     fn succeeded(&mut self) {
@@ -300,6 +319,21 @@ mod tests {
         writer.write();
         assert_eq!(writer.counts.lost(), 3);
         assert_eq!(writer.counts.written.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_damaged_ledger_is_removed_when_it_is_older_than_what_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(directory.path());
+        let day = |number: i64| Timestamp::from_second(number * super::super::record::DAY).unwrap();
+        fs::write(&writer.settings.path, "no database").unwrap();
+        let aside = set_aside(&writer.settings.path, day(20_000)).unwrap();
+        writer.write();
+        // The first day is waited for.
+        for (today, there) in [(20_089, true), (20_090, true), (20_091, false)] {
+            writer.prune(day(today)).unwrap();
+            assert_eq!(aside.exists(), there, "{today}");
+        }
     }
 
     #[test]

@@ -258,6 +258,38 @@ fn without_a_state_directory_or_with_the_ledger_off_nothing_is_written() {
 }
 
 #[test]
+fn a_ledger_that_was_switched_off_is_not_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state/ledger.sqlite");
+    drop(Store::open(&path, Room { domain: 9, day: 9 }).unwrap());
+    let files = [("policy.yaml", POLICY)];
+    let milter = Milter::start_in(directory, &files, "state_dir: state\nledger: off");
+    let line = milter.wait_for_line("a ledger of before lies here");
+    assert!(line.contains("state/ledger.sqlite") && line.contains("rm "), "{line}");
+    let said = doctor(&milter);
+    assert!(said.contains("WARNING  ledger     a ledger of before lies here"), "{said}");
+}
+
+#[test]
+fn the_doctor_tells_of_a_damaged_ledger_that_is_kept_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = [("policy.yaml", POLICY), ("state/ledger.sqlite", &*"no database".repeat(500))];
+    let milter = Milter::start_in(directory, &files, SETTINGS);
+    milter.wait_for_line("is damaged");
+    let said = doctor(&milter);
+    assert!(said.contains("note     ledger     it was damaged"), "{said}");
+    assert!(said.contains("ledger.sqlite.damaged-2"), "{said}");
+}
+
+fn doctor(milter: &Milter) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+        .args(["doctor", "--config"])
+        .arg(milter.path("milter.yaml"))
+        .output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+#[test]
 fn clients_are_hashed_where_the_settings_ask_for_it() {
     let milter = Milter::start(POLICY, "state_dir: state\nledger: { clients: hashed }");
     mail(&mut milter.session());

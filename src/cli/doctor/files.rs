@@ -1,7 +1,9 @@
 //! The policy's files, and the clock by which its dates are read.
 
 use super::{Answer, Health, Patient};
+use crate::cli::ledger::left_behind;
 use crate::cli::{check, command};
+use crate::ledger::{damaged_beside, report::day_text};
 use crate::status::age;
 use jiff::Timestamp;
 use std::{ffi::OsStr, fs};
@@ -54,6 +56,31 @@ fn in_force(patient: &Patient) -> Option<Answer> {
              read the same files, and does its user see them?)",
         )
     })
+}
+
+/// Whether ledgers lie there that nobody writes any more.
+pub(super) fn ledgers(patient: &Patient) -> Vec<Answer> {
+    let subject = "ledger";
+    if let Some(left) = left_behind(&patient.settings) {
+        return vec![Answer::new(Health::Warning, subject, left.what, left.remedy)];
+    }
+    let Some(ledger) = &patient.settings.ledger else { return Vec::new() };
+    let damaged = damaged_beside(&ledger.path).unwrap_or_default();
+    let Some(last) = damaged.iter().map(|(_, day)| *day).max() else { return Vec::new() };
+    let files: Vec<_> = damaged.iter().map(|(file, _)| file.display().to_string()).collect();
+    vec![Answer::new(
+        Health::Note,
+        subject,
+        format!(
+            "it was damaged, the last time on {}, and begun anew; what was kept aside: {}",
+            day_text(last),
+            files.join(", ")
+        ),
+        format!(
+            "look at the disk; `sqlite3 FILE .recover` may read them; they are removed after {} days",
+            ledger.retention_days
+        ),
+    )]
 }
 
 /// Whether dates mean what they say.

@@ -145,6 +145,7 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
         mta::configuration,
         service::macros,
         service::ledger,
+        files::ledgers,
         files::clock,
     ] {
         answers.extend(look(&patient));

@@ -1,5 +1,6 @@
 //! The ledger and the metrics, as far as the settings ask for them.
 
+use super::super::ledger;
 use crate::ledger::{Ledger, Recorder};
 use crate::metrics::{self, Metrics};
 use crate::reload::Reloader;
@@ -54,6 +55,9 @@ fn start_ledger(settings: &Settings) -> io::Result<(Ledger, Option<Recorder>)> {
             "`state_dir` is not set"
         };
         tracing::info!("no ledger is kept: {why}");
+        if let Some(left) = ledger::left_behind(settings) {
+            tracing::warn!("{}: {}", left.what, left.remedy);
+        }
         return Ok((Ledger::off(), None));
     };
     tracing::info!("the ledger is {}", ledger.path.display());
