@@ -1,6 +1,6 @@
 //! The ledger and the metrics, as far as the settings ask for them.
 
-use super::super::ledger;
+use crate::cli::ledger;
 use crate::ledger::{Ledger, Recorder};
 use crate::metrics::{self, Metrics};
 use crate::reload::Reloader;
