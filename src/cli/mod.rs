@@ -58,7 +58,7 @@ enum Command {
     Simulate(simulate::Args),
     /// Tell the contacts of domains who was, or would be, refused for the first time
     Digest(digest::Args),
-    /// Fill the ledger from what the MTA logged before the milter ran
+    /// Fill the ledger from what the MTA logged and the milter did not judge
     Import(import::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),

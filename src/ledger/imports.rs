@@ -1,6 +1,7 @@
 //! What was imported from logs, so that nothing is counted twice.
 
-use super::row::{RowKey, Tally};
+use super::record::{Day, From};
+use super::row::{OTHERS, RowKey, Tally, sender_text};
 use super::store::{Store, StoreError, signed};
 use rusqlite::params;
 use std::collections::HashMap;
@@ -16,6 +17,29 @@ pub struct Imported {
     pub last: i64,
     /// Recipients.
     pub count: u64,
+}
+
+/// What the ledger holds of a domain on a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// When the milter first judged mail for the domain, in seconds since 1970-01-01.
+    judged: Option<i64>,
+    /// The same of mail that it judged for its sender alone, a partner.
+    judged_of: HashMap<String, i64>,
+    /// Whether there is something from a log.
+    pub logged: bool,
+}
+
+impl Held {
+    /// Whether mail from a sender that was delivered at this time is in the ledger because the
+    /// milter judged it.
+    #[must_use]
+    pub fn was_judged(&self, sender: &From, at: i64) -> bool {
+        [self.judged.as_ref(), self.judged_of.get(sender_text(sender)), self.judged_of.get(OTHERS)]
+            .into_iter()
+            .flatten()
+            .any(|first| at >= *first)
+    }
 }
 
 impl Store {
@@ -67,13 +91,26 @@ impl Store {
         written
     }
 
-    /// When the milter recorded for the first time, in seconds since 1970-01-01.
+    /// What the ledger holds of a domain on a day.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
-    pub fn milter_since(&self) -> Result<Option<i64>, StoreError> {
-        let first = "SELECT min(first) FROM mail WHERE source = 'milter'";
-        Ok(self.connection.query_row(first, [], |row| row.get(0))?)
+    pub fn held(&self, day: Day, domain: &str) -> Result<Held, StoreError> {
+        // On a full day, the row of all domains may count this one.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT source = 'milter', found = 'sender', sender, min(first) FROM mail
+             WHERE day = ?1 AND domain IN (?2, ?3) GROUP BY 1, 2, iif(found = 'sender', sender, '')",
+        )?;
+        let mut held = Held::default();
+        let mut rows = statement.query(params![day, domain, OTHERS])?;
+        while let Some(row) = rows.next()? {
+            match (row.get(0)?, row.get(1)?) {
+                (false, _) => held.logged = true,
+                (true, false) => held.judged = Some(row.get(3)?),
+                (true, true) => drop(held.judged_of.insert(row.get(2)?, row.get(3)?)),
+            }
+        }
+        Ok(held)
     }
 }

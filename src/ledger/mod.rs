@@ -27,7 +27,7 @@ mod store;
 mod writer;
 
 pub use damaged::damaged_beside;
-pub use imports::Imported;
+pub use imports::{Held, Imported};
 pub use privacy::{ClientDetail, Clients};
 pub use reader::{Reader, Selection};
 pub use record::{DAY, Day, Found, From, Key, Record, day_of};

@@ -127,11 +127,7 @@ impl RowKey {
                 .filter(|_| clients.are_named())
                 .map(ToString::to_string)
                 .unwrap_or_default(),
-            sender: match &key.sender {
-                From::Domain(domain) => domain.to_string(),
-                From::Null => NULL_SENDER.into(),
-                From::Other => String::new(),
-            },
+            sender: sender_text(&key.sender).into(),
             tls_version,
             cipher,
             // It names the client as well as its name does.
@@ -252,6 +248,15 @@ impl RowKey {
             authenticated: self.flags & AUTHENTICATED != 0,
             local_submission: self.flags & LOCAL_SUBMISSION != 0,
         }
+    }
+}
+
+/// A sender as the ledger has it.
+pub(super) fn sender_text(sender: &From) -> &str {
+    match sender {
+        From::Domain(domain) => domain.as_str(),
+        From::Null => NULL_SENDER,
+        From::Other => "",
     }
 }
 

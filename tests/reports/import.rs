@@ -1,4 +1,4 @@
-use super::support::Ledger;
+use super::support::{Ledger, Mail, TLS13};
 use std::fs;
 
 /// Three messages of today: one encrypted, one not, one of an authenticated user.
@@ -138,23 +138,104 @@ fn a_log_without_tls_lines_or_without_postfix_is_refused() {
     assert_eq!(output.status.code(), Some(65));
 }
 
-#[test]
-fn what_the_milter_judged_itself_is_not_taken_from_the_log() {
-    use super::support::{Mail, TLS13};
-    let mut ledger = ledger();
-    let mail = Mail {
-        to: "example.org",
+/// One recipient that the milter judged, so many days ago at noon.
+fn judged(to: &'static str) -> Mail {
+    Mail {
+        to,
         client: "192.0.2.9",
         name: "",
         sender: "peer.example",
         over: TLS13,
         verdict: mandatory_tls::policy::Decision::Accept,
         reason: "adequate",
-    };
-    ledger.add(2, 1, mail);
+    }
+}
+
+/// The log as of a time of the day, so many days ago.
+fn log_of(days_ago: i64, time: &str) -> String {
+    let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days_ago);
+    let at = day.strftime(&format!("%Y-%m-%dT{time}Z")).to_string();
+    log().lines().map(|line| format!("{at} {}\n", line.split_once(' ').unwrap().1)).collect()
+}
+
+fn judged_of(ledger: &Ledger, domain: &str) -> serde_json::Value {
+    ledger.json(&["report", domain])["totals"]["judged"].clone()
+}
+
+#[test]
+fn what_the_milter_judged_itself_is_not_taken_from_the_log_and_all_else_is() {
+    let mut ledger = ledger();
+    ledger.add(2, 1, judged("example.org"));
+    // On the day after it was opted in, and before and after the moment when it was.
+    for (days_ago, time, recorded, known) in
+        [(1, "09:00:00", 6, 0), (2, "11:59:59", 6, 0), (2, "12:00:00", 3, 3)]
+    {
+        fs::write(ledger.path("mail.log"), log_of(days_ago, time)).unwrap();
+        let said = ledger.text(&IMPORT);
+        assert!(said.contains(&format!("{recorded}  recipients recorded")), "{time}: {said}");
+        let words =
+            format!("{known}  recipients left out: imported before, or judged by the milter");
+        assert_eq!(said.contains(&words), known > 0, "{time}: {said}");
+    }
+    // The mail of an authenticated user is not counted.
+    assert_eq!(judged_of(&ledger, "example.org"), 2 + 2 + 1);
+    assert_eq!(judged_of(&ledger, "free.example"), 2 + 2 + 2);
+}
+
+#[test]
+fn files_that_overlap_or_are_named_twice_are_counted_once() {
+    let ledger = ledger();
+    let (early, late) = (log_of(1, "10:00:00"), log_of(1, "11:00:00"));
+    fs::write(ledger.path("mail.log.1"), format!("{early}{late}")).unwrap();
+    fs::write(ledger.path("mail.log"), format!("{late}{}", log_of(1, "12:00:00"))).unwrap();
+    let said = ledger.text(&[&IMPORT[..2], &["mail.log.1", "mail.log", "mail.log.1"]].concat());
+    assert!(said.contains("18  recipients recorded"), "{said}");
+    assert!(said.contains("18  recipients left out: imported before"), "{said}");
+    assert_eq!(judged_of(&ledger, "example.org"), 6);
+}
+
+#[test]
+fn the_logs_of_two_instances_of_postfix_on_one_host_are_not_taken_for_one() {
+    let ledger = ledger();
+    let inbound = log_of(1, "10:00:00");
+    fs::write(ledger.path("in.log"), &inbound).unwrap();
+    fs::write(ledger.path("mx2.log"), inbound.replace(" postfix/", " postfix-mx2/")).unwrap();
+    let said = ledger.text(&[&IMPORT[..2], &["in.log", "mx2.log"]].concat());
+    assert!(said.contains("12  recipients recorded"), "{said}");
+}
+
+#[test]
+fn a_file_between_two_that_were_imported_is_not_taken_for_known() {
+    let ledger = ledger();
+    for (name, time) in [("a", "10:00:00"), ("b", "11:00:00"), ("c", "12:00:00")] {
+        fs::write(ledger.path(name), log_of(1, time)).unwrap();
+    }
+    ledger.text(&[&IMPORT[..2], &["a", "c"]].concat());
+    let said = ledger.text(&[&IMPORT[..2], &["b"]].concat());
+    assert!(said.contains("6  recipients recorded"), "{said}");
+}
+
+#[test]
+fn what_one_import_left_out_as_not_opted_in_can_be_imported_later() {
+    let ledger = ledger();
+    ledger.text(&[&IMPORT[..], &["--opted-in"]].concat());
     let said = ledger.text(&IMPORT);
-    assert!(said.contains("judged by the milter itself"), "{said}");
-    assert_eq!(ledger.json(&["report"])["totals"]["judged"], 1);
+    assert!(said.contains("3  recipients recorded"), "{said}");
+    assert!(said.contains("3  recipients left out: imported before"), "{said}");
+    assert_eq!(judged_of(&ledger, "free.example"), 2);
+}
+
+#[test]
+fn mail_that_the_milter_judged_for_its_sender_alone_hides_no_other_mail() {
+    let mut ledger = ledger();
+    let partners = "domains: []\nsenders: [partner.example]\ntrusted: { authenticated: true }";
+    fs::write(ledger.path("policy.yaml"), partners).unwrap();
+    ledger.add_for_sender(2, 1, Mail { sender: "partner.example", ..judged("example.org") });
+    let log = log_of(2, "13:00:00").replacen("me@peer.example", "me@partner.example", 1);
+    fs::write(ledger.path("mail.log"), log).unwrap();
+    let said = ledger.text(&IMPORT);
+    assert!(said.contains("5  recipients recorded"), "{said}");
+    assert!(said.contains("1  recipients left out: imported before"), "{said}");
 }
 
 /// The same mail in the logs of several releases of Postfix: in the clear, over TLS 1.3 to two

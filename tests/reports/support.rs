@@ -69,6 +69,15 @@ impl Ledger {
 
     /// Takes in mail, so many days ago at noon.
     pub fn add(&mut self, days_ago: Day, count: u64, mail: Mail) {
+        self.add_found(Found::Recipient, days_ago, count, mail);
+    }
+
+    /// The same of mail that was judged for its sender, a partner.
+    pub fn add_for_sender(&mut self, days_ago: Day, count: u64, mail: Mail) {
+        self.add_found(Found::Sender, days_ago, count, mail);
+    }
+
+    fn add_found(&mut self, found: Found, days_ago: Day, count: u64, mail: Mail) {
         let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
         let at = i64::from(day) * DAY + DAY / 2;
         let tls = match mail.over {
@@ -80,7 +89,7 @@ impl Ledger {
         let key = Key {
             day,
             domain: Some(domain(mail.to)),
-            found: Found::Recipient,
+            found,
             client: mail.client.parse().ok(),
             name: DomainName::parse(mail.name).ok(),
             sender: match mail.sender {

@@ -1,16 +1,18 @@
 //! Recipients from a log become rows of the ledger.
 
 use crate::ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
-use crate::ledger::{Clients, From, Imported, Record, RowKey, Source, Tally};
+use crate::ledger::{
+    Clients, Day, From, Held, Imported, Record, RowKey, Source, Store, StoreError, Tally,
+};
 use crate::policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 /// What need not be imported.
-pub(super) struct Known {
+pub(super) struct Known<'g> {
+    /// Parts of logs that were imported before.
     pub imported: Vec<Imported>,
-    /// From here on the milter has recorded itself.
-    pub milter_since: Option<i64>,
+    pub ledger: &'g Store,
     /// What is older would be deleted at once.
     pub oldest: i64,
 }
@@ -30,8 +32,11 @@ pub(super) struct Gatherer<'g> {
     policy: &'g Policy,
     on_unknown_tls: OnUnknownTls,
     clients: &'g Clients,
-    known: Known,
+    known: Known<'g>,
+    /// What the ledger holds, by day and domain.
+    held: HashMap<(Day, String), Held>,
     joiner: Joiner,
+    /// What the present file tells, by host.
     parts: HashMap<String, Imported>,
     gathered: Gathered,
 }
@@ -41,13 +46,14 @@ impl<'g> Gatherer<'g> {
         policy: &'g Policy,
         on_unknown_tls: OnUnknownTls,
         clients: &'g Clients,
-        known: Known,
+        known: Known<'g>,
     ) -> Self {
         Self {
             policy,
             on_unknown_tls,
             clients,
             known,
+            held: HashMap::new(),
             joiner: Joiner::new(),
             parts: HashMap::new(),
             gathered: Gathered::default(),
@@ -58,48 +64,66 @@ impl<'g> Gatherer<'g> {
         self.joiner.tallied()
     }
 
-    pub fn line(&mut self, line: &str, clock: &Clock) {
-        if let Some(logged) = self.joiner.line(line, clock) {
-            self.take(&logged);
+    pub fn line(&mut self, line: &str, clock: &Clock) -> Result<(), StoreError> {
+        match self.joiner.line(line, clock) {
+            Some(logged) => self.take(&logged),
+            None => Ok(()),
         }
+    }
+
+    /// The end of a file: what it tells is known from now on, also where the next one says it again.
+    pub fn end_of_file(&mut self) {
+        self.gathered.parts.extend(self.parts.drain().map(|(_, part)| part));
     }
 
     pub fn finish(self) -> Gathered {
-        Gathered { parts: self.parts.into_values().collect(), ..self.gathered }
+        self.gathered
     }
 
-    fn take(&mut self, logged: &Logged) {
-        let at = logged.at;
-        let imported = self
-            .known
-            .imported
-            .iter()
-            .any(|part| part.host == logged.host && (part.first..=part.last).contains(&at));
-        if imported || self.known.milter_since.is_some_and(|since| at >= since) {
-            self.gathered.known += 1;
-            return;
-        }
-        if at < self.known.oldest {
+    fn take(&mut self, logged: &Logged) -> Result<(), StoreError> {
+        if logged.at < self.known.oldest {
             self.gathered.too_old += 1;
-            return;
+            return Ok(());
         }
+        let Some(record) = self.judged(logged) else {
+            self.gathered.not_opted_in += 1;
+            return Ok(());
+        };
+        let key = RowKey::new(&record.key, Source::Log, self.clients);
+        let within = |parts: &[Imported]| {
+            parts.iter().any(|part| {
+                part.host == logged.host && (part.first..=part.last).contains(&logged.told)
+            })
+        };
+        let held = match self.held.entry((key.day, key.domain.clone())) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => place.insert(self.known.ledger.held(key.day, &key.domain)?),
+        };
+        // Another import may have left the domain out.
+        if held.logged && within(&self.known.imported)
+            || within(&self.gathered.parts)
+            || held.was_judged(&record.key.sender, logged.told)
+        {
+            self.gathered.known += 1;
+            return Ok(());
+        }
+        self.told(logged);
+        let once = Tally::once(logged.at);
+        self.gathered.rows.entry(key).and_modify(|tally| tally.add(once)).or_insert(once);
+        Ok(())
+    }
+
+    /// Takes note of the time that the file tells of.
+    fn told(&mut self, logged: &Logged) {
         let part = self.parts.entry(logged.host.clone()).or_insert_with(|| Imported {
             host: logged.host.clone(),
-            first: at,
-            last: at,
+            first: logged.told,
+            last: logged.told,
             count: 0,
         });
-        part.first = part.first.min(at);
-        part.last = part.last.max(at);
+        part.first = part.first.min(logged.told);
+        part.last = part.last.max(logged.told);
         part.count += 1;
-        match self.judged(logged) {
-            Some(record) => {
-                let key = RowKey::new(&record.key, Source::Log, self.clients);
-                let once = Tally::once(at);
-                self.gathered.rows.entry(key).and_modify(|tally| tally.add(once)).or_insert(once);
-            }
-            None => self.gathered.not_opted_in += 1,
-        }
     }
 
     /// What the milter would have recorded.

@@ -1,4 +1,4 @@
-//! `mandatory-tls import`: fills a ledger from what the MTA logged before the milter ran.
+//! `mandatory-tls import`: adds to a ledger what the MTA logged and the milter did not judge.
 
 mod gather;
 
@@ -33,9 +33,10 @@ enum What {
 
 const AFTER_HELP: &str = "\
 The lines of each smtpd process are joined with those of the messages that came over its
-sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). Nothing is
-counted twice, however often a log is imported: of each host, the ledger knows which time it has,
-and what the milter itself has judged is not taken from logs.
+sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). What the
+ledger holds already is left out: the time of a host's log that was imported before, also where
+files overlap; and on each day the mail of a domain from the moment on when the milter first
+judged mail for it. So a log can be imported again after more domains were opted in.
 
 The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does
 not opt in are recorded as if they were in monitor with the baseline, so that `report` and
@@ -105,13 +106,14 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
         .map_err(|error| failed(StoreError::Key(error)))?;
     let known = gather::Known {
         imported: store.imported().map_err(failed)?,
-        milter_since: store.milter_since().map_err(failed)?,
+        ledger: &store,
         oldest: Timestamp::now().as_second()
             - i64::from(ledger.retention_days) * crate::ledger::DAY,
     };
     let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, known);
     for path in &args.files {
-        read(path, args.utc_offset, &mut gatherer)?;
+        read(path, args.utc_offset, &mut gatherer, &failed)?;
+        gatherer.end_of_file();
     }
     let tallied = gatherer.tallied();
     if tallied.postfix == 0 {
@@ -149,7 +151,12 @@ fn cannot_write(path: &Path, error: &StoreError) -> Failure {
 /// A longer line is none of Postfix's, which breaks its own at 2000 octets.
 const LONGEST: u64 = 64 * 1024;
 
-fn read(path: &Path, offset: Option<Offset>, gatherer: &mut Gatherer<'_>) -> Result<(), Failure> {
+fn read(
+    path: &Path,
+    offset: Option<Offset>,
+    gatherer: &mut Gatherer<'_>,
+    ledger_failed: &impl Fn(StoreError) -> Failure,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::data(format!("error: {} cannot be read: {error}", path.display()))
     };
@@ -163,7 +170,7 @@ fn read(path: &Path, offset: Option<Offset>, gatherer: &mut Gatherer<'_>) -> Res
             return Ok(());
         }
         number += 1;
-        gatherer.line(String::from_utf8_lossy(&line).trim_end(), &clock);
+        gatherer.line(String::from_utf8_lossy(&line).trim_end(), &clock).map_err(ledger_failed)?;
         if offset.is_none() && gatherer.tallied().without_zone > 0 {
             return Err(without_zone(path, number));
         }

@@ -55,7 +55,7 @@ pub(super) fn notes(report: &Report) -> Vec<(u64, &'static str)> {
         ),
         (
             report.from_log,
-            "of the recipients are known from the MTA's log, from before the milter ran.",
+            "of the recipients are known from the MTA's log; the milter did not judge them.",
         ),
         (
             report.lost,

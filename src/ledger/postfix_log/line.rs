@@ -40,6 +40,15 @@ impl<'l> Line<'l> {
         Some(Self { at, zoned, host, service, program, process: process.parse().ok()?, text })
     }
 
+    /// Whose log this is. Instances of Postfix on one host may each have a file of their own.
+    #[must_use]
+    pub fn log(&self) -> String {
+        match self.service.split('/').next() {
+            Some(instance) if instance != "postfix" => format!("{}/{instance}", self.host),
+            _ => self.host.to_owned(),
+        }
+    }
+
     /// The queue id, and what is said of the message.
     #[must_use]
     pub fn queue_id(&self) -> Option<(&'l str, &'l str)> {

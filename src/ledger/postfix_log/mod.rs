@@ -29,7 +29,9 @@ use std::{
 pub struct Logged {
     /// When the message began, in seconds since 1970-01-01.
     pub at: i64,
-    /// The host whose log it is.
+    /// When the recipient was told of: at the first attempt to deliver.
+    pub told: i64,
+    /// Whose log it is: the host, and the instance of Postfix where that has another name.
     pub host: String,
     /// The client's address.
     pub client: Option<IpAddr>,
@@ -135,7 +137,7 @@ impl Joiner {
             }
             // Of messages from smtpd, its own line came before this one.
             "cleanup" | "pickup" => drop(self.messages.entry(id).or_insert(Origin::Inside)),
-            _ => return self.recipient(id, rest),
+            _ => return self.recipient(id, &line, rest),
         }
         None
     }
@@ -176,7 +178,7 @@ impl Joiner {
     }
 
     /// A line of a delivery: `to=<..>, orig_to=<..>, relay=..`.
-    fn recipient(&mut self, id: Id, rest: &str) -> Option<Logged> {
+    fn recipient(&mut self, id: Id, line: &Line<'_>, rest: &str) -> Option<Logged> {
         let (to, rest) = line::address(rest, "to=")?;
         // What the client wrote, before aliases; directly behind, for further on the line quotes
         // what servers say.
@@ -194,7 +196,8 @@ impl Joiner {
         }
         Some(Logged {
             at: message.at,
-            host: id.0,
+            told: line.at,
+            host: line.log(),
             client: message.client,
             name: message.name.clone(),
             authenticated: message.authenticated,

@@ -151,7 +151,7 @@ pub struct Report {
     pub totals: Totals,
     /// Recipients in mail of trusted clients: let through unjudged, and in no other figure here.
     pub trusted: u64,
-    /// Recipients known from the MTA's log, from before the milter ran; they are among the others.
+    /// Recipients known from the MTA's log, which the milter did not judge; they are among the others.
     pub from_log: u64,
     /// Recipients, of all domains, that could not be recorded.
     pub lost: u64,
