@@ -84,6 +84,22 @@ struct Message {
     told: HashSet<String>,
 }
 
+/// A session of an smtpd process.
+struct Session {
+    tls: TlsState,
+    /// When it was last told of.
+    seen: i64,
+}
+
+/// A message that may still be told of.
+struct Known {
+    origin: Origin,
+    /// Whether it is in the queue: its data came, and was taken.
+    queued: bool,
+    /// When it was last told of.
+    seen: i64,
+}
+
 /// Where a message came from.
 enum Origin {
     Smtp(Box<Message>),
@@ -96,10 +112,21 @@ enum Origin {
 /// Joins lines.
 #[derive(Default)]
 pub struct Joiner {
-    sessions: HashMap<Process, TlsState>,
-    messages: HashMap<Id, Origin>,
+    sessions: HashMap<Process, Session>,
+    messages: HashMap<Id, Known>,
+    /// From so many messages on, those of which nothing more will come are looked for.
+    full: usize,
     tallied: Tallied,
 }
+
+/// So many messages under way are remembered without a question.
+const MANY: usize = 10_000;
+/// A message in the queue is told of at each attempt to deliver it. Of one that was deleted nothing
+/// more comes.
+const SILENCE: i64 = 24 * 60 * 60;
+/// Until it is in the queue. Of one that its client gave up, or whose data were refused, nothing more
+/// comes.
+const SILENCE_BEFORE: i64 = 60 * 60;
 
 impl Joiner {
     /// A joiner that has seen nothing.
@@ -126,17 +153,25 @@ impl Joiner {
         }
         let (queue_id, rest) = line.queue_id()?;
         let id = (line.host.to_owned(), queue_id.to_owned());
+        if let Some(known) = self.messages.get_mut(&id) {
+            known.queued |= !matches!(line.program, "cleanup" | "pickup");
+            known.seen = line.at;
+        }
         match line.program {
-            "qmgr" if rest == "removed" => drop(self.messages.remove(&id)),
+            "qmgr" | "postsuper" if rest == "removed" => drop(self.messages.remove(&id)),
             "qmgr" => {
-                if let (Some(Origin::Smtp(message)), Some((sender, _))) =
+                if let (Some(Known { origin: Origin::Smtp(message), .. }), Some((sender, _))) =
                     (self.messages.get_mut(&id), line::address(rest, "from="))
                 {
                     message.sender = Some(sender.to_owned());
                 }
             }
             // Of messages from smtpd, its own line came before this one.
-            "cleanup" | "pickup" => drop(self.messages.entry(id).or_insert(Origin::Inside)),
+            "cleanup" | "pickup" => {
+                if !self.messages.contains_key(&id) {
+                    self.begin(id, Origin::Inside, line.at);
+                }
+            }
             _ => return self.recipient(id, &line, rest),
         }
         None
@@ -145,25 +180,26 @@ impl Joiner {
     fn smtpd(&mut self, line: &Line<'_>) {
         let process = (line.host.to_owned(), line.service.to_owned(), line.process);
         if line.text.starts_with("connect from ") {
-            self.sessions.insert(process, TlsState::Plaintext);
+            self.sessions.insert(process, Session { tls: TlsState::Plaintext, seen: line.at });
         } else if line.text.starts_with("disconnect from ") {
             self.sessions.remove(&process);
         } else if let Some(tls) = line.tls_session() {
             self.tallied.tls += 1;
-            self.sessions.insert(process, tls);
+            self.sessions.insert(process, Session { tls, seen: line.at });
         } else if let Some((queue_id, rest)) = line.queue_id()
             && let Some(client) = rest.strip_prefix("client=")
         {
-            let origin = match self.sessions.get(&process) {
-                Some(tls) => {
+            let origin = match self.sessions.get_mut(&process) {
+                Some(session) => {
                     self.tallied.messages += 1;
+                    session.seen = line.at;
                     let (name, address) = line::client(client);
                     Origin::Smtp(Box::new(Message {
                         at: line.at,
                         client: address,
                         name,
                         authenticated: client.contains(", sasl_username="),
-                        tls: tls.clone(),
+                        tls: session.tls.clone(),
                         sender: None,
                         told: HashSet::new(),
                     }))
@@ -173,7 +209,18 @@ impl Joiner {
                     Origin::Unknown
                 }
             };
-            self.messages.insert((line.host.to_owned(), queue_id.to_owned()), origin);
+            self.begin((line.host.to_owned(), queue_id.to_owned()), origin, line.at);
+        }
+    }
+
+    fn begin(&mut self, id: Id, origin: Origin, at: i64) {
+        self.messages.insert(id, Known { origin, queued: false, seen: at });
+        if self.messages.len() >= self.full.max(MANY) {
+            self.messages.retain(|_, known| {
+                at - known.seen < if known.queued { SILENCE } else { SILENCE_BEFORE }
+            });
+            self.sessions.retain(|_, session| at - session.seen < SILENCE);
+            self.full = self.messages.len() * 2;
         }
     }
 
@@ -183,7 +230,7 @@ impl Joiner {
         // What the client wrote, before aliases; directly behind, for further on the line quotes
         // what servers say.
         let recipient = line::address(rest, ", orig_to=").map_or(to, |(orig_to, _)| orig_to);
-        let message = match self.messages.get_mut(&id) {
+        let message = match self.messages.get_mut(&id).map(|known| &mut known.origin) {
             Some(Origin::Smtp(message)) => message,
             Some(Origin::Inside | Origin::Unknown) => return None,
             None => {

@@ -122,6 +122,53 @@ Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, orig_to=<\"a>, b\"@y.
 }
 
 #[test]
+fn a_log_without_end_is_joined_in_bounded_memory() {
+    let mut joiner = Joiner::new();
+    let begun: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut most = 0;
+    // Each second a message that is refused after its data, and each minute one that is deleted from
+    // the queue by hand: no line tells of their end.
+    for second in 0..100_000 {
+        let at = begun + jiff::SignedDuration::from_secs(second);
+        let mut log = |text: &str| {
+            joiner.line(&format!("{at} mx postfix/{text}"), &clock());
+        };
+        log(&format!("smtpd[{}]: connect from a.test[192.0.2.1]", second % 100));
+        log(&format!("smtpd[{}]: A{second:06}: client=a.test[192.0.2.1]", second % 100));
+        log(&format!("cleanup[2]: A{second:06}: message-id=<x@y>"));
+        if second % 60 == 0 {
+            log(&format!("qmgr[3]: A{second:06}: from=<a@b.test>, size=1, nrcpt=1 (queue active)"));
+        }
+        most = most.max(joiner.messages.len()).max(joiner.sessions.len());
+    }
+    assert!(most <= 2 * MANY, "{most}");
+    assert_eq!(joiner.tallied().messages, 100_000);
+}
+
+#[test]
+fn a_message_that_waits_for_days_is_not_forgotten() {
+    let mut log = String::new();
+    let begun: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+    let mut line = |hours: i64, text: &str| {
+        let at = begun + jiff::SignedDuration::from_hours(hours);
+        log.push_str(&format!("{at} mx postfix/{text}\n"));
+    };
+    line(0, "smtpd[1]: connect from a.test[192.0.2.1]");
+    line(0, "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]");
+    for hours in 0..72 {
+        line(hours, "qmgr[3]: AAAAAA: from=<a@b.test>, size=1, nrcpt=2 (queue active)");
+        line(hours, "smtp[4]: AAAAAA: to=<x@y.test>, relay=none, status=deferred (no)");
+        for number in 0..500 {
+            line(hours, &format!("smtpd[2]: B{hours:02}{number:03}: client=b.test[192.0.2.2]"));
+        }
+    }
+    line(72, "smtp[4]: AAAAAA: to=<z@y.test>, relay=x, status=sent (ok)");
+    let (found, tallied) = join(&log);
+    let recipients: Vec<_> = found.iter().map(|logged| &*logged.recipient).collect();
+    assert_eq!((recipients, tallied.without_message), (vec!["x@y.test", "z@y.test"], 0));
+}
+
+#[test]
 fn nothing_in_a_log_ends_the_program() {
     let mut joiner = Joiner::new();
     for line in SESSION.lines() {
