@@ -346,6 +346,36 @@ include: [\"*.yml\"]
 }
 
 #[test]
+fn a_contact_that_would_get_no_digest_is_warned_of_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[(
+            "policy.yaml",
+            "\
+domains:
+  - { domain: a.example, contact: boss@a.example }
+  - { domain: \"*.a.example\", contact: boss@a.example }
+  - { domain: x@a.example, contact: boss@a.example }
+local: { contact: boss@a.example }
+senders: [{ domain: b.example, contact: boss@a.example }]
+",
+        )],
+    );
+    let loaded = policy_file::load(&directory.path().join("policy.yaml"));
+    assert!(loaded.policy.is_ok());
+    let said = loaded.warnings.to_string();
+    for (part, place) in [
+        ("the `contact` of a single mailbox is told nothing", "policy.yaml:4:"),
+        ("the `contact` of `local` is told nothing", "policy.yaml:5:"),
+        ("the `contact` of a partner is told nothing", "policy.yaml:6:"),
+    ] {
+        assert!(said.contains(part) && said.contains(place), "{part}\n{said}");
+    }
+    assert_eq!(said.matches("warning: ").count(), 3, "{said}");
+}
+
+#[test]
 fn a_policy_with_very_many_errors_or_terms_is_read_in_no_time() {
     // Work that grows with the square of the size would take minutes here.
     let directory = tempfile::tempdir().unwrap();

@@ -105,6 +105,12 @@ impl Directory {
         number
     }
 
+    /// The entry with this number.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(number as usize)
+    }
+
     /// Lets `pattern` be decided by the entry with this number.
     ///
     /// # Errors

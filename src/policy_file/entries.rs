@@ -35,11 +35,30 @@ pub(super) fn entries(
         let Some(pattern) = values::pattern(decoder, name) else {
             continue;
         };
+        if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
+            warn_of_contact(decoder, name, &pattern, side);
+        }
         let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
         if let Err(refused) = directory.insert(&pattern, number, place) {
             not_taken(decoder, name, &pattern, refused, place, files);
         }
     }
+}
+
+/// Warns of a contact that gets no digest. The ledger, from which digests are made, has no mailboxes.
+fn warn_of_contact(decoder: &mut Decoder<'_>, name: Node<'_>, pattern: &Pattern, side: Side) {
+    let (message, help) = match (side, pattern) {
+        (Side::Senders, _) => (
+            "the `contact` of a partner is told nothing: a digest is about recipient domains",
+            "leave it out; who receives the partner's mail can have one, under `domains`".into(),
+        ),
+        (Side::Recipients, Pattern::Mailbox(_, domain)) => (
+            "the `contact` of a single mailbox is told nothing: a digest is about a domain",
+            format!("leave it out, or name it in the entry of {domain}"),
+        ),
+        (Side::Recipients, _) => return,
+    };
+    decoder.problems.warn(name.spot, message, help);
 }
 
 /// Entries that say the same are read once, up to so many kinds of them. A list of a million has a

@@ -174,5 +174,9 @@ fn read_local(
     let mut inner = decoder.fields(node, "`local`")?;
     let entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
     decoder.finish(inner);
+    if entry.contact.is_some() {
+        let message = "the `contact` of `local` is told nothing: a digest is about a domain";
+        decoder.problems.warn(node.spot, message, "leave it out");
+    }
     Some(entry)
 }
