@@ -7,7 +7,7 @@ use super::reader::{Reader, Selection};
 use super::report::domain_text;
 use super::row::Row;
 use super::store::StoreError;
-use crate::policy::{Decision, OnUnknownTls, Policy, judge};
+use crate::policy::{Decision, OnUnknownTls, Policy, Reason, judge};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
@@ -103,6 +103,9 @@ pub struct Simulation {
     /// Recipients that were not judged: their day had no more room, and the ledger does not hold
     /// their domains.
     pub not_judged: u64,
+    /// Recipients that were not judged: the milter trusted their clients, and from what the ledger
+    /// holds of these nobody can tell whether a policy does.
+    pub trusted_not_judged: u64,
     /// The domains for which something changes, the most newly refused first.
     pub domains: Vec<DomainDifference>,
     /// The peers for which something changes, the most newly refused first.
@@ -147,7 +150,13 @@ impl Gathered {
         }
         let facts = row.key.facts();
         let case = facts.case(trial.now, trial.on_unknown_tls);
-        let old = judge(trial.old, &case).decision();
+        let old = judge(trial.old, &case);
+        let trusted = Reason::TrustedClient.code();
+        if row.key.reason == trusted && row.key.is_coarse() && old.reason().code() != trusted {
+            self.simulation.trusted_not_judged += count;
+            return;
+        }
+        let old = old.decision();
         let verdict = judge(trial.new, &case);
         let new = verdict.decision();
         self.simulation.judged += count;

@@ -1,4 +1,5 @@
 use super::support::{Ledger, Mail, Over, two_weeks};
+use mandatory_tls::ledger::Clients;
 use mandatory_tls::policy::Decision;
 use rusqlite::Connection;
 use std::{fs, time::Instant};
@@ -91,6 +92,34 @@ fn what_a_full_day_does_not_tell_apart_is_counted_and_not_judged() {
     assert_eq!(found["newly_let_through"], 0);
     let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
     assert!(text.contains("12 more recipients are not judged"), "{text}");
+}
+
+#[test]
+fn trusted_clients_whose_addresses_are_not_stored_are_not_taken_for_strangers() {
+    let trusted = |network: &str| format!("domains: ['*']\ntrusted: {{ clients: [{network}] }}");
+    let mut ledger = Ledger::new(&trusted("192.0.2.7, 198.51.100.0/24"), "");
+    ledger.clients = Clients::Network;
+    let mail = Mail {
+        to: "a.example",
+        client: "192.0.2.7",
+        name: "",
+        sender: "peer.example",
+        over: Over::Plaintext,
+        verdict: Decision::Accept,
+        reason: "trusted-client",
+    };
+    ledger.add(1, 2, mail);
+    ledger.add(1, 3, Mail { client: "198.51.100.9", ..mail });
+    ledger.add(1, 5, Mail { verdict: Decision::Refuse, reason: "plaintext", ..mail });
+    // The whole network of the second one was trusted, and is no more.
+    let found = try_policy(&ledger, &trusted("192.0.2.7"));
+    assert_eq!((&found["judged"], &found["trusted_not_judged"]), (&8.into(), &2.into()));
+    assert_eq!((&found["newly_refused"], &found["newly_let_through"]), (&3.into(), &0.into()));
+    let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
+    assert!(
+        text.contains("2 more recipients, in mail of trusted clients, are not judged"),
+        "{text}"
+    );
 }
 
 #[test]

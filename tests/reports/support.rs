@@ -38,6 +38,8 @@ pub struct Mail {
 pub struct Ledger {
     pub directory: tempfile::TempDir,
     store: Store,
+    /// How much of a client is stored.
+    pub clients: Clients,
 }
 
 fn domain(name: &str) -> DomainName {
@@ -54,12 +56,20 @@ impl Ledger {
         file("milter.yaml", &format!("{common}{settings}\n"));
         let room = Room { domain: 1_000_000, day: 1_000_000 };
         let store = Store::open(&directory.path().join("ledger.sqlite"), room).unwrap();
-        Self { directory, store }
+        Self { directory, store, clients: Clients::Full }
     }
 
     /// Bounds what a day may take from now on.
     pub fn bound_days(&mut self, rows: u32) {
-        let room = Room { domain: rows, day: rows };
+        self.bound(Room { domain: rows, day: rows });
+    }
+
+    /// Bounds what a domain may take on a day from now on.
+    pub fn bound_domains(&mut self, rows: u32) {
+        self.bound(Room { domain: rows, day: 1_000_000 });
+    }
+
+    fn bound(&mut self, room: Room) {
         self.store = Store::open(&self.path("ledger.sqlite"), room).unwrap();
     }
 
@@ -102,7 +112,7 @@ impl Ledger {
             verdict: mail.verdict,
             reason: mail.reason,
         };
-        let key = RowKey::new(&key, Source::Milter, &Clients::Full);
+        let key = RowKey::new(&key, Source::Milter, &self.clients);
         let row = Row { key, tally: Tally { count, first: at, last: at } };
         self.store.write_rows([&row].into_iter()).unwrap();
     }

@@ -96,6 +96,13 @@ pub(super) fn table(
             number(simulation.not_judged)
         )?;
     }
+    if simulation.trusted_not_judged > 0 {
+        writeln!(
+            out,
+            "\n{} more recipients, in mail of trusted clients, are not judged: without their addresses (`clients` under `ledger`, or full days) nobody can tell whom `trusted` means.",
+            number(simulation.trusted_not_judged)
+        )?;
+    }
     out.flush()
 }
 
