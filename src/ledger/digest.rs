@@ -3,7 +3,7 @@
 use super::reader::{Reader, Selection};
 use super::record::{Day, Found};
 use super::report::domain_text;
-use super::row::Row;
+use super::row::{OTHERS, Row};
 use super::store::{Store, StoreError};
 use crate::policy::{Decision, DomainName, Language, Policy};
 use rusqlite::params;
@@ -25,7 +25,7 @@ pub struct Digest {
 /// A peer that was, or would be, refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerNews {
-    /// Its address.
+    /// Its address; [`OTHERS`] for all those together for which the ledger had no room.
     pub client: String,
     /// Its name, where it is known.
     pub host: String,
@@ -45,6 +45,17 @@ pub struct PeerNews {
     pub last: i64,
     /// Whether it has come with adequate TLS since.
     pub resolved: bool,
+    /// Whether it was told before. Only of the others this is kept: they are no cause for a mail
+    /// then, but whoever reads one has to know that it does not name all.
+    pub told: bool,
+}
+
+impl PeerNews {
+    /// Whether it is all those together for which the ledger had no room.
+    #[must_use]
+    pub fn is_others(&self) -> bool {
+        self.client == OTHERS
+    }
 }
 
 /// What was told of: client and whether it was refused.
@@ -63,7 +74,7 @@ pub fn digests(ledger: &Reader, policy: &Policy, since: Day) -> Result<Vec<Diges
     // The entry of a domain, and none where it has no contact: few domains, many rows.
     let mut of_domain: HashMap<String, Option<String>> = HashMap::new();
     ledger.each(&Selection { since, domain: None }, |row| {
-        if row.key.is_others() || row.key.found != Found::Recipient || row.key.is_trusted() {
+        if row.key.found != Found::Recipient || row.key.is_trusted() {
             return;
         }
         if !of_domain.contains_key(&row.key.domain) {
@@ -81,7 +92,7 @@ pub fn digests(ledger: &Reader, policy: &Policy, since: Day) -> Result<Vec<Diges
         }
     })?;
     let digests = entries.into_iter().map(|(name, entry)| entry.finish(name));
-    Ok(digests.filter(|digest| !digest.peers.is_empty()).collect())
+    Ok(digests.filter(Digest::has_news).collect())
 }
 
 /// The entry that decides for a domain, its contact and its language.
@@ -129,6 +140,7 @@ impl Entry {
             first: row.tally.first,
             last: row.tally.last,
             resolved: false,
+            told: false,
         });
         news.count += row.tally.count;
         news.first = news.first.min(row.tally.first);
@@ -147,7 +159,8 @@ impl Entry {
         let mut peers: Vec<PeerNews> = Vec::new();
         for peer in self.peers.into_values() {
             for mut news in [peer.refused, peer.would_refuse].into_iter().flatten() {
-                news.resolved = peer.adequate.is_some_and(|adequate| adequate > news.last);
+                let since = peer.adequate.is_some_and(|adequate| adequate > news.last);
+                news.resolved = since && !news.is_others();
                 peers.push(news);
             }
         }
@@ -160,9 +173,18 @@ impl Entry {
 }
 
 impl Digest {
+    /// Whether there is something that was not told before.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.peers.iter().any(|news| !news.told)
+    }
+
     /// Leaves out what was told already.
     pub fn forget(&mut self, told: &Told) {
-        self.peers.retain(|news| !told.contains(&(news.client.clone(), news.refused)));
+        for news in &mut self.peers {
+            news.told = told.contains(&(news.client.clone(), news.refused));
+        }
+        self.peers.retain(|news| !news.told || news.is_others());
     }
 }
 
@@ -199,26 +221,27 @@ impl Store {
     /// When the file cannot be written; nothing is noted then.
     pub fn tell(&mut self, digest: &mut Digest, at: i64) -> Result<(), StoreError> {
         let noted = self.begin().and_then(|()| {
-            let mut new = Vec::new();
+            let mut told = Told::new();
             for news in &digest.peers {
                 // Of one that goes on it is remembered that it was told.
                 let known = self.connection.execute(
                     "UPDATE told SET at = ?4 WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
                     params![digest.entry, news.client, word(news.refused), at],
                 )?;
-                if known == 0 {
+                if known > 0 {
+                    told.insert((news.client.clone(), news.refused));
+                } else {
                     self.connection.execute(
                         "INSERT INTO told VALUES (?1, ?2, ?3, ?4)",
                         params![digest.entry, news.client, word(news.refused), at],
                     )?;
-                    new.push(news.clone());
                 }
             }
             self.connection.execute_batch("COMMIT")?;
-            Ok(new)
+            Ok(told)
         });
         match noted {
-            Ok(new) => digest.peers = new,
+            Ok(told) => digest.forget(&told),
             Err(error) => {
                 self.roll_back();
                 return Err(error);
@@ -234,7 +257,7 @@ impl Store {
     /// When the file cannot be written.
     pub fn untell(&mut self, digest: &Digest) -> Result<usize, StoreError> {
         let mut taken_back = 0;
-        for news in &digest.peers {
+        for news in digest.peers.iter().filter(|news| !news.told) {
             taken_back += self.connection.execute(
                 "DELETE FROM told WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
                 params![digest.entry, news.client, word(news.refused)],

@@ -180,6 +180,44 @@ fn a_flood_of_peers_makes_a_mail_that_names_the_worst_and_counts_the_rest() {
     assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
 }
 
+#[test]
+fn servers_that_a_full_day_does_not_tell_apart_are_told_of_together() {
+    let mut ledger = Ledger::new(POLICY, "digest: { from: gw@mx.example, sendmail: ./sendmail }");
+    sendmail(&ledger, 0);
+    ledger.bound_domains(1);
+    let monitored = |mail| Mail { verdict: Decision::WouldRefuse, ..mail };
+    // The first one of a day has a row of its own.
+    let ok = Mail { verdict: Decision::Accept, reason: "adequate", ..refused("192.0.2.9", "", "") };
+    for to in ["example.org", "a.example.com"] {
+        ledger.add(1, 1, Mail { to, ..ok });
+    }
+    ledger.add(1, 3, refused("192.0.2.1", "", "example.org"));
+    ledger.add(1, 4, refused("192.0.2.2", "", "example.org"));
+    ledger.add(1, 2, monitored(refused("192.0.2.1", "", "a.example.com")));
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+    let told: Vec<_> = mails(&ledger).iter().map(|mail| parsed(mail)).collect();
+    let words = |mail: &serde_json::Value, part: &str| {
+        let text = mail[part].as_str().unwrap().split_whitespace();
+        text.collect::<Vec<_>>().join(" ")
+    };
+    let (german, english) = (&told[0], &told[1]);
+    assert_eq!(english["head"]["subject"], "[example.org] servers newly refused");
+    assert_eq!(german["head"]["subject"], "[*.example.com] Server würden neu abgewiesen");
+    for part in ["text", "html"] {
+        let (english, german) = (words(english, part), words(german, part));
+        assert!(english.contains("There are others: 7 recipients in mail of servers"), "{english}");
+        assert!(german.contains("Es gibt weitere: 2 Empfänger"), "{german}");
+        assert!(!english.contains('*') && !english.contains("<th"), "{english}");
+    }
+    // They are told once, and again beside what is new.
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+    ledger.add(0, 1, refused("192.0.2.3", "new.peer.example", "example.org"));
+    assert_eq!(ledger.text(&["digest", "--send"]), "1 sent\n");
+    let mail = parsed(&mails(&ledger)[2]);
+    assert_eq!(mail["head"]["subject"], "[example.org] 1 server newly refused (and others)");
+    assert!(words(&mail, "text").contains("There are others: 7 recipients"));
+}
+
 /// A ledger with news for one contact, whose digest goes by SMTP to this server.
 fn ledger_for(server: &TcpListener) -> Ledger {
     let smtp = server.local_addr().unwrap();

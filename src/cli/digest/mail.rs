@@ -1,6 +1,6 @@
 //! A digest as a mail: text and HTML.
 
-use super::words::{Words, reason};
+use super::words::{Count, Words, reason};
 use crate::cli::report::{few, number};
 use crate::ledger::NULL_SENDER;
 use crate::ledger::digest::{Digest, PeerNews};
@@ -42,6 +42,9 @@ struct Section {
     peers: Vec<Peer>,
     /// How many more there are; empty where all are named.
     more: String,
+    /// How much there is of others that the ledger does not tell apart; empty for none.
+    others: String,
+    others_text: String,
 }
 
 struct Peer {
@@ -62,20 +65,31 @@ struct Peer {
 pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
     let words = Words::of(digest.language);
     let of_kind = |refused| digest.peers.iter().filter(move |news| news.refused == refused);
-    let (refused, would_refuse) = (of_kind(true).count(), of_kind(false).count());
-    let section = |title, hint: &str, refused| Section {
-        title,
-        hint: hint.into(),
-        hint_text: wrapped(hint),
-        peers: of_kind(refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
-        more: words.more(&digest.entry, of_kind(refused).count().saturating_sub(MOST_PEERS)),
+    let named = |refused| of_kind(refused).filter(|news| !news.is_others());
+    let section = |title, hint: &str, refused| {
+        let others = of_kind(refused).find(|news| news.is_others());
+        let others = others.map(|news| words.others.replace("{count}", &number(news.count)));
+        let others = others.unwrap_or_default();
+        Section {
+            title,
+            hint: hint.into(),
+            hint_text: wrapped(hint),
+            peers: named(refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
+            more: words.more(&digest.entry, named(refused).count().saturating_sub(MOST_PEERS)),
+            others_text: wrapped(&others),
+            others,
+        }
     };
     let mut sections = vec![
         section(words.refused, words.refused_hint, true),
         section(words.would_refuse, words.would_refuse_hint, false),
     ];
-    sections.retain(|section| !section.peers.is_empty());
-    let subject = words.subject(&digest.entry, refused, would_refuse);
+    sections.retain(|section| !section.peers.is_empty() || !section.others.is_empty());
+    let count = |refused| Count {
+        named: named(refused).count(),
+        others: of_kind(refused).any(PeerNews::is_others),
+    };
+    let subject = words.subject(&digest.entry, count(true), count(false));
     let intro = words.intro.replace("{}", &digest.entry);
     let advice = wrapped(words.advice_text);
     let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };

@@ -79,7 +79,7 @@ fn print(
     for mut digest in found {
         let told = ledger.told(&digest.entry).map_err(|error| cannot_read(path, &error))?;
         digest.forget(&told);
-        if !digest.peers.is_empty() {
+        if digest.has_news() {
             mails += 1;
             out.write_all(&mail::message(&digest, &from)?.formatted())?;
             writeln!(out, "\n")?;
@@ -114,7 +114,7 @@ fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Fail
             failures.push(unwritable(&consequence, &error));
             continue;
         }
-        if digest.peers.is_empty() {
+        if !digest.has_news() {
             continue;
         }
         let handed_over = mail::message(&digest, &from)

@@ -2,6 +2,14 @@
 
 use crate::policy::Language;
 
+/// How many peers of a kind there are.
+#[derive(Clone, Copy)]
+pub(super) struct Count {
+    pub named: usize,
+    /// Whether there are others, which the ledger does not tell apart.
+    pub others: bool,
+}
+
 /// What a digest says around its figures. `{}` stands for the domain, `{count}` for a number.
 pub(super) struct Words {
     pub tag: &'static str,
@@ -21,6 +29,9 @@ pub(super) struct Words {
     pub last: &'static str,
     pub resolved: &'static str,
     more: &'static str,
+    /// For the subject, behind those that are named.
+    and_others: &'static str,
+    pub others: &'static str,
     pub advice: &'static str,
     pub advice_text: &'static str,
     pub footer: &'static str,
@@ -43,6 +54,8 @@ const ENGLISH: Words = Words {
     last: "Last seen",
     resolved: "has come with TLS since",
     more: "and {count} more; `mandatory-tls report {}` shows them",
+    and_others: " (and others)",
+    others: "There are others: {count} recipients in mail of servers that are not named. More came in a day than the ledger has rows for (rows_per_domain_and_day in the gateway's settings).",
     advice: "What to tell them",
     advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
     footer: "Written by mandatory-tls for the contact of this domain.",
@@ -65,6 +78,8 @@ const GERMAN: Words = Words {
     last: "Zuletzt",
     resolved: "kam seither mit TLS",
     more: "und {count} weitere; `mandatory-tls report {}` zeigt sie",
+    and_others: " (und weitere)",
+    others: "Es gibt weitere: {count} Empfänger in E-Mails von Servern, die hier nicht genannt sind. An einem Tag kamen mehr, als das Ledger Zeilen hat (rows_per_domain_and_day in den Einstellungen des Gateways).",
     advice: "Was Sie ihnen sagen können",
     advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
     footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
@@ -79,14 +94,19 @@ impl Words {
     }
 
     /// The subject of a digest.
-    pub fn subject(&self, entry: &str, refused: usize, would_refuse: usize) -> String {
+    pub fn subject(&self, entry: &str, refused: Count, would_refuse: Count) -> String {
         let mut parts = Vec::new();
-        for (count, [one, more]) in
+        for (count, [one, several]) in
             [(refused, self.subject_refused), (would_refuse, self.subject_would_refuse)]
         {
-            if count > 0 {
-                parts.push(format!("{count} {}", if count == 1 { one } else { more }));
-            }
+            let part = match count.named {
+                0 if count.others => several.to_owned(),
+                0 => continue,
+                1 => format!("1 {one}"),
+                named => format!("{named} {several}"),
+            };
+            let others = if count.others && count.named > 0 { self.and_others } else { "" };
+            parts.push(part + others);
         }
         format!("[{entry}] {}", parts.join(", "))
     }
