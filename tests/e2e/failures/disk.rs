@@ -1,6 +1,7 @@
 //! The disks that the milter writes to are full or read-only: mail goes on as if nothing was.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use super::traffic::{POLICY, Traffic, recorded};
 use crate::support::{Disk, Milter, MilterOptions, Postfix, Service, open_directory, wait_until};
@@ -19,12 +20,19 @@ fn a_disk_that_is_full_for_log_ledger_and_status_changes_no_answer() {
     let milter = Milter::start_in(directory, POLICY, options());
     let postfix = Postfix::with(&milter);
     let sent = Traffic::during(postfix.port(Service::Smtp), |traffic| {
-        disk.fill();
         let lost = milter.lines().len();
-        // The log cannot say that it is full; that lines are missing it says later.
-        for _ in 0..5 {
+        // The log has the rest of its last block, and what the ledger gives back while it cannot be
+        // written. It cannot say that it is full; that lines are missing it says later.
+        let log = milter.directory().join("disk/log");
+        let size = || fs::metadata(&log).expect("it is there").len();
+        wait_until("a log that is full", || {
+            disk.fill();
+            let before = size();
+            // Twice: the lines of the first round are on their way by the end of the second.
             traffic.wait_until_it_flows();
-        }
+            traffic.wait_until_it_flows();
+            (size() == before).then_some(())
+        });
         let judged = traffic.judged();
         disk.make_room();
         milter.lines().wait_after(lost, "the loss", |line| {

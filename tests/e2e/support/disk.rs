@@ -22,7 +22,7 @@ impl Disk {
 
     /// Takes all the room that is left.
     pub fn fill(&self) {
-        run("dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null; true", &self.0, "");
+        run("cat /dev/zero >>\"$1/filler\" 2>/dev/null; true", &self.0, "");
     }
 
     /// Gives it back.
