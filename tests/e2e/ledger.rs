@@ -125,17 +125,89 @@ fn refuse_one(milter: &Milter, postfix: &Postfix) {
 const WITH_CONTACT: &str =
     "domains: [{ domain: example.com, contact: boss@example.net, language: de }]\n";
 
+/// Says in the settings how digests are sent.
+fn send_digests(milter: &Milter, how: &str) {
+    let settings = milter.directory().join("milter.yaml");
+    let before = std::fs::read_to_string(&settings).expect("our own directory");
+    let lines = before.lines().filter(|line| !line.starts_with("digest:"));
+    let digest = format!("digest: {{ from: gw@mx.example.com, {how} }}\n");
+    let after: String = lines.map(|line| format!("{line}\n")).collect::<String>() + &digest;
+    std::fs::write(&settings, after).expect("our own directory");
+}
+
+/// Sends the digest where these names are the loopback address, and are not taken for it.
+fn digest_by_name(milter: &Milter, trusted: Option<&std::path::Path>) -> std::process::Output {
+    let hosts = milter.directory().join("hosts");
+    std::fs::write(&hosts, "127.0.0.1 server.example.com other.example.com\n").expect("ours");
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$@\"", "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_mandatory-tls"));
+    command.args(["digest", "--send", "--config", "milter.yaml"]);
+    command.current_dir(milter.directory()).env_remove("SSL_CERT_DIR");
+    command.env("SSL_CERT_FILE", trusted.unwrap_or("/etc/ssl/certs/ca-certificates.crt".as_ref()));
+    command.output().expect("unshare(1)")
+}
+
+#[test]
+fn a_digest_to_another_host_goes_over_tls_to_a_server_with_the_right_certificate_alone() {
+    let milter =
+        Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    refuse_one(&milter, &postfix);
+    let port = postfix.port(Service::Smtp);
+    let authority = crate::support::cache().join("tls/ca.crt");
+    let not_sent = |trusted, words: &[&str]| {
+        let output = digest_by_name(&milter, trusted);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            (output.status.code(), &*output.stdout),
+            (Some(69), &b"0 sent\n"[..]),
+            "{error}"
+        );
+        for words in words {
+            assert!(error.contains(words), "{words} in {error}");
+        }
+    };
+    let help = "help: the certificate of the server must name the host in `smtp`, and its CA be one that \
+                this system trusts";
+    send_digests(&milter, &format!("smtp: 'inet:other.example.com:{port}'"));
+    not_sent(Some(&*authority), &["other.example.com", "not valid for name", help]);
+    send_digests(&milter, &format!("smtp: 'inet:server.example.com:{port}'"));
+    not_sent(None, &["invalid peer certificate: UnknownIssuer", help]);
+    // One that knows no STARTTLS.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let plain = server.local_addr().expect("a port").port();
+    let refuses = std::thread::spawn(move || {
+        use std::io::{BufRead, Write};
+        let (mut stream, _) = server.accept().expect("a connection");
+        stream.write_all(b"220 mx\r\n").expect("a client");
+        let lines = std::io::BufReader::new(stream.try_clone().expect("a copy")).lines();
+        let commands = lines.map_while(Result::ok).inspect(|_| {
+            let _ = stream.write_all(b"250 mx\r\n");
+        });
+        commands.collect::<Vec<_>>()
+    });
+    send_digests(&milter, &format!("smtp: 'inet:server.example.com:{plain}'"));
+    not_sent(Some(&*authority), &["STARTTLS is not supported on this server"]);
+    let commands = refuses.join().expect("no panic");
+    assert!(!commands.iter().any(|command| command.starts_with("MAIL")), "{commands:?}");
+
+    send_digests(&milter, &format!("smtp: 'inet:server.example.com:{port}'"));
+    let output = digest_by_name(&milter, Some(&*authority));
+    assert_eq!(output.stdout, b"1 sent\n", "{}", String::from_utf8_lossy(&output.stderr));
+    let arrived = postfix.sink().wait_for(1).remove(0);
+    assert_eq!(arrived.recipients, ["boss@example.net"]);
+    assert!(arrived.message.contains("using TLSv1.3"), "{}", arrived.message);
+}
+
 #[test]
 fn a_digest_arrives_over_smtp() {
     let milter =
         Milter::start_with(WITH_CONTACT, MilterOptions::default().settings("state_dir: state"));
     let postfix = Postfix::with(&milter);
     refuse_one(&milter, &postfix);
-    let settings = milter.directory().join("milter.yaml");
-    let before = std::fs::read_to_string(&settings).expect("our own directory");
     let port = postfix.port(Service::Smtp);
-    let digest = format!("digest: {{ from: gw@mx.example.com, smtp: 'inet:127.0.0.1:{port}' }}\n");
-    std::fs::write(&settings, before + &digest).expect("our own directory");
+    send_digests(&milter, &format!("smtp: 'inet:127.0.0.1:{port}'"));
     assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
     assert_eq!(milter.text(&["digest", "--send"]), "0 sent\n");
     let arrived = postfix.sink().wait_for(1).remove(0);
@@ -164,10 +236,7 @@ fn a_digest_arrives_through_sendmail() {
     );
     std::fs::write(&program, script).expect("our own directory");
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
-    let settings = milter.directory().join("milter.yaml");
-    let before = std::fs::read_to_string(&settings).expect("our own directory");
-    let digest = "digest: { from: gw@mx.example.com, sendmail: ./sendmail }\n";
-    std::fs::write(&settings, before + digest).expect("our own directory");
+    send_digests(&milter, "sendmail: ./sendmail");
     assert_eq!(milter.text(&["digest", "--send"]), "1 sent\n");
     let arrived = postfix.sink().wait_for(1).remove(0);
     assert_eq!(arrived.recipients, ["boss@example.net"]);

@@ -12,6 +12,10 @@ use std::{net::IpAddr, time::Duration};
 /// How long the MTA may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What is said of a certificate that is not taken.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
+const CERTIFICATE_HELP: &str = "\n  = help: the certificate of the server must name the host in `smtp`, and its CA be one that this system trusts (update-ca-certificates), or stand in the file that SSL_CERT_FILE names";
+
 /// Why a mail does not count as sent.
 pub(super) enum Undelivered {
     /// It was certainly not accepted.
@@ -28,8 +32,11 @@ pub(super) fn hand_over(message: &Message, wanted: &DigestSettings) -> Result<()
             .send(message)
             .map_err(|error| Undelivered::Refused(chain(&error)));
     };
-    let mut connection =
-        connected(host, *port).map_err(|error| Undelivered::Refused(chain(&error)))?;
+    let mut connection = connected(host, *port).map_err(|error| {
+        let text = chain(&error);
+        let help = if text.contains(BAD_CERTIFICATE) { CERTIFICATE_HELP } else { "" };
+        Undelivered::Refused(text + help)
+    })?;
     let sent = connection.send(message.envelope(), &message.formatted());
     connection.abort();
     sent.map(drop).map_err(|error| {

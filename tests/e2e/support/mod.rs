@@ -41,7 +41,7 @@ pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// What `tests/install` made.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let cache = std::env::var_os("MANDATORY_TLS_TEST_CACHE").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/test-mta"),
         PathBuf::from,
