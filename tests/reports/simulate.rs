@@ -38,6 +38,13 @@ fn a_new_policy_shows_whom_it_hits_and_whom_it_lets_through() {
 }
 
 #[test]
+fn a_domain_that_the_ledger_does_not_know_is_not_said_to_be_unchanged() {
+    let text = two_weeks().text(&["simulate", "--domain", "other.example"]);
+    assert!(text.contains("The ledger holds no such mail"), "{text}");
+    assert!(!text.contains("Nothing changes"), "{text}");
+}
+
+#[test]
 fn one_domain_can_be_tried_with_another_mode_and_requirement() {
     let ledger = two_weeks();
     let found = ledger.json(&["simulate", "--domain", "example.com"]);

@@ -65,22 +65,13 @@ pub(super) fn table(
         day_text(since),
         in_force.display()
     )?;
-    let difference = simulation.difference;
-    for (name, count, of) in [
-        ("newly refused", difference.newly_refused, newly_refused as fn(Difference) -> u64),
-        ("newly let through", difference.newly_let_through, newly_let_through),
-        ("newly would refuse", difference.newly_would_refuse, newly_would_refuse),
-    ] {
-        let line = format!("  {name:<19}{:>9}   {}", number(count), whose(simulation, of));
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    if simulation.peers.is_empty() {
-        writeln!(out, "\nNothing changes.")?;
+    if simulation.judged + simulation.not_judged + simulation.trusted_not_judged == 0 {
+        writeln!(
+            out,
+            "The ledger holds no such mail: it knows domains that were opted in, and what was imported."
+        )?;
     } else {
-        writeln!(out)?;
-        print(&mut out, &domains(simulation, limit), simulation.domains.len(), limit)?;
-        writeln!(out)?;
-        print(&mut out, &peers(simulation, limit), simulation.peers.len(), limit)?;
+        differences(&mut out, simulation, limit)?;
     }
     if simulation.coarse > 0 {
         writeln!(
@@ -104,6 +95,27 @@ pub(super) fn table(
         )?;
     }
     out.flush()
+}
+
+fn differences(out: &mut impl Write, simulation: &Simulation, limit: usize) -> io::Result<()> {
+    let difference = simulation.difference;
+    for (name, count, of) in [
+        ("newly refused", difference.newly_refused, newly_refused as fn(Difference) -> u64),
+        ("newly let through", difference.newly_let_through, newly_let_through),
+        ("newly would refuse", difference.newly_would_refuse, newly_would_refuse),
+    ] {
+        let line = format!("  {name:<19}{:>9}   {}", number(count), whose(simulation, of));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    if simulation.peers.is_empty() {
+        writeln!(out, "\nNothing changes.")?;
+    } else {
+        writeln!(out)?;
+        print(out, &domains(simulation, limit), simulation.domains.len(), limit)?;
+        writeln!(out)?;
+        print(out, &peers(simulation, limit), simulation.peers.len(), limit)?;
+    }
+    Ok(())
 }
 
 fn newly_refused(difference: Difference) -> u64 {
