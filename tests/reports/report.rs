@@ -76,6 +76,9 @@ fn the_table_reads_at_a_glance() {
     ] {
         assert!(text.contains(words), "{words} in {text}");
     }
+    // The figures stand below each other.
+    assert!(text.contains("\n  refused             45\n"), "{text}");
+    assert!(text.contains("\n  peers at fault       3   1 still"), "{text}");
     assert!(text.find("legacy.supplier").unwrap() < text.find("mail.lawyers").unwrap(), "{text}");
     assert!(!text.contains("\x1b["), "colours where there is no terminal");
 }

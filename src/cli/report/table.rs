@@ -14,11 +14,17 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     let totals = report.totals;
     if totals.judged == 0 {
         writeln!(out, "\nNo mail was judged in this time.")?;
+        if report.trusted == 0 {
+            writeln!(
+                out,
+                "The ledger holds mail for domains that are opted in, and what was imported."
+            )?;
+        }
         return footnotes(out, report);
     }
     writeln!(out)?;
     let line = |out: &mut dyn Write, name: &str, value: &str, more: &str| {
-        writeln!(out, "{}", format!("  {name:<13}{value:>9}   {more}").trim_end())
+        writeln!(out, "{}", format!("  {name:<14}{value:>8}   {more}").trim_end())
     };
     let peers = if report.peers == 1 { "peer" } else { "peers" };
     line(out, "recipients", &number(totals.judged), &format!("from {} {peers}", report.peers))?;
