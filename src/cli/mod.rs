@@ -14,6 +14,7 @@ mod requirements;
 mod setup;
 mod simulate;
 mod sockets;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

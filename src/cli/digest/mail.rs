@@ -1,7 +1,7 @@
 //! A digest as a mail: text and HTML.
 
 use super::words::{Count, Words, reason};
-use crate::cli::report::{few, number};
+use crate::cli::table::{few, number};
 use crate::ledger::NULL_SENDER;
 use crate::ledger::digest::{Digest, PeerNews};
 use crate::ledger::report::date_text;

@@ -3,7 +3,7 @@
 mod gather;
 
 use super::ledger::{Failure, Place, ended};
-use super::report::number;
+use super::table::number;
 use crate::ledger::postfix_log::{Clock, Tallied};
 use crate::ledger::{Clients, LedgerSettings, Store, StoreError};
 use crate::policy::{Entry, Mode, Pattern, Policy};

@@ -1,6 +1,7 @@
 //! A report as one page that needs nothing else: to be mailed to a customer, or printed.
 
-use super::table::{few, name_of, notes, number, outcome_text, share_text};
+use super::table::{name_of, notes, outcome_text, share_text};
+use crate::cli::table::{blank_zero, few, number};
 use crate::ledger::report::{By, Group, Outcome, Report, date_text, share};
 use askama::Template;
 use std::io::{self, Write};
@@ -223,7 +224,6 @@ fn versions(report: &Report) -> Vec<Share> {
 
 fn line(group: &Group, by: By) -> Line {
     let totals = group.totals;
-    let blank_zero = |count| if count == 0 { String::new() } else { number(count) };
     Line {
         name: name_of(group, by),
         host: group.host.clone(),

@@ -5,8 +5,6 @@ mod csv;
 mod html;
 mod table;
 
-pub(super) use table::{few, number};
-
 use super::ledger::{Failure, Place, cannot_read, ended, since};
 use crate::ledger::report::{By, Query, Report};
 use crate::ledger::{Day, Reader};

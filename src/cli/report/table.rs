@@ -1,8 +1,9 @@
 //! A report for a terminal, to be read at a glance.
 
+use crate::cli::table::{self, blank_zero, few, number};
 use crate::ledger::OTHERS;
 use crate::ledger::report::{By, Group, Outcome, Report, date_text};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::Table;
 use std::io::{self, Write};
 
 /// Width of the bar that shows a share, in characters.
@@ -36,12 +37,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     }
     writeln!(out)?;
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
-    for row in table(shown, by).lines() {
-        writeln!(out, "{}", row.trim_end())?;
-    }
-    if shown.len() < report.groups.len() {
-        writeln!(out, "... and {} more (--limit 0)", report.groups.len() - shown.len())?;
-    }
+    table::print(out, &table(shown, by), report.groups.len(), limit)?;
     footnotes(out, report)
 }
 
@@ -85,8 +81,7 @@ fn outcomes(report: &Report) -> String {
 }
 
 fn table(groups: &[Group], by: By) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = table::plain();
     let whose = matches!(by, By::Peer | By::Sender);
     let mut header = vec![by.name().to_uppercase()];
     header.extend(["RECIPIENTS", "ENCRYPTED", "REFUSED", "WOULD REFUSE", "WHY"].map(str::to_owned));
@@ -115,11 +110,7 @@ fn table(groups: &[Group], by: By) -> Table {
         }
         table.add_row(row);
     }
-    for column in 1..=4 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    table::right(&mut table, 1..=4);
     table
 }
 
@@ -146,16 +137,6 @@ pub(super) fn name_of(group: &Group, by: By) -> String {
     }
 }
 
-/// The first of some names.
-pub(in crate::cli) fn few(names: &[String]) -> String {
-    let mut shown: Vec<&str> =
-        names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    let more = shown.len().saturating_sub(2);
-    shown.truncate(2);
-    let shown = shown.join(", ");
-    if more > 0 { format!("{shown} +{more}") } else { shown }
-}
-
 /// A share as `97.2 %`; what is not quite all is never shown as 100.
 pub(super) fn share_text(share: Option<f64>) -> String {
     match share {
@@ -170,21 +151,4 @@ fn bar(part: u64, whole: u64) -> String {
     let full = usize::try_from(full).unwrap_or_default();
     let empty = usize::try_from(BAR).unwrap_or_default().saturating_sub(full);
     format!("{}{}", "█".repeat(full), "░".repeat(empty))
-}
-
-fn blank_zero(count: u64) -> String {
-    if count == 0 { String::new() } else { number(count) }
-}
-
-/// A number with thin groups of three digits: `1 234 567`.
-pub(in crate::cli) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut shown = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            shown.push(' ');
-        }
-        shown.push(digit);
-    }
-    shown
 }

@@ -1,11 +1,11 @@
 //! What a simulation found, for people and for programs.
 
-use crate::cli::report::{few, number};
+use crate::cli::table::{blank_zero, few, number, plain, print, right};
 use crate::ledger::Day;
 use crate::ledger::OTHERS;
 use crate::ledger::report::{date_text, day_text};
 use crate::ledger::simulation::{Difference, PeerDifference, Simulation};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::Table;
 use std::{
     collections::HashSet,
     io::{self, Write},
@@ -143,16 +143,6 @@ fn whose(simulation: &Simulation, of: fn(Difference) -> u64) -> String {
     format!("from {} to {}", plural(peers, "peer"), plural(domains, "domain"))
 }
 
-fn print(out: &mut impl Write, table: &Table, all: usize, limit: usize) -> io::Result<()> {
-    for row in table.lines() {
-        writeln!(out, "{}", row.trim_end())?;
-    }
-    if all > limit {
-        writeln!(out, "... and {} more (--limit 0)", all - limit)?;
-    }
-    Ok(())
-}
-
 fn domains(simulation: &Simulation, limit: usize) -> Table {
     let mut table = plain();
     table.set_header(["DOMAIN", "RECIPIENTS", "REFUSED", "LET THROUGH", "WOULD REFUSE"]);
@@ -203,19 +193,5 @@ fn name(peer: &PeerDifference) -> String {
 
 fn figures(difference: Difference) -> [String; 3] {
     [difference.newly_refused, difference.newly_let_through, difference.newly_would_refuse]
-        .map(|count| if count == 0 { String::new() } else { number(count) })
-}
-
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-}
-
-fn right(table: &mut Table, columns: std::ops::RangeInclusive<usize>) {
-    for column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+        .map(blank_zero)
 }
