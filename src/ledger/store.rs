@@ -130,6 +130,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
+        // First of all: a file that is not for this program is left as it is.
+        schema::version(&connection)?;
         // Before the first table: the space of what was deleted can then be given back.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         // Readers do not lock the writer out; a crash costs at most what was not committed.

@@ -176,6 +176,24 @@ fn the_file_is_not_for_everybody() {
 }
 
 #[test]
+fn a_ledger_of_a_later_release_and_a_file_of_others_stay_as_they_are() {
+    use rusqlite::Connection;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.sqlite");
+    for sql in ["PRAGMA user_version = 99", "CREATE TABLE theirs (x)"] {
+        let theirs = Connection::open(&path).unwrap();
+        theirs.execute_batch("PRAGMA auto_vacuum = FULL").unwrap();
+        theirs.execute_batch(sql).unwrap();
+        drop(theirs);
+        let before = std::fs::read(&path).unwrap();
+        let opened = Store::open(&path, ROOM);
+        assert!(matches!(opened, Err(StoreError::Newer { .. } | StoreError::Foreign)), "{sql}");
+        assert!(std::fs::read(&path).unwrap() == before, "{sql}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn a_ledger_that_is_not_there_is_not_made_by_reading_it() {
     let place = Place::new();
     assert!(matches!(Reader::open(&place.path()), Err(StoreError::File(_))));
