@@ -62,6 +62,8 @@ fn each_damaged(count: u64, mut check: impl FnMut(&Path, &[u8])) {
         let text = random.pick(&texts);
         let octets = mutated(&mut random, &text);
         let _shown = Shown(seed(), number, &octets);
+        // A file system may wait for the disk where a file is written over.
+        let _ = fs::remove_file(&path);
         fs::write(&path, &octets).unwrap();
         check(&path, &octets);
     }
@@ -213,6 +215,7 @@ fn changes() -> Vec<Change> {
     let old = json!({ "tls_version": "TLSv1", "cipher": "ECDHE-RSA-AES256-SHA" });
     let suite = json!({ "tls_version": "TLSv1.2", "cipher": "ECDHE-RSA-AES256-GCM-SHA384",
         "cert_subject": "mx.bank.example", "cert_issuer": "Bank CA" });
+    let uncertified = json!({ "tls_version": "TLSv1.2", "cipher": "ECDHE-RSA-AES256-GCM-SHA384" });
     let of = |sender: &str, more: &Value| {
         let mut case = case("u@free.test", more);
         case["sender"] = sender.into();
@@ -245,9 +248,9 @@ fn changes() -> Vec<Change> {
         ),
         change(
             "    require: modern\n    contact",
-            "    require: baseline\n    contact",
-            case("u@example.org", &then(old.clone())),
-            ["refuse", "accept"],
+            "    require: partner\n    contact",
+            case("u@example.org", &then(uncertified)),
+            ["accept", "refuse"],
         ),
         change(
             "until: 2026-12-31",
@@ -268,7 +271,7 @@ fn changes() -> Vec<Change> {
             "mx.old.example",
             "mx.older.example",
             case("u@example.org", &{
-                let mut case = then(old.clone());
+                let mut case = then(old);
                 case["cert_subject"] = "mx.old.example".into();
                 case
             }),
@@ -289,13 +292,13 @@ fn changes() -> Vec<Change> {
         change(
             "authenticated: true",
             "authenticated: false",
-            case("u@more.example", &json!({ "authenticated": true })),
+            case("boss@free.example", &json!({ "authenticated": true })),
             ["accept", "refuse"],
         ),
         change(
             "127.0.0.0/8",
             "127.0.0.0/16",
-            case("u@more.example", &json!({ "client": "127.9.0.1" })),
+            case("boss@free.example", &json!({ "client": "127.9.0.1" })),
             ["accept", "refuse"],
         ),
         change(
@@ -316,7 +319,7 @@ fn changes() -> Vec<Change> {
             "allow: [TLS_AES_256_GCM_SHA384]",
             "allow: [TLS_AES_128_GCM_SHA256]",
             case(
-                "u@more.example",
+                "boss@free.example",
                 &json!({ "require": "one-suite", "tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384" }),
             ),
             ["accept", "refuse"],
