@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -27,13 +27,14 @@ use std::{
 /// A file that takes longer has made some work grow out of all proportion: one takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A directory with the file that the policies include.
-fn directory() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let included = directory.path().join(INCLUDED.0);
-    fs::create_dir(included.parent().unwrap()).unwrap();
+/// Makes a directory with a policy, and beside it the file that it includes.
+fn write(directory: &Path, policy: &[u8]) -> PathBuf {
+    let included = directory.join(INCLUDED.0);
+    fs::create_dir_all(included.parent().unwrap()).unwrap();
     fs::write(included, INCLUDED.1).unwrap();
-    directory
+    let path = directory.join("policy.yaml");
+    fs::write(&path, policy).unwrap();
+    path
 }
 
 fn shipped() -> String {
@@ -54,18 +55,20 @@ impl Drop for Shown<'_> {
 
 /// Damaged files, by turns the shipped one and one with all keys; each with its number.
 fn each_damaged(count: u64, mut check: impl FnMut(&Path, &[u8])) {
-    let directory = directory();
-    let path = directory.path().join("policy.yaml");
+    let directory = tempfile::tempdir().unwrap();
     let texts = [shipped(), RICH.to_owned()];
-    for number in 0..count {
-        let mut random = Random::new(seed(), number);
-        let text = random.pick(&texts);
-        let octets = mutated(&mut random, &text);
-        let _shown = Shown(seed(), number, &octets);
-        // A file system may wait for the disk where a file is written over.
-        let _ = fs::remove_file(&path);
-        fs::write(&path, &octets).unwrap();
-        check(&path, &octets);
+    // All are written before the first is read: what has just changed is not read at once.
+    let files: Vec<(PathBuf, Vec<u8>)> = (0..count)
+        .map(|number| {
+            let mut random = Random::new(seed(), number);
+            let text = random.pick(&texts);
+            let octets = mutated(&mut random, &text);
+            (write(&directory.path().join(number.to_string()), &octets), octets)
+        })
+        .collect();
+    for (number, (path, octets)) in files.iter().enumerate() {
+        let _shown = Shown(seed(), number as u64, octets);
+        check(path, octets);
     }
 }
 
@@ -350,8 +353,7 @@ fn another_form(random: &mut Random, text: &str) -> String {
 
 #[test]
 fn a_policy_that_was_changed_means_what_it_says_now_in_whatever_form() {
-    let directory = directory();
-    let path = directory.path().join("policy.yaml");
+    let directory = tempfile::tempdir().unwrap();
     let changes = changes();
     let cases: String = changes.iter().map(|change| format!("{}\n", change.case)).collect();
     for number in 0..60 {
@@ -366,7 +368,7 @@ fn a_policy_that_was_changed_means_what_it_says_now_in_whatever_form() {
         }
         let text = another_form(&mut random, &text);
         let _shown = Shown(seed(), number, text.as_bytes());
-        fs::write(&path, &text).unwrap();
+        let path = write(directory.path(), text.as_bytes());
         let output = run(&["explain", "--batch", "--policy"], &path, &cases);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let answers = String::from_utf8(output.stdout).unwrap();
