@@ -20,6 +20,9 @@ pub(super) fn plain(text: &str) -> Option<Plain<'_>> {
     let Some((local, domain)) = text.split_once('@') else {
         return text.chars().all(is_atom).then_some(Plain::Local);
     };
+    // Quotes around what needs none change nothing (RFC 5321, section 4.1.2).
+    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let local = quoted.unwrap_or(local);
     if local.is_empty() || !local.chars().all(is_atom) {
         return None;
     }
