@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod certificates;
+mod differential;
 mod failures;
 mod ledger;
 mod log;

@@ -83,11 +83,8 @@ fn what_the_mta_understood_counts_beside_what_the_client_wrote() {
 
 #[test]
 fn a_mailbox_is_found_inside_a_convoluted_address() {
-    for text in [
-        "<\\boss@example.com>",
-        "<\"bo\"\"ss\"@example.com>",
-        "<@a.test:boss@example.com>",
-    ] {
+    for text in ["<\\boss@example.com>", "<\"bo\"\"ss\"@example.com>", "<@a.test:boss@example.com>"]
+    {
         let found = argument(text).seen.iter().any(|seen| {
             seen.domain.as_str() == "example.com" && seen.mailbox == Mailbox::Perhaps("boss".into())
         });

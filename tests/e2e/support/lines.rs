@@ -79,6 +79,15 @@ impl Lines {
         }
     }
 
+    /// Waits until all is read of processes that have ended.
+    pub fn wait_for_end(&self) {
+        let reading = |collected: &mut Collected| collected.readers > 0;
+        let (collected, _) = (self.shared.1)
+            .wait_timeout_while(self.collected(), PATIENCE, reading)
+            .expect("no reader panics");
+        assert_eq!(collected.readers, 0, "{} still runs", self.name);
+    }
+
     /// How many lines there are now: where to wait from for what comes next.
     pub fn len(&self) -> usize {
         self.collected().lines.len()

@@ -366,7 +366,7 @@ impl Verdict {
 }
 
 /// The value of `name=value` or `name="value"` in a log line.
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+pub fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split_whitespace()
         .filter_map(|word| word.split_once('='))
         .find(|(key, _)| *key == name)

@@ -16,11 +16,12 @@ mod smtp;
 mod tls;
 
 pub use disk::Disk;
-pub use milter::{Milter, MilterOptions};
+pub use milter::{Milter, MilterOptions, field};
 pub use postfix::{Postfix, PostfixOptions, Service};
 pub use sendmail::{Sendmail, SendmailOptions};
+pub use sink::Sink;
 pub use smtp::{Reply, SmtpClient};
-pub use tls::Tls;
+pub use tls::{Tls, TlsState};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

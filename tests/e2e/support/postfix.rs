@@ -61,6 +61,11 @@ impl PostfixOptions {
         self.option("--master", lines)
     }
 
+    /// Delivers to these hosts as well: names of where the mail arrives.
+    pub fn hosts(self, names: &[&str]) -> Self {
+        self.option("--hosts", &names.join(" "))
+    }
+
     /// Sends everything to this port, as the server of somebody who writes to us does.
     pub fn sends_to(self, port: u16) -> Self {
         self.main("relay_domains =")

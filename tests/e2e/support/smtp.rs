@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 
 use openssl::base64;
 use openssl::ssl::SslStream;
+use socket2::{Domain, Socket, Type};
 
 use super::PATIENCE;
 use super::tls::{Tls, TlsState};
@@ -45,15 +46,16 @@ impl SmtpClient {
 
     /// Connects to a port where TLS comes first.
     pub fn connect_tls(port: u16, tls: &Tls) -> Self {
-        let stream = tls.handshake(Self::tcp(Ipv4Addr::LOCALHOST.into(), port));
-        Self::greeted(Stream::Tls(Box::new(stream)))
+        let mut client = Self::new(Self::tcp(Ipv4Addr::LOCALHOST.into(), port));
+        client.handshake(tls).unwrap_or_else(|error| panic!("{error}"));
+        client.greeted()
     }
 
     /// Connects and says something before the server does: the header of the proxy protocol.
     pub fn connect_behind_proxy(port: u16, header: &str) -> Self {
         let mut stream = Self::tcp(Ipv4Addr::LOCALHOST.into(), port);
         stream.write_all(header.as_bytes()).expect("the server reads");
-        Self::greeted(Stream::Plain(stream))
+        Self::new(stream).greeted()
     }
 
     /// A session with a greeting, EHLO, STARTTLS and EHLO again behind it.
@@ -74,31 +76,36 @@ impl SmtpClient {
 
     /// Connects over IPv4 to a server that may not be there; nothing is read yet.
     pub fn try_connect(port: u16) -> io::Result<Self> {
-        let stream = Stream::Plain(Self::try_tcp(Ipv4Addr::LOCALHOST.into(), port)?);
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self::new(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?))
+    }
+
+    /// Connects from this address of the loopback network, and reads nothing yet.
+    pub fn from(source: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+        Ok(Self::new(socket.into()))
     }
 
     fn connect_to(address: IpAddr, port: u16) -> Self {
-        Self::greeted(Stream::Plain(Self::tcp(address, port)))
+        Self::new(Self::tcp(address, port)).greeted()
     }
 
     fn tcp(address: IpAddr, port: u16) -> TcpStream {
-        Self::try_tcp(address, port)
+        TcpStream::connect((address, port))
             .unwrap_or_else(|error| panic!("no connection to {address} port {port}: {error}"))
     }
 
-    fn try_tcp(address: IpAddr, port: u16) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((address, port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self { stream: Stream::Plain(stream), received: Vec::new() }
     }
 
-    fn greeted(stream: Stream) -> Self {
-        let mut client = Self { stream, received: Vec::new() };
-        let greeting = client.reply();
+    fn greeted(mut self) -> Self {
+        let greeting = self.reply();
         assert_eq!(greeting.code, 220, "{greeting}");
-        client
+        self
     }
 
     /// EHLO; must be answered with 250.
@@ -212,7 +219,8 @@ impl SmtpClient {
         self.try_send(octets).expect("the server reads");
     }
 
-    fn try_send(&mut self, octets: impl AsRef<[u8]>) -> io::Result<()> {
+    /// Octets as they are, to a server that may be gone.
+    pub fn try_send(&mut self, octets: impl AsRef<[u8]>) -> io::Result<()> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(octets.as_ref()),
             Stream::Tls(stream) => stream.write_all(octets.as_ref()),
@@ -222,16 +230,16 @@ impl SmtpClient {
 
     /// The next reply.
     pub fn reply(&mut self) -> Reply {
-        self.try_reply().expect("the server answers")
+        self.try_reply().unwrap_or_else(|error| panic!("no reply: {error}"))
     }
 
-    /// The next reply of a server that may go away.
+    /// The next reply, of a server that may be gone or say what is none.
     pub fn try_reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         loop {
             let line = self.line()?;
             let code = line.get(..3).and_then(|code| code.parse().ok());
-            let code = code.unwrap_or_else(|| panic!("not a reply: {line:?}"));
+            let code = code.ok_or_else(|| io::Error::other(format!("not a reply: {line:?}")))?;
             lines.push(line.get(4..).unwrap_or_default().to_owned());
             if line.get(3..4) != Some("-") {
                 return Ok(Reply { code, lines });
@@ -243,9 +251,8 @@ impl SmtpClient {
         loop {
             if let Some(end) = self.received.iter().position(|octet| *octet == b'\n') {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
-                return Ok(String::from_utf8_lossy(&line)
-                    .trim_end_matches(['\r', '\n'])
-                    .to_owned());
+                let line = String::from_utf8_lossy(&line);
+                return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
             }
             let mut octets = [0; 4096];
             let count = match &mut self.stream {
@@ -254,8 +261,9 @@ impl SmtpClient {
                 Stream::Taken => panic!("in the handshake"),
             }?;
             if count == 0 {
-                let left = format!("the server closed the connection after {:?}", self.received);
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, left));
+                let left = String::from_utf8_lossy(&self.received);
+                let error = format!("the server closed the connection; left over: {left:?}");
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, error));
             }
             self.received.extend_from_slice(&octets[..count]);
         }

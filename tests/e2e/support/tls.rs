@@ -2,6 +2,7 @@
 //!
 //! Linked with OpenSSL 1.1.1 (see `tests/run`): the last that still has SSL 3 and RC4, and it has TLS 1.3 too.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::TcpStream;
 
@@ -10,11 +11,12 @@ use openssl::ssl::{Ssl, SslContext, SslFiletype, SslMethod, SslStream, SslVerify
 use super::cache;
 
 /// What the client offers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Tls {
     minimum: SslVersion,
     maximum: SslVersion,
-    ciphers: &'static str,
+    ciphers: Cow<'static, str>,
+    suites: Option<String>,
     certificate: Option<&'static str>,
 }
 
@@ -26,12 +28,25 @@ impl Tls {
 
     /// One protocol version (SSL 3 to TLS 1.3) and OpenSSL's names of ciphers (those before TLS 1.3).
     pub const fn only(version: SslVersion, ciphers: &'static str) -> Self {
-        Self { minimum: version, maximum: version, ciphers, certificate: None }
+        let ciphers = Cow::Borrowed(ciphers);
+        Self { minimum: version, maximum: version, ciphers, suites: None, certificate: None }
+    }
+
+    /// All protocol versions from one to another, ciphers of those before TLS 1.3, and suites of TLS 1.3.
+    pub fn range(versions: [SslVersion; 2], ciphers: String, suites: String) -> Self {
+        let [minimum, maximum] = versions;
+        let (ciphers, suites) = (Cow::Owned(ciphers), Some(suites));
+        Self { minimum, maximum, ciphers, suites, certificate: None }
     }
 
     /// Presents one of the certificates that `tests/install` made: `client` or `rogue`.
     pub fn with_certificate(self, name: &'static str) -> Self {
         Self { certificate: Some(name), ..self }
+    }
+
+    /// The certificate that it presents.
+    pub fn certificate(&self) -> Option<&'static str> {
+        self.certificate
     }
 
     /// Shakes hands on a connection.
@@ -50,7 +65,10 @@ impl Tls {
         // Level 0 lets everything through that this OpenSSL was built with.
         context.set_security_level(0);
         context.set_verify(SslVerifyMode::NONE);
-        context.set_cipher_list(self.ciphers).expect("a cipher that OpenSSL knows");
+        context.set_cipher_list(&self.ciphers).expect("a cipher that OpenSSL knows");
+        if let Some(suites) = &self.suites {
+            context.set_ciphersuites(suites).expect("a suite that OpenSSL knows");
+        }
         context.set_min_proto_version(Some(self.minimum)).expect("a version that OpenSSL knows");
         context.set_max_proto_version(Some(self.maximum)).expect("a version that OpenSSL knows");
         if let Some(name) = self.certificate {
@@ -64,7 +82,7 @@ impl Tls {
         }
         let ssl = Ssl::new(&context.build()).expect("OpenSSL works");
         ssl.connect(stream)
-            .map_err(|error| io::Error::other(format!("with {}: {error}", self.ciphers)))
+            .map_err(|error| io::Error::other(format!("no TLS session with {self:?}: {error}")))
     }
 }
 
@@ -75,6 +93,10 @@ pub struct TlsState {
     pub version: &'static str,
     /// The cipher's name.
     pub cipher: &'static str,
+    /// What the cipher is made of: key exchange, authentication, encryption, and so on.
+    pub description: String,
+    /// The strength of its key.
+    pub bits: i32,
 }
 
 impl TlsState {
@@ -82,6 +104,11 @@ impl TlsState {
     pub fn of(stream: &SslStream<TcpStream>) -> Self {
         let ssl = stream.ssl();
         let cipher = ssl.current_cipher().expect("the handshake is over");
-        Self { version: ssl.version_str(), cipher: cipher.name() }
+        Self {
+            version: ssl.version_str(),
+            cipher: cipher.name(),
+            description: cipher.description(),
+            bits: cipher.bits().secret,
+        }
     }
 }
