@@ -2,7 +2,7 @@
 
 use super::model::{Expected, Judged, Kind, Model};
 use super::policy::{Policy, Refusal, Verdict};
-use super::session::{Body, Command, Door, Mailbox, Session, Tag};
+use super::session::{Body, Command, Door, Name, Session, Tag};
 use crate::support::{Reply, SmtpClient, Tls};
 
 /// A session that went as expected, and what has to be found elsewhere after it.
@@ -180,7 +180,7 @@ impl<'s> Player<'s> {
                 Expected::Judged(judged) => Some(judged.clone()),
                 Expected::Own(_) => None,
             };
-            let is_tagged = recipient.mailbox != Mailbox::Boss;
+            let is_tagged = recipient.mailbox.name != Name::Boss;
             let version = self.model.version();
             self.traces.rcpts.push(Rcpt { tag, is_tagged, is_answered, version, judged });
         }

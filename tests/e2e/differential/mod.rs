@@ -14,6 +14,7 @@ mod generate;
 mod model;
 mod policy;
 mod requirement;
+mod server;
 mod session;
 
 use std::ops::Range;
@@ -24,14 +25,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestError;
 
-use crate::support::{
-    Milter, MilterOptions, Postfix, PostfixOptions, Sendmail, SendmailOptions, Service, Sink,
-};
+use crate::support::Milter;
 use aftermath::Counts;
 use client::Traces;
-use model::Kind;
 use policy::Policy;
-use session::{Door, Session};
+use server::Server;
+use session::Session;
 
 /// Sessions at a time.
 const CLIENTS: usize = 8;
@@ -42,85 +41,12 @@ const SESSIONS: u64 = 300;
 
 #[test]
 fn whatever_a_client_does_postfix_answers_as_the_policy_says() {
-    let milter = start_milter(MilterOptions::default());
-    let postfix = Postfix::start(
-        PostfixOptions::default()
-            .milter(&milter)
-            .hosts(&generate::DOMAINS)
-            .main("relay_domains = test")
-            .main("mynetworks = 127.0.0.1/32")
-            .main("postscreen_access_list = static:permit")
-            .main("smtpd_tls_ask_ccert = yes")
-            .main("smtpd_tls_protocols = >=TLSv1")
-            .main("tls_medium_cipherlist = ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-            .main("smtpd_tls_exclude_ciphers =")
-            .main("tls_preempt_cipherlist = no"),
-    );
-    compare(Server::Postfix(postfix), milter);
+    compare(Server::postfix);
 }
 
 #[test]
 fn whatever_a_client_does_sendmail_answers_as_the_policy_says() {
-    let milter = start_milter(MilterOptions::default().own_unix_socket());
-    let sendmail = Sendmail::start(
-        SendmailOptions::default().milter(&milter).weak().mc("RELAY_DOMAIN(`test')"),
-    );
-    compare(Server::Sendmail(sendmail), milter);
-}
-
-/// Both MTAs always tell of TLS: a state that is taken for unknown shows as mail that passes.
-fn start_milter(options: MilterOptions) -> Milter {
-    let options = options.settings("on_unknown_tls: pass").log("local_parts: true");
-    Milter::start_with("domains: []\n", options)
-}
-
-enum Server {
-    Postfix(Postfix),
-    Sendmail(Sendmail),
-}
-
-impl Server {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Postfix(_) => Kind::Postfix,
-            Self::Sendmail(_) => Kind::Sendmail,
-        }
-    }
-
-    fn port(&self, door: &Door) -> u16 {
-        match self {
-            Self::Postfix(postfix) => postfix.port(match door {
-                Door::Smtp => Service::Smtp,
-                Door::Smtps(_) => Service::Smtps,
-                Door::Submission => Service::Submission,
-                Door::Postscreen => Service::Postscreen,
-                Door::HaProxy(_) => Service::HaProxy,
-                Door::Xclient => Service::Xclient,
-                Door::Chroot => Service::Chroot,
-                Door::Weak => Service::Weak,
-            }),
-            Self::Sendmail(sendmail) => match door {
-                Door::Smtps(_) => sendmail.smtps_port(),
-                _ => sendmail.smtp_port(),
-            },
-        }
-    }
-}
-
-impl Server {
-    fn sink(&self) -> &Sink {
-        match self {
-            Self::Postfix(postfix) => postfix.sink(),
-            Self::Sendmail(sendmail) => sendmail.sink(),
-        }
-    }
-
-    /// Sendmail delivers before it answers.
-    fn wait_until_delivered(&self) {
-        if let Self::Postfix(postfix) = self {
-            postfix.wait_for_queue("an empty queue", |queue| queue.is_empty());
-        }
-    }
+    compare(Server::sendmail);
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -128,7 +54,8 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
 
-fn compare(server: Server, mut milter: Milter) {
+fn compare(start: fn() -> (Server, Milter)) {
+    let (server, mut milter) = start();
     let seed = number("MANDATORY_TLS_TEST_SEED")
         .unwrap_or_else(|| u64::from(getrandom::u32().expect("the system has random numbers")));
     let sessions = number("MANDATORY_TLS_TEST_SESSIONS").unwrap_or(SESSIONS);

@@ -166,7 +166,7 @@ impl<'p> Model<'p> {
             tls: self.tls.as_ref(),
             certified: self.has_certificate,
             sender: message.sender.domain,
-            mailbox: &recipient.mailbox.name(tag),
+            mailbox: &recipient.mailbox.meant(tag),
             domain: recipient.domain,
         });
         if ruling.verdict != Verdict::Refuse {

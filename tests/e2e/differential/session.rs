@@ -77,12 +77,19 @@ pub struct Recipient {
     pub spelling: Spelling,
 }
 
-/// The part before the `@`. All but `Boss` hold a tag that no other RCPT has.
+/// The part before the `@`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mailbox {
+pub struct Mailbox {
+    pub name: Name,
+    /// Whether it is written in quotes that it does not need.
+    pub is_quoted: bool,
+}
+
+/// All but `Boss` hold a tag that no other RCPT has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
     Tagged,
-    Extended,
-    Quoted,
+    TaggedExtended,
     /// A mailbox that the policy may name.
     Boss,
     /// The same with an extension.
@@ -165,24 +172,24 @@ impl Command {
 impl Recipient {
     /// The address as it is meant, which is how it is delivered.
     pub fn address(&self, tag: Tag) -> String {
-        format!("{}@{}", self.mailbox.name(tag), self.domain)
+        format!("{}@{}", self.mailbox.meant(tag), self.domain)
     }
 }
 
 impl Mailbox {
     /// The local part as it is meant.
-    pub fn name(self, tag: Tag) -> String {
-        match self {
-            Self::Tagged | Self::Quoted => tag.to_string(),
-            Self::Extended => format!("{tag}+news"),
-            Self::Boss => "boss".to_owned(),
-            Self::BossExtended => format!("boss+{tag}"),
+    pub fn meant(self, tag: Tag) -> String {
+        match self.name {
+            Name::Tagged => tag.to_string(),
+            Name::TaggedExtended => format!("{tag}+news"),
+            Name::Boss => "boss".to_owned(),
+            Name::BossExtended => format!("boss+{tag}"),
         }
     }
 
     fn written(self, tag: Tag) -> String {
-        let name = self.name(tag);
-        if self == Self::Quoted { format!("\"{name}\"") } else { name }
+        let meant = self.meant(tag);
+        if self.is_quoted { format!("\"{meant}\"") } else { meant }
     }
 }
 
