@@ -203,7 +203,7 @@ impl<'s> Player<'s> {
     }
 
     fn handshake(&mut self, tls: &Tls) -> Result<(), String> {
-        let state = self.connection.handshake(tls)?;
+        let state = self.connection.handshake(tls).map_err(|error| error.to_string())?;
         self.traces.said += &format!("({} {} with {tls:?})\n", state.version, state.cipher);
         self.model.encrypted(state, tls.certificate());
         Ok(())

@@ -125,7 +125,7 @@ impl SmtpClient {
         let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Taken) else {
             panic!("STARTTLS twice");
         };
-        self.stream = Stream::Tls(Box::new(tls.try_handshake(stream)?));
+        self.stream = Stream::Tls(Box::new(tls.handshake(stream)?));
         Ok(self.tls_state().expect("just encrypted"))
     }
 

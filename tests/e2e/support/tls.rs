@@ -49,13 +49,8 @@ impl Tls {
         self.certificate
     }
 
-    /// Shakes hands on a connection.
-    pub fn handshake(&self, stream: TcpStream) -> SslStream<TcpStream> {
-        self.try_handshake(stream).expect("a TLS session")
-    }
-
-    /// The same, with a server that may go away.
-    pub fn try_handshake(&self, stream: TcpStream) -> io::Result<SslStream<TcpStream>> {
+    /// Shakes hands on a connection, with a server that may go away.
+    pub fn handshake(&self, stream: TcpStream) -> io::Result<SslStream<TcpStream>> {
         assert!(
             openssl::version::number() < 0x2000_0000,
             "linked with {}, which has no SSL 3: run the tests with tests/run",
