@@ -94,6 +94,19 @@ const ADDRESSES: &[&[u8]] = &[
     "<u@\u{ff45}xample.com>".as_bytes(),
 ];
 
+/// Clients, as they are announced.
+const CLIENTS: &[&[u8]] = &[
+    b"client\x004\x30\x39203.0.113.9\0",
+    b"localhost\x004\0\0127.0.0.1\0",
+    b"client\x006\x30\x39IPv6:2001:db8:0:0:0:0:0:1\0",
+    b"client\x004\x30\x39\xff\xfe\0",
+    b"\xff\x004\x30\x39203.0.113.9 verdict=accept\0",
+    b"client\0L\0\0/run/socket\0",
+    b"client\0U",
+    b"client\x004",
+    b"client",
+];
+
 /// What speaks another protocol, or none.
 const OTHERS: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: mx.test\r\n\r\n",
@@ -163,6 +176,7 @@ fn octets(random: &mut Random, recorded: &[Recorded]) -> Vec<u8> {
         mutate(random, &mut packets);
     }
     if random.one_in(2) {
+        packets.extend(bare_message());
         packets.extend(clean_message());
     }
     let mut octets = packets.concat();
@@ -197,7 +211,7 @@ fn any_packet(random: &mut Random) -> Vec<u8> {
     let payload = match letter {
         b'D' => any_macros(random),
         b'M' | b'R' => [random.pick(ADDRESSES), b"\0"].concat(),
-        b'C' => b"client\x004\x30\x39203.0.113.9\0".to_vec(),
+        b'C' => random.pick(CLIENTS).to_vec(),
         b'O' if !random.one_in(50) => return frame(b'A', b""),
         _ => {
             let most = if random.one_in(50) { LONGEST - 1 } else { 40 };
@@ -251,6 +265,11 @@ fn clean_session() -> Vec<Vec<u8>> {
     ]
 }
 
+/// A message of which the MTA tells nothing, whatever it has told of the one before.
+fn bare_message() -> [Vec<u8>; 3] {
+    [frame(b'E', b""), frame(b'M', b"<a@b.test>\0"), frame(b'R', b"<u@example.com>\0")]
+}
+
 /// A message as it should be, after whatever was before: refused, taken, not judged, and refused
 /// because the MTA tells nothing.
 fn clean_message() -> Vec<Vec<u8>> {
@@ -296,6 +315,8 @@ fn mutate(random: &mut Random, packets: &mut Vec<Vec<u8>>) {
         8 => lie_about_length(random, &mut packets[at]),
         9 => packets.push(content(random)),
         10 => redirect(random, packets),
+        // Macros of another stage.
+        11 if packets[at].len() > 5 => packets[at][5] = random.pick(b"CHMRT"),
         _ => {
             let mut payload = packets[at].split_off(5);
             mutate_payload(random, &mut payload);

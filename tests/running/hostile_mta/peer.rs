@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
-/// An answer that takes longer will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// An answer that takes longer will not come. Shorter than what the milter itself waits for the rest
+/// of a packet: it must not wait for one that is none.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// No answer is longer.
 const LONGEST_ANSWER: u32 = 8 * 1024;
 
