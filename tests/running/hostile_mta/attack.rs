@@ -266,8 +266,14 @@ fn clean_session() -> Vec<Vec<u8>> {
 }
 
 /// A message of which the MTA tells nothing, whatever it has told of the one before.
-fn bare_message() -> [Vec<u8>; 3] {
-    [frame(b'E', b""), frame(b'M', b"<a@b.test>\0"), frame(b'R', b"<u@example.com>\0")]
+fn bare_message() -> [Vec<u8>; 4] {
+    let told = [&b"M"[..], WORDS[0]].concat();
+    [
+        frame(b'D', &told),
+        frame(b'E', b""),
+        frame(b'M', b"<a@b.test>\0"),
+        frame(b'R', b"<u@example.com>\0"),
+    ]
 }
 
 /// A message as it should be, after whatever was before: refused, taken, not judged, and refused
