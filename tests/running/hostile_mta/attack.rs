@@ -97,7 +97,7 @@ const ADDRESSES: &[&[u8]] = &[
 /// Clients, as they are announced.
 const CLIENTS: &[&[u8]] = &[
     b"client\x004\x30\x39203.0.113.9\0",
-    b"localhost\x004\0\0127.0.0.1\0",
+    b"localhost\x004\0\x00127.0.0.1\0",
     b"client\x006\x30\x39IPv6:2001:db8:0:0:0:0:0:1\0",
     b"client\x004\x30\x39\xff\xfe\0",
     b"\xff\x004\x30\x39203.0.113.9 verdict=accept\0",
