@@ -1,8 +1,8 @@
 //! What was judged and is not in the ledger yet, in memory.
 
-use super::record::{Day, Key, Record};
+use super::record::{Day, Key, Seen};
 use super::row::Tally;
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// Different rows that are kept in memory, most of all while the ledger cannot be written; some
@@ -18,27 +18,22 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Takes a record in. Returns whether there was room.
-    pub fn add(&mut self, record: Record) -> bool {
-        let Record { key, at } = record;
-        let full = self.rows.len() >= MOST_ROWS;
-        let day = key.day;
-        match self.rows.entry(key) {
-            Entry::Occupied(mut row) => row.get_mut().add(Tally::once(at)),
-            Entry::Vacant(row) if !full => drop(row.insert(Tally::once(at))),
-            Entry::Vacant(_) => {
-                self.lose(day, 1);
-                return false;
-            }
-        }
-        true
+    /// An empty one with room for so many rows: to grow takes time.
+    pub fn with_room(rows: usize) -> Self {
+        Self { rows: HashMap::with_capacity(rows), lost: BTreeMap::new() }
     }
 
-    /// Takes note of what was lost on the way here.
-    pub fn lose(&mut self, day: Day, count: u64) {
-        if count > 0 {
-            *self.lost.entry(day).or_default() += count;
+    /// Counts a recipient. Returns whether there was room.
+    pub fn add(&mut self, seen: &Seen<'_>, at: i64) -> bool {
+        if let Some(row) = self.rows.get_mut(seen) {
+            row.add(Tally::once(at));
+        } else if self.rows.len() < MOST_ROWS {
+            self.rows.insert(seen.to_key(), Tally::once(at));
+        } else {
+            *self.lost.entry(seen.day).or_default() += 1;
+            return false;
         }
+        true
     }
 
     pub fn is_empty(&self) -> bool {

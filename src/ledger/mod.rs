@@ -1,12 +1,12 @@
 //! The ledger: who sent to which opted-in domain over what TLS state, by day.
 //!
 //! ```text
-//! milter --judgement--> queue --add up in memory--> batch --a transaction a second--> SQLite
+//! milter --judgement--> batch, added up in memory --a transaction a second--> SQLite
 //! ```
 //!
-//! [`Ledger`] is what the milter holds: it never waits, and nothing that happens to the file bears
-//! on a verdict. [`Reader`] is what reports are made from. A row holds domains and never a local
-//! part; how much of a client it holds is for the settings to say.
+//! [`Ledger`] is what the milter holds: it never waits for the file, and nothing that happens to the
+//! file bears on a verdict. [`Reader`] is what reports are made from. A row holds domains and never a
+//! local part; how much of a client it holds is for the settings to say.
 
 mod batch;
 mod damaged;

@@ -4,7 +4,6 @@ use crate::policy::{
     Case, Decision, DomainName, Finding, Reason, Recipient, Sender, Subject, TlsState, Verdict,
     tls::{Contradiction, SeenVersion},
 };
-use crate::session::Judgement;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
@@ -50,22 +49,21 @@ impl Found {
 }
 
 /// The sender, as far as it is recorded: its domain.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum From {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum From<D = DomainName> {
     /// A plain address at this domain.
-    Domain(DomainName),
+    Domain(D),
     /// The null sender, from which bounces come.
     Null,
     /// Anything else.
     Other,
 }
 
-impl From {
+impl<'s> From<&'s DomainName> {
     /// The domain of a sender.
-    #[must_use]
-    pub fn of(sender: &Sender) -> Self {
+    fn of(sender: &'s Sender) -> Self {
         match sender.domain() {
-            Some(domain) => Self::Domain(domain.clone()),
+            Some(domain) => Self::Domain(domain),
             None if sender.is_null() => Self::Null,
             None => Self::Other,
         }
@@ -99,8 +97,74 @@ pub struct Key {
     pub reason: &'static str,
 }
 
+/// The same as it is seen at a RCPT: most rows are there already, and nothing is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen<'s> {
+    pub day: Day,
+    domain: Option<&'s DomainName>,
+    found: Found,
+    client: Option<IpAddr>,
+    name: Option<&'s DomainName>,
+    sender: From<&'s DomainName>,
+    tls: &'s TlsState,
+    authenticated: bool,
+    local_submission: bool,
+    verdict: Decision,
+    reason: &'static str,
+}
+
+impl<'s> Seen<'s> {
+    /// What is taken note of a case and its verdict; nothing for mail of domains that are not opted
+    /// in or are switched off: the ledger knows nothing of them.
+    pub fn new(
+        case: &Case<'s>,
+        verdict: &Verdict<'s>,
+        client_name: Option<&'s DomainName>,
+    ) -> Option<Self> {
+        let finding = verdict.finding.as_ref()?;
+        if matches!(finding.reason, Reason::Off | Reason::NotOptedIn) {
+            return None;
+        }
+        let (domain, found) = recipient(finding, case.recipient);
+        Some(Self {
+            day: day_of(case.now.as_second()),
+            domain,
+            found,
+            client: case.client.address,
+            name: client_name,
+            sender: From::of(case.sender),
+            tls: case.tls,
+            authenticated: case.client.authenticated,
+            local_submission: case.client.local_submission,
+            verdict: finding.decision,
+            reason: finding.reason.code(),
+        })
+    }
+
+    /// A copy that lasts.
+    pub fn to_key(self) -> Key {
+        Key {
+            day: self.day,
+            domain: self.domain.cloned(),
+            found: self.found,
+            client: self.client,
+            name: self.name.cloned(),
+            sender: match self.sender {
+                From::Domain(domain) => From::Domain(domain.clone()),
+                From::Null => From::Null,
+                From::Other => From::Other,
+            },
+            tls: self.tls.clone(),
+            authenticated: self.authenticated,
+            local_submission: self.local_submission,
+            verdict: self.verdict,
+            reason: self.reason,
+        }
+    }
+}
+
 /// Only the parts that tell most rows apart: hashing is done for each RCPT. Equality is exact.
-impl Hash for Key {
+impl Hash for Seen<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.domain.hash(state);
         self.client.hash(state);
@@ -109,7 +173,41 @@ impl Hash for Key {
     }
 }
 
-/// One judged RCPT on its way into the ledger.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.seen().hash(state);
+    }
+}
+
+impl hashbrown::Equivalent<Key> for Seen<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self == key.seen()
+    }
+}
+
+impl Key {
+    pub(super) fn seen(&self) -> Seen<'_> {
+        Seen {
+            day: self.day,
+            domain: self.domain.as_ref(),
+            found: self.found,
+            client: self.client,
+            name: self.name.as_ref(),
+            sender: match &self.sender {
+                From::Domain(domain) => From::Domain(domain),
+                From::Null => From::Null,
+                From::Other => From::Other,
+            },
+            tls: &self.tls,
+            authenticated: self.authenticated,
+            local_submission: self.local_submission,
+            verdict: self.verdict,
+            reason: self.reason,
+        }
+    }
+}
+
+/// One judged RCPT, to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What is counted.
@@ -119,47 +217,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// What is taken note of a judgement; nothing for mail of domains that are not opted in or are
-    /// switched off: the ledger knows nothing of them.
-    #[must_use]
-    pub fn of(judgement: &Judgement<'_>) -> Option<Self> {
-        Self::new(&judgement.case, &judgement.verdict, judgement.client_name)
-    }
-
-    /// The same of a case and its verdict.
+    /// What is taken note of a case and its verdict; nothing for mail of domains that are not opted
+    /// in or are switched off.
     #[must_use]
     pub fn new(
         case: &Case<'_>,
         verdict: &Verdict<'_>,
         client_name: Option<&DomainName>,
     ) -> Option<Self> {
-        let finding = verdict.finding.as_ref()?;
-        if matches!(finding.reason, Reason::Off | Reason::NotOptedIn) {
-            return None;
-        }
-        let at = case.now.as_second();
-        let (domain, found) = recipient(finding, case.recipient);
-        let key = Key {
-            day: day_of(at),
-            domain,
-            found,
-            client: case.client.address,
-            name: client_name.cloned(),
-            sender: From::of(case.sender),
-            tls: case.tls.clone(),
-            authenticated: case.client.authenticated,
-            local_submission: case.client.local_submission,
-            verdict: finding.decision,
-            reason: finding.reason.code(),
-        };
-        Some(Self { key, at })
+        let seen = Seen::new(case, verdict, client_name)?;
+        Some(Self { key: seen.to_key(), at: case.now.as_second() })
     }
 }
 
-fn recipient(finding: &Finding<'_>, recipient: &Recipient) -> (Option<DomainName>, Found) {
+fn recipient<'s>(
+    finding: &Finding<'s>,
+    recipient: &'s Recipient,
+) -> (Option<&'s DomainName>, Found) {
     match finding.subject {
-        Subject::Recipient(domain, _) => (Some(domain.clone()), Found::Recipient),
-        Subject::Sender(_) => (recipient.domain().cloned(), Found::Sender),
+        Subject::Recipient(domain, _) => (Some(domain), Found::Recipient),
+        Subject::Sender(_) => (recipient.domain(), Found::Sender),
         Subject::Local => (None, Found::Local),
         Subject::Unreadable => (None, Found::Unreadable),
     }

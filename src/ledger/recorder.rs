@@ -1,35 +1,27 @@
-//! The way of a judgement into the ledger: a bounded queue, a thread that adds up, a thread that
-//! writes.
+//! The way of a judgement into the ledger: the milter adds up, a thread writes.
 //!
-//! The milter only ever puts a small value into the queue, and never waits: where the queue is full
-//! the record is lost, and counted. Two threads, so that a disk that does not answer holds up
-//! neither the milter nor the adding up.
+//! What was judged is added up where it is judged: nearly always its row is there, and to count it
+//! there costs less than to hand a copy on. The milter waits for nothing but the moment in which the
+//! thread exchanges the full batch for an empty one; a disk that does not answer holds up nothing.
+//! Where the batch is full, the recipient is lost, and counted.
 
 use super::batch::{Batch, MOST_ROWS};
-use super::record::{Record, day_of};
+use super::record::Seen;
 use super::settings::LedgerSettings;
 use super::writer::Writer;
 use crate::session::Judgement;
-use jiff::Timestamp;
 use std::{
-    io,
+    io, mem,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{
-            Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
-        },
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread,
     time::{Duration, Instant},
 };
 
-/// Records that may wait to be added up: a tenth of a second at the greatest rate measured. The
-/// queue takes memory for those that wait only, which are few.
-const QUEUE: u64 = 8192;
-/// How often the queue is emptied. The milter wakes nobody up in between.
-const POLL: Duration = Duration::from_millis(50);
-/// How often what was added up is handed on to be written.
+/// How often what was added up is written.
 const HAND_OVER: Duration = Duration::from_secs(1);
 /// So much more time for each row: to write a row costs more than to add it up, and on a busy
 /// gateway the same rows come again and again. A million mails a day are still written each second.
@@ -42,16 +34,14 @@ const LAST_BATCH: Duration = Duration::from_secs(5);
 /// What the ledger counts of itself.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Recipients handed over.
-    taken: AtomicU64,
-    /// Recipients taken out of the queue.
+    /// Recipients added up.
     added: AtomicU64,
+    /// Of those, the ones that the thread has taken.
+    pub(super) taken: AtomicU64,
     /// Recipients written.
     pub(super) written: AtomicU64,
-    /// Recipients lost, for want of room in the queue or in memory.
+    /// Recipients lost, for want of room in memory.
     pub(super) lost: AtomicU64,
-    /// Of those, the ones that the queue lost and the ledger does not know yet.
-    unsaid: AtomicU64,
     /// Whether the last attempt to write failed.
     pub(super) failing: AtomicBool,
 }
@@ -69,11 +59,11 @@ impl Counts {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Recipients in the queue.
+    /// Recipients in the batch that is being added to.
     #[must_use]
     pub fn queued(&self) -> u64 {
-        let added = self.added.load(Ordering::Relaxed);
-        self.taken.load(Ordering::Relaxed).saturating_sub(added)
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.added.load(Ordering::Relaxed).saturating_sub(taken)
     }
 
     /// Whether the ledger cannot be written at present.
@@ -83,20 +73,76 @@ impl Counts {
     }
 }
 
-/// A record, or the end of all.
-type Message = Option<Record>;
+/// What is added up, between the milter and the thread that writes.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    state: Mutex<State>,
+    /// Told of the first recipient of a batch, and of the end.
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    batch: Batch,
+    is_over: bool,
+}
+
+impl Gathering {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whatever became of a thread that held it: numbers are whole at each moment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a recipient. Returns whether there was room.
+    fn add(&self, seen: &Seen<'_>, at: i64) -> bool {
+        let mut state = self.state();
+        let is_first = state.batch.is_empty();
+        let has_room = state.batch.add(seen, at);
+        drop(state);
+        if is_first {
+            self.news.notify_one();
+        }
+        has_room
+    }
+
+    fn end(&self) {
+        self.state().is_over = true;
+        self.news.notify_one();
+    }
+
+    /// Waits until there is a batch to write, or for so long; then takes what there is, which may be
+    /// nothing, and says whether it is the last. `since` is when the batch before was taken.
+    pub fn next(&self, since: Instant, at_most: Duration) -> (Batch, bool) {
+        let until = Instant::now() + at_most;
+        let mut state = self.state();
+        loop {
+            let due = if state.batch.is_empty() { until } else { since + patience(&state.batch) };
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.is_over {
+                break;
+            }
+            let woken = self.news.wait_timeout(state, left);
+            (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        let (rows, is_over) = (state.batch.rows.len(), state.is_over);
+        drop(state);
+        // As many rows will come again; room for them is made while nobody waits.
+        let empty = Batch::with_room(rows);
+        (mem::replace(&mut self.state().batch, empty), is_over)
+    }
+}
 
 /// The milter's end of the ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    queue: Option<Sender<Message>>,
+    gathering: Option<Arc<Gathering>>,
     counts: Arc<Counts>,
 }
 
 /// The other end: ends the ledger in order.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Sender<Message>,
+    gathering: Arc<Gathering>,
     done: Receiver<()>,
 }
 
@@ -114,38 +160,29 @@ impl Ledger {
     ///
     /// When the system refuses a thread.
     pub fn start(settings: LedgerSettings) -> io::Result<(Self, Recorder)> {
-        let (queue, records) = channel();
-        let (batches, to_write) = sync_channel(1);
         let (finished, done) = sync_channel(1);
         let counts = Arc::<Counts>::default();
+        let gathering = Arc::<Gathering>::default();
         let writer = Writer::new(settings, Arc::clone(&counts));
-        thread::Builder::new().name("ledger-write".into()).spawn(move || {
-            writer.run(&to_write);
+        let gathered = Arc::clone(&gathering);
+        thread::Builder::new().name("ledger".into()).spawn(move || {
+            writer.run(&gathered);
             let _ = finished.send(());
         })?;
-        let shared = Arc::clone(&counts);
-        thread::Builder::new()
-            .name("ledger-add".into())
-            .spawn(move || add_up(&records, &batches, &shared))?;
-        Ok((Self { queue: Some(queue.clone()), counts }, Recorder { queue, done }))
+        let recorder = Recorder { gathering: Arc::clone(&gathering), done };
+        Ok((Self { gathering: Some(gathering), counts }, recorder))
     }
 
-    /// Takes note of a judgement. Never waits.
+    /// Takes note of a judgement. Never waits for the file.
     pub fn judged(&self, judgement: &Judgement<'_>) {
-        if let Some(queue) = &self.queue
-            && let Some(record) = Record::of(judgement)
+        let Judgement { case, verdict, client_name, .. } = judgement;
+        if let Some(gathering) = &self.gathering
+            && let Some(seen) = Seen::new(case, verdict, *client_name)
         {
-            self.put(queue, record);
-        }
-    }
-
-    fn put(&self, queue: &Sender<Message>, record: Record) {
-        let counts = &self.counts;
-        if counts.queued() < QUEUE && queue.send(Some(record)).is_ok() {
-            counts.taken.fetch_add(1, Ordering::Relaxed);
-        } else {
-            counts.lost.fetch_add(1, Ordering::Relaxed);
-            counts.unsaid.fetch_add(1, Ordering::Relaxed);
+            let has_room = gathering.add(&seen, case.now.as_second());
+            let counts = &self.counts;
+            let count = if has_room { &counts.added } else { &counts.lost };
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -159,8 +196,7 @@ impl Ledger {
 impl Recorder {
     /// Has what was recorded so far written, and waits for it; not for ever, a disk may not answer.
     pub fn finish(self) {
-        // Where nobody listens any more, nothing is left to wait for.
-        let _ = self.queue.send(None);
+        self.gathering.end();
         if self.done.recv_timeout(LAST_BATCH) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("the ledger's last batch could not be written in time and is lost");
         }
@@ -176,48 +212,54 @@ fn patience(batch: &Batch) -> Duration {
     (HAND_OVER + PER_ROW.saturating_mul(rows)).min(HAND_OVER_AT_LAST)
 }
 
-/// Adds records up until it is told to stop.
-fn add_up(records: &Receiver<Message>, batches: &SyncSender<Batch>, counts: &Counts) {
-    let mut batch = Batch::default();
-    let mut handed_over = Instant::now();
-    let mut idle = true;
-    let mut going_on = true;
-    while going_on {
-        let mut first = None;
-        if idle {
-            // Wakes up for the first record after a pause, and for no other.
-            first = records.recv().ok();
-            going_on = first.is_some();
-        } else {
-            thread::sleep(POLL);
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Found, From, Key};
+    use super::*;
+    use crate::policy::{Decision, TlsState};
+
+    fn key() -> Key {
+        Key {
+            day: 20_780,
+            domain: None,
+            found: Found::Recipient,
+            client: None,
+            name: None,
+            sender: From::Null,
+            tls: TlsState::Plaintext,
+            authenticated: false,
+            local_submission: false,
+            verdict: Decision::Refuse,
+            reason: "plaintext",
         }
-        let mut found = 0;
-        for message in first.into_iter().chain(records.try_iter()) {
-            match message {
-                Some(record) => {
-                    found += 1;
-                    if !batch.add(record) {
-                        counts.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn each_recipient_is_in_one_batch_and_the_last_batch_is_handed_on_at_once() {
+        const THREADS: u64 = 4;
+        const EACH: u64 = 2_000;
+        let gathering = Gathering::default();
+        let count = |batch: Batch| batch.rows.values().map(|tally| tally.count).sum::<u64>();
+        let total = thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let mut total = 0;
+                loop {
+                    // Long ago, so that each batch is due at once.
+                    let since = Instant::now() - HAND_OVER_AT_LAST;
+                    let (batch, is_last) = gathering.next(since, LAST_BATCH);
+                    total += count(batch);
+                    if is_last {
+                        break total;
                     }
                 }
-                None => going_on = false,
-            }
-        }
-        counts.added.fetch_add(found, Ordering::Relaxed);
-        batch.lose(day_of(Timestamp::now().as_second()), counts.unsaid.swap(0, Ordering::Relaxed));
-        if !batch.is_empty() && (handed_over.elapsed() >= patience(&batch) || !going_on) {
-            let full = std::mem::take(&mut batch);
-            if !going_on {
-                let _ = batches.send(full);
-                break;
-            }
-            match batches.try_send(full) {
-                Ok(()) => handed_over = Instant::now(),
-                // The writer is busy: goes on adding up.
-                Err(TrySendError::Full(kept)) => batch = kept,
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-        }
-        idle = found == 0 && batch.is_empty();
+            });
+            let adders: Vec<_> = (0..THREADS)
+                .map(|_| scope.spawn(|| (0..EACH).all(|_| gathering.add(&key().seen(), 7))))
+                .collect();
+            assert!(adders.into_iter().all(|adder| adder.join().unwrap()));
+            gathering.end();
+            taker.join().unwrap()
+        });
+        assert_eq!(total, THREADS * EACH);
     }
 }

@@ -81,6 +81,45 @@ fn what_is_written_is_read_and_the_same_again_is_added_up() {
 }
 
 #[test]
+fn in_memory_the_same_is_added_up_and_what_is_beyond_the_room_is_lost_and_counted() {
+    use super::batch::{Batch, MOST_ROWS};
+    let mut batch = Batch::default();
+    let most = u32::try_from(MOST_ROWS).unwrap();
+    let client = |number: u32| key(&std::net::Ipv4Addr::from(number).to_string());
+    let added = (0..most + 3).filter(|number| batch.add(&client(*number).seen(), 7)).count();
+    assert_eq!((added, batch.rows.len()), (MOST_ROWS, MOST_ROWS));
+    assert!(batch.add(&client(0).seen(), 9), "a row that is there needs no room");
+    assert_eq!(batch.rows[&client(0)], Tally { count: 2, first: 7, last: 9 });
+    assert_eq!(batch.lost, BTreeMap::from([(TODAY, 3)]));
+}
+
+#[test]
+fn rows_that_differ_in_anything_are_counted_apart() {
+    use super::batch::Batch;
+    let plain = key("192.0.2.1");
+    let others = [
+        Key { day: TODAY + 1, ..plain.clone() },
+        Key { domain: None, ..plain.clone() },
+        Key { found: Found::Sender, ..plain.clone() },
+        Key { client: None, ..plain.clone() },
+        Key { name: None, ..plain.clone() },
+        Key { sender: From::Null, ..plain.clone() },
+        Key { tls: TlsState::Unknown, ..plain.clone() },
+        Key { authenticated: true, ..plain.clone() },
+        Key { local_submission: true, ..plain.clone() },
+        Key { verdict: Decision::WouldRefuse, ..plain.clone() },
+        Key { reason: "weak", ..plain.clone() },
+        plain,
+    ];
+    let mut batch = Batch::default();
+    for key in others.iter().chain(&others) {
+        batch.add(&key.seen(), 7);
+    }
+    assert_eq!(batch.rows.len(), others.len());
+    assert!(others.iter().all(|key| batch.rows[key].count == 2));
+}
+
+#[test]
 fn a_flood_of_clients_ends_up_in_one_row_and_is_counted_to_the_last() {
     let place = Place::new();
     let mut store = place.store(3, 100);

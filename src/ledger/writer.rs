@@ -4,7 +4,7 @@ use super::batch::{Batch, MOST_ROWS};
 use super::damaged::{remove_old, set_aside};
 use super::privacy::Clients;
 use super::record::{Day, day_of};
-use super::recorder::Counts;
+use super::recorder::{Counts, Gathering};
 use super::report::day_text;
 use super::retention::Pruned;
 use super::row::{RowKey, Source, Tally};
@@ -15,11 +15,7 @@ use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     ops::RangeInclusive,
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -71,16 +67,17 @@ impl Writer {
         }
     }
 
-    /// Writes until nobody hands batches over any more.
-    pub fn run(mut self, batches: &Receiver<Batch>) {
+    /// Writes until nothing more comes.
+    pub fn run(mut self, gathering: &Gathering) {
         // At the start already: an administrator learns at once whether there is a ledger.
         self.write();
-        loop {
-            match batches.recv_timeout(TRY_AGAIN) {
-                Ok(batch) => self.take(batch),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
+        let mut is_last = false;
+        let mut taken = Instant::now();
+        while !is_last {
+            let batch;
+            (batch, is_last) = gathering.next(taken, TRY_AGAIN);
+            taken = Instant::now();
+            self.take(batch);
             if self.trouble.as_ref().is_none_or(|trouble| trouble.tried.elapsed() >= TRY_AGAIN) {
                 self.write();
             }
@@ -94,6 +91,8 @@ impl Writer {
 
     /// Takes a batch in, as rows; what there is no room for is counted as lost.
     fn take(&mut self, batch: Batch) {
+        let taken = batch.rows.values().map(|tally| tally.count).sum();
+        self.counts.taken.fetch_add(taken, Ordering::Relaxed);
         for (day, count) in batch.lost {
             *self.lost.entry(day).or_default() += count;
         }

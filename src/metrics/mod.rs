@@ -245,7 +245,7 @@ impl Collector for Outside {
             ),
             (
                 "ledger_queue",
-                "Recipients that wait to be added up",
+                "Recipients that are added up and wait to be written",
                 i64::try_from(self.ledger.queued()).unwrap_or(i64::MAX),
             ),
             (
