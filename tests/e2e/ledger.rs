@@ -88,12 +88,10 @@ fn a_report_says_what_was_sent() {
     assert_eq!((&found["newly_refused"], &found["judged"]), (&7.into(), &14.into()));
 }
 
-#[test]
-fn the_log_of_a_postfix_without_a_milter_says_the_same() {
-    let milter =
-        Milter::start_with("domains: []\n", MilterOptions::default().settings("state_dir: state"));
-    let postfix = Postfix::start(crate::support::PostfixOptions::default());
-    let (sent, messages) = send(&postfix);
+const IMPORT: [&str; 5] = ["import", "postfix-log", "mail.log", "--utc-offset", "+00:00"];
+
+/// Puts the log of Postfix, once it has delivered so many messages, beside the settings.
+fn keep_log(postfix: &Postfix, messages: usize, milter: &Milter) {
     wait_until("the end of all messages", || {
         let removed = postfix.log().matching(|line| line.ends_with(": removed"));
         (removed.len() == messages).then_some(())
@@ -102,7 +100,30 @@ fn the_log_of_a_postfix_without_a_milter_says_the_same() {
     let log = postfix.log().matching(|line| !line.is_empty()).join("\n");
     let log = log.replace("smtpd-weak[", "smtpd[");
     std::fs::write(milter.directory().join("mail.log"), log).expect("our own directory");
-    let said = milter.text(&["import", "postfix-log", "mail.log", "--utc-offset", "+00:00"]);
+}
+
+#[test]
+fn what_the_milter_judged_and_what_only_the_log_knows_make_a_whole() {
+    let milter = Milter::start_with(POLICY, MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::with(&milter);
+    let (sent, messages) = send(&postfix);
+    wait_until("the ledger", || (reported(&milter).values().sum::<u64>() == 28).then_some(()));
+    keep_log(&postfix, messages, &milter);
+    let said = milter.text(&IMPORT);
+    // What was refused is not in the log.
+    assert!(said.contains("14  recipients recorded"), "{said}");
+    assert!(said.contains("21  recipients left out: imported before, or judged"), "{said}");
+    assert_eq!(reported(&milter), sent);
+}
+
+#[test]
+fn the_log_of_a_postfix_without_a_milter_says_the_same() {
+    let milter =
+        Milter::start_with("domains: []\n", MilterOptions::default().settings("state_dir: state"));
+    let postfix = Postfix::start(crate::support::PostfixOptions::default());
+    let (sent, messages) = send(&postfix);
+    keep_log(&postfix, messages, &milter);
+    let said = milter.text(&IMPORT);
     assert!(said.contains("14 messages over SMTP, 11 TLS sessions"), "{said}");
     assert!(said.contains("42  recipients recorded"), "{said}");
     assert_eq!(reported(&milter), sent);
