@@ -143,9 +143,10 @@ fn a_mail_that_could_not_be_sent_is_sent_the_next_time() {
     let output = ledger.run(&["digest", "--send"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(69), "{error}");
-    let words = "error: the mail to boss@example.org could not be sent: ";
-    let first = error.lines().find(|line| line.starts_with(words)).unwrap();
-    assert_eq!(first.matches("no such luck").count(), 1, "{error}");
+    let lines: Vec<_> = error.lines().collect();
+    let expected = ["chef@example.com", "boss@example.org"]
+        .map(|to| format!("error: the mail to {to} could not be sent: ./sendmail: no such luck"));
+    assert_eq!(lines, expected);
     sendmail(&ledger, 0);
     assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
 }
@@ -282,6 +283,7 @@ fn a_mail_that_the_server_puts_off_or_never_gets_is_sent_the_next_time() {
         let output = ledger.run(&["digest", "--send"]);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains("could not be sent") && error.contains(words), "{error}");
+        assert!(words.is_empty() || error.matches(words).count() == 1, "{error}");
     }
     assert_eq!(ledger.text(&["digest", "--send"]), "1 sent\n");
 }

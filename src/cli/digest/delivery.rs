@@ -7,7 +7,7 @@ use lettre::transport::smtp::{
     extension::ClientId,
 };
 use lettre::{Message, SendmailTransport, Transport};
-use std::{net::IpAddr, time::Duration};
+use std::{error::Error, net::IpAddr, time::Duration};
 
 /// How long the MTA may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,9 +28,15 @@ pub(super) enum Undelivered {
 pub(super) fn hand_over(message: &Message, wanted: &DigestSettings) -> Result<(), Undelivered> {
     let Some(SocketSpec::Inet(host, port)) = &wanted.smtp else {
         // Not started, no reader to the end, or an exit status: it took no mail.
-        return SendmailTransport::new_with_command(&wanted.sendmail)
-            .send(message)
-            .map_err(|error| Undelivered::Refused(chain(&error)));
+        return SendmailTransport::new_with_command(&wanted.sendmail).send(message).map_err(
+            |error| {
+                // What it said, or why it could not be asked.
+                let said = error.source().map(ToString::to_string).unwrap_or_default();
+                let said =
+                    if said.trim().is_empty() { "it failed without a word" } else { said.trim() };
+                Undelivered::Refused(format!("{}: {said}", wanted.sendmail.display()))
+            },
+        );
     };
     let mut connection = connected(host, *port).map_err(|error| {
         let text = chain(&error);
@@ -59,7 +65,7 @@ fn connected(host: &str, port: u16) -> Result<SmtpConnection, smtp::Error> {
 }
 
 /// An error and what it came from, in a line.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -22,7 +22,8 @@ Every recipient in the ledger is judged twice, by the policy in force (which the
 and by the other one, with the same code as in the milter; shown is what differs. Both judge as
 of now, or as of --at. The ledger holds only mail for domains that were opted in: to learn about
 others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts:
-entries for single mailboxes are not looked at.
+entries for single mailboxes are not looked at. Where it holds no single addresses (`clients` in the
+settings), mail of trusted clients is counted, and not judged.
 
 Examples:
   mandatory-tls simulate --policy new-policy.yaml --since 30d
