@@ -77,7 +77,7 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     state: Mutex<State>,
-    /// Told of the first recipient of a batch, and of the end.
+    /// Told of the first recipient of a batch, of one that is half full, and of the end.
     news: Condvar,
 }
 
@@ -96,10 +96,11 @@ impl Gathering {
     /// Adds a recipient. Returns whether there was room.
     fn add(&self, seen: &Seen<'_>, at: i64) -> bool {
         let mut state = self.state();
-        let is_first = state.batch.is_empty();
+        let was = (state.batch.is_empty(), is_half_full(&state.batch));
         let has_room = state.batch.add(seen, at);
+        let is = (state.batch.is_empty(), is_half_full(&state.batch));
         drop(state);
-        if is_first {
+        if is != was {
             self.news.notify_one();
         }
         has_room
@@ -203,9 +204,14 @@ impl Recorder {
     }
 }
 
+/// Whether a batch is to be written soon, lest there be no room for more.
+fn is_half_full(batch: &Batch) -> bool {
+    batch.rows.len() >= MOST_ROWS / 2
+}
+
 /// How long a batch is added to.
 fn patience(batch: &Batch) -> Duration {
-    if batch.rows.len() >= MOST_ROWS / 2 {
+    if is_half_full(batch) {
         return HAND_OVER;
     }
     let rows = u32::try_from(batch.rows.len()).unwrap_or(u32::MAX);
@@ -231,6 +237,34 @@ mod tests {
             local_submission: false,
             verdict: Decision::Refuse,
             reason: "plaintext",
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_half_full_is_not_waited_for() {
+        let half = u32::try_from(MOST_ROWS / 2).unwrap();
+        // More than once: the last row may come before the thread waits.
+        for _ in 0..6 {
+            let gathering = &Gathering::default();
+            let add = |numbers: std::ops::Range<u32>| {
+                for number in numbers {
+                    let client = Some(std::net::Ipv4Addr::from(number).into());
+                    gathering.add(&Key { client, ..key() }.seen(), 7);
+                }
+            };
+            add(0..half - 1);
+            let begun = Instant::now();
+            thread::scope(|scope| {
+                let (about_to_wait, waits) = sync_channel(0);
+                let taker = scope.spawn(move || {
+                    about_to_wait.send(()).unwrap();
+                    gathering.next(begun, HAND_OVER_AT_LAST)
+                });
+                waits.recv().unwrap();
+                add(half - 1..half);
+                assert_eq!(taker.join().unwrap().0.rows.len(), MOST_ROWS / 2);
+            });
+            assert!(begun.elapsed() < HAND_OVER_AT_LAST / 2, "{:?}", begun.elapsed());
         }
     }
 
