@@ -86,11 +86,20 @@ impl Axis {
     fn around(scale: Scale, figures: impl Iterator<Item = f64> + Clone) -> Self {
         let least = figures.clone().fold(f64::INFINITY, f64::min);
         let greatest = figures.fold(0.0, f64::max);
-        let from = match scale {
-            Scale::Logarithmic => round_figures().rfind(|tick| *tick <= least).unwrap_or(least),
-            Scale::Linear => 0.0,
+        let (from, to) = match scale {
+            Scale::Logarithmic => {
+                let from = round_figures(&[1.0, 2.0, 5.0]).rfind(|tick| *tick <= least);
+                let from = from.unwrap_or(least);
+                (
+                    from,
+                    round_figures(&[1.0, 2.0, 5.0]).find(|tick| *tick >= greatest && *tick > from),
+                )
+            }
+            // A quarter of each is a short word, too.
+            Scale::Linear => {
+                (0.0, round_figures(&[1.0, 2.0, 3.0, 4.0, 6.0, 8.0]).find(|tick| *tick >= greatest))
+            }
         };
-        let to = round_figures().find(|tick| *tick >= greatest && *tick > from);
         Self { scale, from, to: to.unwrap_or(greatest) }
     }
 
@@ -110,13 +119,15 @@ impl Axis {
         let wide = self.to / self.from > 300.0;
         let is_power = |tick: &f64| (tick.log10() - tick.log10().round()).abs() < 1e-9;
         let inside = |tick: &f64| *tick >= self.from * 0.999 && *tick <= self.to * 1.001;
-        round_figures().filter(|tick| inside(tick) && (!wide || is_power(tick))).collect()
+        round_figures(&[1.0, 2.0, 5.0])
+            .filter(|tick| inside(tick) && (!wide || is_power(tick)))
+            .collect()
     }
 }
 
-/// Figures that are short words.
-fn round_figures() -> impl DoubleEndedIterator<Item = f64> {
-    (-3..=9).flat_map(|decade| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(decade)))
+/// Figures that are short words: these, times powers of ten.
+fn round_figures(steps: &[f64]) -> impl DoubleEndedIterator<Item = f64> {
+    (-3..=9).flat_map(|decade| steps.iter().map(move |step| step * 10_f64.powi(decade)))
 }
 
 impl Plot<'_> {
@@ -260,8 +271,8 @@ mod tests {
         assert_eq!(axis.ticks(), [2.0, 5.0, 10.0, 20.0, 50.0]);
         assert!((axis.place(10.0) - 0.5).abs() < 1e-9);
         let axis = Axis::around(Scale::Linear, [3.0, 41.0].into_iter());
-        assert_eq!(axis.ticks(), [0.0, 12.5, 25.0, 37.5, 50.0]);
-        assert!((axis.place(10.0) - 0.2).abs() < 1e-9);
+        assert_eq!(axis.ticks(), [0.0, 15.0, 30.0, 45.0, 60.0]);
+        assert!((axis.place(15.0) - 0.25).abs() < 1e-9);
     }
 
     #[test]
