@@ -163,12 +163,15 @@ impl<'s> Seen<'s> {
     }
 }
 
-/// Only the parts that tell most rows apart: hashing is done for each RCPT. Equality is exact.
+/// All that somebody else chooses, lest rows be made to meet in one place of a table; what is left has
+/// few values. Equality is exact.
 impl Hash for Seen<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.domain.hash(state);
         self.client.hash(state);
         self.sender.hash(state);
+        self.name.hash(state);
+        self.tls.hash(state);
         state.write_u8(self.verdict as u8);
     }
 }

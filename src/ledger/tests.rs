@@ -3,7 +3,10 @@
 use super::report::{By, Query, Report};
 use super::*;
 use crate::policy::{Decision, DomainName, TlsState};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 const TODAY: Day = 20_780;
 
@@ -117,6 +120,31 @@ fn rows_that_differ_in_anything_are_counted_apart() {
     }
     assert_eq!(batch.rows.len(), others.len());
     assert!(others.iter().all(|key| batch.rows[key].count == 2));
+}
+
+#[test]
+fn rows_that_differ_in_what_others_choose_do_not_meet_in_one_place_of_a_table() {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let tls = |cipher: String, bits: u32| {
+        let bits = bits.to_string();
+        TlsState::from_macros(Some(b"TLSv1.2"), Some(cipher.as_bytes()), Some(bits.as_bytes()))
+    };
+    let keys = (0..1000).flat_map(|number| {
+        let name = DomainName::parse(&format!("client{number}.example")).ok();
+        [
+            Key { tls: tls("AES128-SHA".into(), number), ..key("192.0.2.1") },
+            Key { tls: tls(format!("MADE-UP-{number}"), 1), ..key("192.0.2.1") },
+            Key { name, ..key("192.0.2.1") },
+        ]
+    });
+    let hashes: BTreeSet<u64> = keys
+        .map(|key| {
+            let mut hasher = DefaultHasher::new();
+            key.seen().hash(&mut hasher);
+            hasher.finish()
+        })
+        .collect();
+    assert_eq!(hashes.len(), 3000);
 }
 
 #[test]

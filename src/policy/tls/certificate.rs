@@ -8,14 +8,14 @@
 use std::borrow::Cow;
 
 /// A client certificate that the MTA has verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Certificate {
     subject: Name,
     issuer: Name,
 }
 
 /// The name of a subject or issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name {
     /// A bare common name (Postfix).
     Common(String),

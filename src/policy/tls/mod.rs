@@ -39,6 +39,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 pub(in crate::policy) mod catalogue;
 pub mod certificate;
@@ -146,6 +147,22 @@ impl fmt::Display for TlsState {
             Self::Plaintext => f.pad("plaintext"),
             Self::Encrypted(encryption) => encryption.fmt(f),
             Self::Unknown => f.pad("unknown"),
+        }
+    }
+}
+
+/// What can differ without end, so that no tables get crowded in one place; the version and the
+/// suites of the catalogue are few.
+impl Hash for TlsState {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self::Encrypted(encryption) = self else {
+            return state.write_u8(u8::from(*self == Self::Plaintext));
+        };
+        encryption.bits.hash(state);
+        encryption.certificate.hash(state);
+        match &encryption.cipher {
+            Cipher::Unlisted(name) => name.hash(state),
+            cipher => state.write_u8(u8::from(*cipher == Cipher::Missing)),
         }
     }
 }

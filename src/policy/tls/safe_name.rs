@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// Letters, digits and `-_.:/+()` stand for themselves, every other octet as `\xNN`; what is
 /// longer than 64 characters then ends in `...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SafeName(Box<str>);
 
 impl SafeName {
