@@ -211,6 +211,8 @@ impl Reloader {
     }
 
     fn read(&mut self) {
+        let again = self.again.take();
+        let begun = Instant::now();
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
             tracing::error!(
@@ -221,7 +223,6 @@ impl Reloader {
             return;
         };
         self.sources = sources;
-        let again = self.again.take();
         match policy {
             Ok(policy) => {
                 self.put_in_force(policy);
@@ -231,7 +232,9 @@ impl Reloader {
                 let first = problems.first_error().map(crate::yaml::Problem::in_one_line);
                 let first = first.unwrap_or_default();
                 if problems.is_refused() {
-                    self.again = Some(Instant::now() + TRY_AGAIN);
+                    // A long list is not read all the time.
+                    let pause = TRY_AGAIN.max(begun.elapsed() * 50);
+                    self.again = Some(Instant::now() + pause);
                     if again.is_some() && self.is_known(&first) {
                         return;
                     }
