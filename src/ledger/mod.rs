@@ -1,7 +1,7 @@
 //! The ledger: who sent to which opted-in domain over what TLS state, by day.
 //!
 //! ```text
-//! milter --judgement--> batch, added up in memory --a transaction a second--> SQLite
+//! milter --judgement--> batch, added up in memory --a transaction each 1 to 15 s--> SQLite
 //! ```
 //!
 //! [`Ledger`] is what the milter holds: it never waits for the file, and nothing that happens to the

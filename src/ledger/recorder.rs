@@ -12,6 +12,7 @@ use super::writer::Writer;
 use crate::session::Judgement;
 use std::{
     io, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -28,6 +29,8 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 const PER_ROW: Duration = Duration::from_millis(1);
 /// But no longer than this: so much is lost in a crash.
 const HAND_OVER_AT_LAST: Duration = Duration::from_secs(15);
+/// How long the ledger is let alone after a fault inside.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
 /// How long the end of the program waits for the last batch.
 const LAST_BATCH: Duration = Duration::from_secs(5);
 
@@ -36,8 +39,8 @@ const LAST_BATCH: Duration = Duration::from_secs(5);
 pub struct Counts {
     /// Recipients added up.
     added: AtomicU64,
-    /// Of those, the ones that the thread has taken.
-    pub(super) taken: AtomicU64,
+    /// Of those, the ones that were written, or lost after all.
+    pub(super) settled: AtomicU64,
     /// Recipients written.
     pub(super) written: AtomicU64,
     /// Recipients lost, for want of room in memory.
@@ -59,11 +62,11 @@ impl Counts {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Recipients in the batch that is being added to.
+    /// Recipients that are added up and wait to be written.
     #[must_use]
     pub fn queued(&self) -> u64 {
-        let taken = self.taken.load(Ordering::Relaxed);
-        self.added.load(Ordering::Relaxed).saturating_sub(taken)
+        let settled = self.settled.load(Ordering::Relaxed);
+        self.added.load(Ordering::Relaxed).saturating_sub(settled)
     }
 
     /// Whether the ledger cannot be written at present.
@@ -164,10 +167,14 @@ impl Ledger {
         let (finished, done) = sync_channel(1);
         let counts = Arc::<Counts>::default();
         let gathering = Arc::<Gathering>::default();
-        let writer = Writer::new(settings, Arc::clone(&counts));
+        let mut writer = Writer::new(settings, Arc::clone(&counts));
         let gathered = Arc::clone(&gathering);
         thread::Builder::new().name("ledger".into()).spawn(move || {
-            writer.run(&gathered);
+            // A fault in here must not be the end of the ledger; the panic itself is logged.
+            while catch_unwind(AssertUnwindSafe(|| writer.run(&gathered))).is_err() {
+                thread::sleep(AFTER_A_FAULT);
+                writer.recover();
+            }
             let _ = finished.send(());
         })?;
         let recorder = Recorder { gathering: Arc::clone(&gathering), done };

@@ -49,9 +49,10 @@ impl Clock {
         let today = day_of(now);
         if self.believed.is_none_or(|believed| believed.abs_diff(today) > LEAP.unsigned_abs()) {
             // One that leaps once more has not stayed as it was.
-            let stayed = |since: &i64| (0..=i64::from(LEAP) * DAY).contains(&(now - since));
+            let stayed =
+                |since: &i64| (0..=i64::from(LEAP) * DAY).contains(&now.saturating_sub(*since));
             let since = self.doubted.filter(stayed).unwrap_or(now);
-            if now - since < STEADY {
+            if now.saturating_sub(since) < STEADY {
                 self.doubted = Some(since);
                 return false;
             }
@@ -65,7 +66,7 @@ impl Clock {
     fn kept(&mut self, today: Day, keep: Day, are_some_ahead: bool) -> RangeInclusive<Day> {
         let known = self.ahead.filter(|since| *since <= today);
         self.ahead = are_some_ahead.then(|| known.unwrap_or(today));
-        let go = self.ahead.is_some_and(|since| today - since > keep);
+        let go = self.ahead.is_some_and(|since| today.saturating_sub(since) > keep);
         let newest = if go { today.saturating_add(LEAP) } else { Day::MAX };
         today.saturating_sub(keep)..=newest
     }

@@ -80,6 +80,11 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     if version > VERSION {
         return Err(StoreError::Newer { found: version });
     }
+    let application: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if version > 0 && application != APPLICATION {
+        return Err(StoreError::Foreign);
+    }
     if version == 0 {
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -99,6 +104,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(STEPS[0]).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION).unwrap();
         connection.execute_batch("INSERT INTO lost VALUES (20000, 7)").unwrap();
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection).unwrap(), VERSION);

@@ -68,7 +68,7 @@ impl Writer {
     }
 
     /// Writes until nothing more comes.
-    pub fn run(mut self, gathering: &Gathering) {
+    pub fn run(&mut self, gathering: &Gathering) {
         // At the start already: an administrator learns at once whether there is a ledger.
         self.write();
         let mut is_last = false;
@@ -89,30 +89,40 @@ impl Writer {
         }
     }
 
+    /// Gets ready to run again after a fault inside: without what was in hand, lest that be a fault
+    /// each time.
+    pub fn recover(&mut self) {
+        let recipients: u64 = self.rows.values().map(|tally| tally.count).sum();
+        self.counts.settled.fetch_add(recipients, Ordering::Relaxed);
+        self.counts.lost.fetch_add(recipients, Ordering::Relaxed);
+        self.counts.failing.store(true, Ordering::Relaxed);
+        self.rows.clear();
+        self.store = None;
+        tracing::error!(recipients, "the ledger goes on after a fault; what was in hand is lost");
+    }
+
     /// Takes a batch in, as rows; what there is no room for is counted as lost.
     fn take(&mut self, batch: Batch) {
-        let taken = batch.rows.values().map(|tally| tally.count).sum();
-        self.counts.taken.fetch_add(taken, Ordering::Relaxed);
+        let Self { clients, counts, rows, lost, .. } = self;
         for (day, count) in batch.lost {
-            *self.lost.entry(day).or_default() += count;
+            *lost.entry(day).or_default() += count;
         }
-        let Some(clients) = &self.clients else {
-            // Without the key of the hash nothing may be kept of the clients.
-            for (key, tally) in batch.rows {
-                self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
-                *self.lost.entry(key.day).or_default() += tally.count;
-            }
-            return;
+        let mut lose = |day: Day, recipients: u64| {
+            counts.settled.fetch_add(recipients, Ordering::Relaxed);
+            counts.lost.fetch_add(recipients, Ordering::Relaxed);
+            *lost.entry(day).or_default() += recipients;
         };
         for (key, tally) in batch.rows {
-            let full = self.rows.len() >= MOST_ROWS;
-            match self.rows.entry(RowKey::new(&key, Source::Milter, clients)) {
+            let Some(clients) = clients.as_ref() else {
+                // Without the key of the hash nothing may be kept of the clients.
+                lose(key.day, tally.count);
+                continue;
+            };
+            let full = rows.len() >= MOST_ROWS;
+            match rows.entry(RowKey::new(&key, Source::Milter, clients)) {
                 Entry::Occupied(mut row) => row.get_mut().add(tally),
                 Entry::Vacant(row) if !full => drop(row.insert(tally)),
-                Entry::Vacant(_) => {
-                    self.counts.lost.fetch_add(tally.count, Ordering::Relaxed);
-                    *self.lost.entry(key.day).or_default() += tally.count;
-                }
+                Entry::Vacant(_) => lose(key.day, tally.count),
             }
         }
     }
@@ -175,6 +185,7 @@ impl Writer {
             rows.sort_unstable_by(|(one, _), (other, _)| one.place().cmp(&other.place()));
             store.write(rows.into_iter(), &self.lost)?;
             let written = self.rows.values().map(|tally| tally.count).sum();
+            self.counts.settled.fetch_add(written, Ordering::Relaxed);
             self.counts.written.fetch_add(written, Ordering::Relaxed);
             self.rows.clear();
             self.lost.clear();

@@ -3,8 +3,9 @@
 //! One thread, and no task or timer for each connection: measured against one task a connection
 //! on a runtime, this takes a sixth less processor time a verdict, and an idle connection a third
 //! of the memory. A verdict takes microseconds, so one thread judges more mail than any MTA
-//! brings, and nothing in it waits for anything but sockets: the log, files and the network have
-//! threads of their own.
+//! brings, and nothing in it waits for anything but sockets: files, the network and the log have
+//! threads of their own. (Not the log that goes to the journal: each line is sent to it at once, and a
+//! journal that takes none holds the milter up, as it holds up all that logs on such a host.)
 //!
 //! A panic while a connection is served ends that connection, and the MTA applies its default
 //! action to it. One in the loop itself ends the milter with an error, for whoever started it to

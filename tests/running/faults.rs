@@ -7,7 +7,7 @@
 
 use crate::support::{ALL_OPTIONS, Mta};
 use arc_swap::ArcSwap;
-use mandatory_tls::ledger::Ledger;
+use mandatory_tls::ledger::{Ledger, LedgerSettings};
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Listener, Tally, serve};
 use mandatory_tls::policy::{OnUnknownTls, Policy};
@@ -19,7 +19,10 @@ use std::{
     fs, io,
     net::TcpStream,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -30,7 +33,10 @@ use tracing::{Event, Metadata, Subscriber, field::Field, field::Visit, span};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Lines with one of these end in a panic.
-const FAULTS: [&str; 2] = ["fault.example", "unknown command `!`"];
+const FAULTS: [&str; 3] = ["fault.example", "unknown command `!`", "fault.sqlite"];
+/// Faults so far of the thread that reloads, and of the one that writes the ledger.
+static RELOADING: AtomicU32 = AtomicU32::new(0);
+static WRITING: AtomicU32 = AtomicU32::new(0);
 
 struct FaultyLog;
 
@@ -59,7 +65,14 @@ impl Subscriber for FaultyLog {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        assert!(!FAULTS.iter().any(|fault| line.0.contains(fault)), "{}", line.0);
+        if FAULTS.iter().any(|fault| line.0.contains(fault)) {
+            match thread::current().name() {
+                Some("reload") => RELOADING.fetch_add(1, Ordering::Relaxed),
+                Some("ledger") => WRITING.fetch_add(1, Ordering::Relaxed),
+                _ => 0,
+            };
+            panic!("{}", line.0);
+        }
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -81,6 +94,10 @@ struct Served {
 
 impl Served {
     fn start(policy: Policy) -> Self {
+        Self::recording(policy, Ledger::off())
+    }
+
+    fn recording(policy: Policy, ledger: Ledger) -> Self {
         FaultyLog::set_up();
         let socket = SocketSpec::Inet("127.0.0.1".into(), 0);
         let listener = Listener::bind(&Listen { socket, mode: None, group: None }).unwrap();
@@ -91,7 +108,7 @@ impl Served {
             on_unknown_tls: OnUnknownTls::Defer,
             log: Log { local_parts: false, facts: false },
             tally: Arc::new(Tally::default()),
-            ledger: Ledger::off(),
+            ledger,
             metrics: None,
         };
         let (stop, stopped) = watch::channel(0);
@@ -189,4 +206,33 @@ fn a_fault_in_a_reload_is_not_the_end_of_reloads() {
         done.blocking_recv().unwrap();
         assert!(state.borrow().problem.is_none(), "round {round}");
     }
+    assert!(RELOADING.load(Ordering::Relaxed) >= 4);
+}
+
+#[test]
+fn a_fault_in_the_ledger_is_not_the_end_of_it() {
+    FaultyLog::set_up();
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = LedgerSettings::in_directory(directory.path());
+    settings.path = directory.path().join("fault.sqlite");
+    // Cannot be opened, and the log tells of that.
+    fs::create_dir(&settings.path).unwrap();
+    let path = settings.path.clone();
+    let (ledger, recorder) = Ledger::start(settings).unwrap();
+    let wait_for = |what: &str, is_there: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_there() {
+            assert!(Instant::now() < deadline, "{what} never comes");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait_for("a fault", &|| WRITING.load(Ordering::Relaxed) > 0);
+    fs::remove_dir(&path).unwrap();
+    let milter =
+        Served::recording(policy(directory.path(), "domains: [example.com]"), ledger.clone());
+    mail(&mut milter.session());
+    let counts = ledger.counts();
+    wait_for("a row", &|| counts.written() == 1);
+    assert!(!counts.is_failing());
+    recorder.finish();
 }

@@ -36,7 +36,9 @@ The lines of each smtpd process are joined with those of the messages that came 
 sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). What the
 ledger holds already is left out: the time of a host's log that was imported before, also where
 files overlap; and on each day the mail of a domain from the moment on when the milter first
-judged mail for it. So a log can be imported again after more domains were opted in.
+judged mail for it. So a log can be imported again after more domains were opted in. Where the
+milter runs, its mail of the last 15 seconds may not be in the ledger yet, and would count twice:
+take a log that has ended, or whose last mail is a minute old.
 
 The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does
 not opt in are recorded as if they were in monitor with the baseline, so that `report` and
