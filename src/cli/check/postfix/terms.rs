@@ -126,7 +126,7 @@ fn patience(
              restarts (`limits.drain_seconds`): mail is then put off"
         ),
         format!(
-            "write `{{ {}, default_action=tempfail, connect_timeout={}s }}` in smtpd_milters",
+            "give {} its own in smtpd_milters: `{{ ..., connect_timeout={}s }}`",
             entry.address,
             drain + 30
         ),
