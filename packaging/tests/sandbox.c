@@ -1,5 +1,6 @@
 /* What a program may do in the service's place: run by the test `sandbox` as the unit's own command, and
- * once outside of it. Each line says what was tried; one with FAULT is not as it has to be.
+ * once outside of it. Each line says what was tried; one with FAULT is not as it has to be. Where the
+ * same user is denied something outside, too, it is the user that keeps it out, and not the sandbox alone.
  *
  * Usage: probe [without-network | with-firewall]
  * Exit status: 0, or 1 where there is a fault.

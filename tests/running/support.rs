@@ -170,11 +170,13 @@ impl Mta {
     /// The next packet; none if the milter has closed the connection.
     pub fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut length = [0; 4];
-        match self.socket.read_exact(&mut length) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer"),
-            Err(_) => return None,
+        match self.socket.read(&mut length[..1]) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+            Err(error) => panic!("no answer: {error}"),
         }
+        self.socket.read_exact(&mut length[1..]).unwrap();
         let mut frame = vec![0; u32::from_be_bytes(length).try_into().unwrap()];
         self.socket.read_exact(&mut frame).unwrap();
         Some((frame[0], frame[1..].to_vec()))

@@ -169,6 +169,9 @@ fn draw(samples: &[Sample], path: &Path) -> io::Result<()> {
 
 /// Compares the second quarter of the time with the last: before that, caches fill.
 fn is_flat(samples: &[Sample]) -> io::Result<()> {
+    if samples.len() < 8 {
+        return Err(io::Error::other("too short to tell"));
+    }
     let quarter = samples.len() / 4;
     let of = |quarters: usize, figure: fn(&Sample) -> f64| {
         let part = samples.iter().skip(quarters * quarter).take(quarter.max(1));

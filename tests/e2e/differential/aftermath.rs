@@ -38,6 +38,16 @@ pub struct Counts {
     lines: usize,
 }
 
+impl Counts {
+    /// Whether there was something of everything: mail that went all the way, and some that did not.
+    pub fn are_telling(&self) -> bool {
+        let some = |wanted| {
+            self.rcpts.iter().any(|((outcome, _), count)| *outcome == wanted && *count > 0)
+        };
+        some("accepted") && some("refused") && self.messages > 0 && self.lines > 0
+    }
+}
+
 impl Rcpt {
     fn outcome(&self) -> &'static str {
         match &self.judged {

@@ -65,7 +65,11 @@ fn compare(start: fn() -> (Server, Milter)) {
     // They would show their logs, which are long.
     drop((comparison, milter));
     match outcome {
-        Ok(counts) => println!("{sessions} sessions\n{counts}"),
+        Ok(counts) => {
+            println!("{sessions} sessions\n{counts}");
+            // One alone is a session that is looked into.
+            assert!(sessions == 1 || counts.are_telling(), "nothing was shown");
+        }
         Err(why) => panic!("{why}"),
     }
 }

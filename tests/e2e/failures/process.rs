@@ -15,7 +15,7 @@ fn impatient(milter: &Milter) -> Postfix {
         PostfixOptions::default()
             .milter(milter)
             .main("milter_connect_timeout = 2s")
-            .main("milter_command_timeout = 2s")
+            .main("milter_command_timeout = 5s")
             // Also for the end of a message.
             .main("milter_content_timeout = 2s"),
     )

@@ -136,7 +136,9 @@ impl Postfix {
 
     /// Has it read its configuration again, as `postfix reload` does: sessions in hand end first.
     pub fn reload(&mut self) {
+        let before = self.log().len();
         self.mta.command("reload");
+        self.log().wait_after(before, "the reload", |line| line.contains("reload -- version"));
     }
 
     /// Ends all its processes at once (SIGKILL), as a crash of the machine does, and starts it again.

@@ -153,11 +153,14 @@ fn read_answers(socket: &mut impl Read, course: &Course) -> Result<(), String> {
 /// The next packet; none at the end.
 fn receive(socket: &mut impl Read) -> Result<Option<(u8, Vec<u8>)>, String> {
     let mut head = [0; 5];
-    match socket.read_exact(&mut head) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::WouldBlock => return Err("no answer".into()),
-        Err(_) => return Ok(None),
+    let (first, others) = head.split_at_mut(1);
+    match socket.read(first) {
+        Ok(0) => return Ok(None),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+        Err(error) => return Err(format!("no answer: {error}")),
     }
+    socket.read_exact(others).map_err(|error| format!("half an answer: {error}"))?;
     let [length @ .., letter] = head;
     let length = u32::from_be_bytes(length);
     if length == 0 || length > LONGEST_ANSWER {
