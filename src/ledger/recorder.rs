@@ -175,6 +175,8 @@ impl Ledger {
                 thread::sleep(AFTER_A_FAULT);
                 writer.recover();
             }
+            // Closes the file, before anybody ends the program.
+            drop(writer);
             let _ = finished.send(());
         })?;
         let recorder = Recorder { gathering: Arc::clone(&gathering), done };
