@@ -229,25 +229,9 @@ fn patience(batch: &Batch) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Found, From, Key};
+    use super::super::record::Key;
+    use super::super::tests::key;
     use super::*;
-    use crate::policy::{Decision, TlsState};
-
-    fn key() -> Key {
-        Key {
-            day: 20_780,
-            domain: None,
-            found: Found::Recipient,
-            client: None,
-            name: None,
-            sender: From::Null,
-            tls: TlsState::Plaintext,
-            authenticated: false,
-            local_submission: false,
-            verdict: Decision::Refuse,
-            reason: "plaintext",
-        }
-    }
 
     #[test]
     fn a_batch_that_is_half_full_is_not_waited_for() {
@@ -258,7 +242,7 @@ mod tests {
             let add = |numbers: std::ops::Range<u32>| {
                 for number in numbers {
                     let client = Some(std::net::Ipv4Addr::from(number).into());
-                    gathering.add(&Key { client, ..key() }.seen(), 7);
+                    gathering.add(&Key { client, ..key("192.0.2.1") }.seen(), 7);
                 }
             };
             add(0..half - 1);
@@ -297,7 +281,9 @@ mod tests {
                 }
             });
             let adders: Vec<_> = (0..THREADS)
-                .map(|_| scope.spawn(|| (0..EACH).all(|_| gathering.add(&key().seen(), 7))))
+                .map(|_| {
+                    scope.spawn(|| (0..EACH).all(|_| gathering.add(&key("192.0.2.1").seen(), 7)))
+                })
                 .collect();
             assert!(adders.into_iter().all(|adder| adder.join().unwrap()));
             gathering.end();

@@ -18,7 +18,8 @@ fn tls(version: &str, cipher: &str, bits: &str) -> TlsState {
     TlsState::from_macros(Some(version.as_bytes()), Some(cipher.as_bytes()), Some(bits.as_bytes()))
 }
 
-fn key(client: &str) -> Key {
+/// A refused recipient of this client.
+pub(super) fn key(client: &str) -> Key {
     Key {
         day: TODAY,
         domain: Some(domain("example.com")),

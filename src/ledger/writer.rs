@@ -277,27 +277,13 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::super::privacy::ClientDetail;
-    use super::super::record::{Found, From, Key};
+    use super::super::tests::key;
     use super::*;
-    use crate::policy::{Decision, TlsState};
     use std::fs;
 
     fn batch() -> Batch {
-        let key = Key {
-            day: 20_780,
-            domain: None,
-            found: Found::Recipient,
-            client: "192.0.2.1".parse().ok(),
-            name: None,
-            sender: From::Null,
-            tls: TlsState::Plaintext,
-            authenticated: false,
-            local_submission: false,
-            verdict: Decision::Refuse,
-            reason: "plaintext",
-        };
         let mut batch = Batch::default();
-        batch.rows.insert(key, Tally { count: 3, first: 1, last: 2 });
+        batch.rows.insert(key("192.0.2.1"), Tally { count: 3, first: 1, last: 2 });
         batch
     }
 
