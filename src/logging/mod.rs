@@ -3,6 +3,9 @@
 //! Nothing from outside gets into the log but as printable ASCII without blanks, so that no
 //! client can make up a field or a line.
 
+mod events;
+mod journal;
+mod json;
 mod text;
 mod verdict;
 mod writer;
@@ -10,11 +13,12 @@ mod writer;
 pub use verdict::Log;
 pub use writer::Guard;
 
-use self::writer::Lines;
+use self::events::{Events, Form};
+use self::journal::Journal;
+use self::writer::{Lines, Stream};
 use crate::settings::{LogFormat, LogSettings, LogTarget};
 use crate::yaml::{Problems, Severity};
-use std::{fmt, io};
-use tracing_subscriber::layer::SubscriberExt;
+use std::{fmt, io, path::Path};
 
 /// Sets the log up for the process. The last lines are written when the guard is dropped.
 ///
@@ -22,41 +26,33 @@ use tracing_subscriber::layer::SubscriberExt;
 ///
 /// When the journal cannot be reached, or a log is set up already.
 pub fn set_up(settings: &LogSettings) -> io::Result<Guard> {
-    let level = tracing_subscriber::filter::LevelFilter::from_level(settings.level);
-    let registry = tracing_subscriber::registry().with(level);
-    if settings.to == LogTarget::Journald {
-        let journal = tracing_journald::layer()
-            .map_err(|error| {
+    let (form, (lines, guard)) = match settings.to {
+        LogTarget::Stderr => {
+            let form = match settings.format {
+                LogFormat::Text => Form::Text,
+                LogFormat::Json => Form::Json,
+            };
+            (form, Lines::to(Stream::to(io::stderr()), report_lost)?)
+        }
+        LogTarget::Journald => {
+            let journal = Journal::at(Path::new(journal::SOCKET)).map_err(|error| {
                 let message =
                     format!("systemd's journal cannot be reached ({error}); use `to: stderr`");
                 io::Error::new(error.kind(), message)
-            })?
-            .with_syslog_identifier("mandatory-tls".into())
-            .with_field_prefix(Some("MANDATORY_TLS".into()));
-        tracing::subscriber::set_global_default(registry.with(journal))
-            .map_err(io::Error::other)?;
-        return Ok(Guard::none());
-    }
-    let (lines, guard) = Lines::to(io::stderr(), |lost| {
-        tracing::warn!(
-            lines = lost,
-            "lines of the log were lost: they could not be written, or not as fast as they came"
-        );
-    })?;
-    let layer =
-        tracing_subscriber::fmt::layer().with_writer(lines).with_target(false).with_ansi(false);
-    match settings.format {
-        LogFormat::Text => {
-            tracing::subscriber::set_global_default(registry.with(layer.event_format(text::Text)))
+            })?;
+            (Form::Journal, Lines::to(journal, report_lost)?)
         }
-        LogFormat::Json => {
-            let json =
-                layer.json().flatten_event(true).with_span_list(false).with_current_span(false);
-            tracing::subscriber::set_global_default(registry.with(json))
-        }
-    }
-    .map_err(io::Error::other)?;
+    };
+    tracing::subscriber::set_global_default(Events::new(settings.level, form, lines))
+        .map_err(io::Error::other)?;
     Ok(guard)
+}
+
+fn report_lost(lost: u64) {
+    tracing::warn!(
+        lines = lost,
+        "lines of the log were lost: they could not be written, or not as fast as they came"
+    );
 }
 
 /// Logs what is wrong with a file, each problem with its line and a caret.
@@ -83,13 +79,20 @@ pub struct Safe<'a>(pub &'a [u8]);
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 320;
-        let is_plain = |octet: &u8| octet.is_ascii_graphic() && !b"\"\\=".contains(octet);
-        let (shown, rest) = self.0.split_at(self.0.len().min(MOST));
-        for run in shown.chunk_by(|one, other| is_plain(one) && is_plain(other)) {
-            match (run, str::from_utf8(run)) {
-                ([octet], _) if !is_plain(octet) => write!(f, "\\x{octet:02x}")?,
-                (_, text) => f.write_str(text.unwrap_or_default())?,
-            }
+        let is_plain =
+            |octet: &u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=');
+        let (mut shown, rest) = self.0.split_at(self.0.len().min(MOST));
+        while !shown.is_empty() {
+            let plain = shown.iter().position(|octet| !is_plain(octet)).unwrap_or(shown.len());
+            let (run, after) = shown.split_at(plain);
+            f.write_str(str::from_utf8(run).unwrap_or_default())?;
+            shown = match after.split_first() {
+                Some((odd, after)) => {
+                    write!(f, "\\x{odd:02x}")?;
+                    after
+                }
+                None => after,
+            };
         }
         if rest.is_empty() { Ok(()) } else { f.write_str("...") }
     }

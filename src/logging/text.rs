@@ -1,96 +1,70 @@
 //! The text form of an event: time, level, message, and fields as `name=value`.
-//!
-//! tracing-subscriber's own form takes four times as long, as long as to judge the RCPT that the
-//! line is about; and it quotes each value that is a string.
 
-use std::fmt::{self, Write};
+use super::events::write_time;
+use std::fmt;
+use std::io::Write;
+use tracing::Event;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format::Writer};
-use tracing_subscriber::registry::LookupSpan;
 
-/// The form; there are no spans.
-#[derive(Debug)]
-pub(super) struct Text;
-
-impl<S, N> FormatEvent<S, N> for Text
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        SystemTime.format_time(&mut writer)?;
-        let mut fields = Fields { line: String::with_capacity(512), result: Ok(()) };
-        write!(fields.line, " {:>5}", event.metadata().level().as_str())?;
-        event.record(&mut fields);
-        fields.result?;
-        fields.line.push('\n');
-        writer.write_str(&fields.line)
-    }
+/// Appends an event as a line.
+pub(super) fn write(event: &Event<'_>, line: &mut Vec<u8>) {
+    write_time(line);
+    // Writing to a vector cannot fail.
+    let _ = write!(line, " {:>5}", event.metadata().level().as_str());
+    event.record(&mut Fields(line));
+    line.push(b'\n');
 }
 
-struct Fields {
-    line: String,
-    result: fmt::Result,
-}
+struct Fields<'l>(&'l mut Vec<u8>);
 
-impl Fields {
+impl Fields<'_> {
     fn start(&mut self, field: &Field) {
-        self.line.push(' ');
+        self.0.push(b' ');
         if field.name() != "message" {
-            self.line.push_str(field.name());
-            self.line.push('=');
+            self.0.extend_from_slice(field.name().as_bytes());
+            self.0.push(b'=');
         }
     }
+
+    fn show(&mut self, value: fmt::Arguments<'_>) {
+        // A value that cannot be shown is left as far as it came.
+        let _ = fmt::Write::write_fmt(&mut Visible(self.0), value);
+    }
 }
 
-impl Visit for Fields {
+impl Visit for Fields<'_> {
     /// In quotes where it could be taken for more than one value.
     fn record_str(&mut self, field: &Field, value: &str) {
         self.start(field);
-        let is_word = |octet: u8| octet.is_ascii_graphic() && !b"\"\\=".contains(&octet);
+        let is_word = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=');
         if !value.is_empty() && value.bytes().all(is_word) {
-            self.line.push_str(value);
+            self.0.extend_from_slice(value.as_bytes());
         } else {
-            self.record(format_args!("{value:?}"));
+            self.show(format_args!("{value:?}"));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.start(field);
-        self.record(format_args!("{value:?}"));
-    }
-}
-
-impl Fields {
-    fn record(&mut self, value: fmt::Arguments<'_>) {
-        let written = Visible(&mut self.line).write_fmt(value);
-        self.result = self.result.and(written);
+        self.show(format_args!("{value:?}"));
     }
 }
 
 /// Control characters could play with a terminal. Line ends belong to messages that show a part
 /// of a file.
-struct Visible<'l>(&'l mut String);
+struct Visible<'l>(&'l mut Vec<u8>);
 
-impl Write for Visible<'_> {
+impl fmt::Write for Visible<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let is_odd = |c: char| c.is_control() && c != '\n';
-        if !text.contains(is_odd) {
-            self.0.push_str(text);
+        if text.bytes().all(|octet| matches!(octet, b' '..=b'~' | b'\n')) {
+            self.0.extend_from_slice(text.as_bytes());
             return Ok(());
         }
         for c in text.chars() {
-            if is_odd(c) {
-                self.0.extend(c.escape_default());
+            if c.is_control() && c != '\n' {
+                self.0.extend(c.escape_default().map(|c| c as u8));
             } else {
-                self.0.push(c);
+                self.0.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
         Ok(())
@@ -99,40 +73,18 @@ impl Write for Visible<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::logging::{Safe, writer::Lines};
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-    use tracing_subscriber::layer::SubscriberExt;
-
-    #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Sink {
-        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(octets);
-            Ok(octets.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::logging::Safe;
+    use crate::logging::events::{Form, tests::logged};
 
     /// What a log holds after these events, without the times.
-    fn logged(events: impl FnOnce()) -> String {
-        let sink = Sink::default();
-        let (lines, guard) = Lines::to(sink.clone(), |_| ()).unwrap();
-        let layer = tracing_subscriber::fmt::layer().event_format(super::Text).with_writer(lines);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), events);
-        drop(guard);
-        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    fn lines(events: impl FnOnce()) -> String {
         let without_time = |line: &str| line.split_once(' ').unwrap().1.to_owned() + "\n";
-        text.lines().map(without_time).collect()
+        logged(Form::Text, events).lines().map(without_time).collect()
     }
 
     #[test]
     fn a_line_holds_level_message_and_fields() {
-        let lines = logged(|| {
+        let lines = lines(|| {
             tracing::info!(verdict = "accept", port = 25, seen = Some("argument"), "it passed");
             tracing::warn!(error = %std::io::Error::other("no room"), "bad: {}", 7);
             tracing::error!(queue_id = %Safe(b"4Xk3"), gone = None::<&str>);
@@ -154,9 +106,9 @@ mod tests {
             ("a\r\nb\u{1b}[31m", r#""a\r\nb\u{1b}[31m""#),
             ("ü", r#""ü""#),
         ] {
-            assert_eq!(logged(|| tracing::info!(value)), format!(" INFO value={shown}\n"));
+            assert_eq!(lines(|| tracing::info!(value)), format!(" INFO value={shown}\n"));
         }
-        let odd = "a\u{1b}[31m\rb\u{9b}c\td";
-        assert_eq!(logged(|| tracing::info!("{odd}")), " INFO a\\u{1b}[31m\\rb\\u{9b}c\\td\n");
+        let odd = "a\u{1b}[31m\rb\u{9b}c\tdü";
+        assert_eq!(lines(|| tracing::info!("{odd}")), " INFO a\\u{1b}[31m\\rb\\u{9b}c\\tdü\n");
     }
 }

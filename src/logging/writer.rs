@@ -1,16 +1,16 @@
-//! Lines on their way to standard error, without any wait for who writes them.
+//! Records on their way to standard error or the journal, without any wait for who takes them.
 //!
 //! Whoever reads the log may be slow or stand still: a full pipe, a suspended reader, a disk that
-//! hangs. Mail must not wait for that. Lines go into a buffer, and a thread of its own writes them
+//! hangs. Mail must not wait for that. Records go into a buffer, and a thread of its own writes them
 //! out, those of some milliseconds at a time: a system call for each line would cost as much as
-//! the verdict. Where the buffer is full, or cannot be written, lines are lost, counted, and their
+//! the verdict. Where the buffer is full, or cannot be written, records are lost, counted, and their
 //! number is logged. That line never waits in the buffer, which may be full again by then.
 
+use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Octets of lines that may wait.
 const MOST: usize = 4 << 20;
@@ -21,7 +21,18 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Octets of room that are kept when there is little to write.
 const USUAL: usize = 64 << 10;
 
-/// Takes lines, and never waits for them to be written.
+/// Where records end up.
+pub(super) trait Sink: Send + 'static {
+    /// Writes whole records, and waits as long as that takes; returns how many are lost.
+    fn write(&mut self, records: &[u8]) -> u64;
+}
+
+thread_local! {
+    /// Whether this is a thread that writes.
+    static IS_WRITER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Takes records (lines, or datagrams for the journal), and never waits for them to be written.
 #[derive(Clone, Debug)]
 pub(super) struct Lines(Arc<Shared>);
 
@@ -32,8 +43,6 @@ struct Shared {
     filled: Condvar,
     /// All has been written.
     drained: Condvar,
-    /// The thread that writes.
-    writer: OnceLock<ThreadId>,
 }
 
 #[derive(Debug, Default)]
@@ -50,18 +59,11 @@ struct Waiting {
 /// Writes out what is waiting when it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Guard(Option<Lines>);
-
-impl Guard {
-    /// Nothing has to be written at the end.
-    pub(super) fn none() -> Self {
-        Self(None)
-    }
-}
+pub struct Guard(Lines);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(Lines(shared)) = &self.0 else { return };
+        let Self(Lines(shared)) = self;
         let mut waiting = shared.lock();
         waiting.ending = true;
         shared.filled.notify_one();
@@ -71,50 +73,36 @@ impl Drop for Guard {
 }
 
 impl Lines {
-    /// Begins to write lines to `out`. `report` is told how many were lost, once lines can be
+    /// Begins to write records to `out`. `report` is told how many were lost, once some can be
     /// written again.
     ///
     /// # Errors
     ///
     /// When no thread can be had.
     pub(super) fn to(
-        out: impl Write + Send + 'static,
+        out: impl Sink,
         report: impl Fn(u64) + Send + 'static,
     ) -> io::Result<(Self, Guard)> {
         let shared = Arc::new(Shared::default());
         let lines = Self(Arc::clone(&shared));
         thread::Builder::new().name("log".into()).spawn(move || shared.write_out(out, report))?;
-        Ok((lines.clone(), Guard(Some(lines))))
+        Ok((lines.clone(), Guard(lines)))
     }
-}
 
-impl Write for &Lines {
-    /// Takes one whole line, or loses it.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.0.lock();
-        if self.0.writer.get() == Some(&thread::current().id()) {
-            waiting.report.extend_from_slice(line);
-        } else if waiting.lines.len() + line.len() > MOST {
+    /// Takes one whole record, or loses it.
+    pub(super) fn add(&self, record: &[u8]) {
+        let Self(shared) = self;
+        let mut waiting = shared.lock();
+        if IS_WRITER.get() {
+            waiting.report.extend_from_slice(record);
+        } else if waiting.lines.len() + record.len() > MOST {
             waiting.lost += 1;
         } else {
             if waiting.lines.is_empty() {
-                self.0.filled.notify_one();
+                shared.filled.notify_one();
             }
-            waiting.lines.extend_from_slice(line);
+            waiting.lines.extend_from_slice(record);
         }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> &'a Self {
-        self
     }
 }
 
@@ -124,11 +112,9 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes lines as they come; for the thread.
-    fn write_out(&self, out: impl Write, report: impl Fn(u64)) {
-        // There is one such thread.
-        let _ = self.writer.set(thread::current().id());
-        let mut out = WholeLines { out, torn: false };
+    /// Writes records as they come; for the thread.
+    fn write_out(&self, mut out: impl Sink, report: impl Fn(u64)) {
+        IS_WRITER.set(true);
         let mut batch = Vec::new();
         loop {
             let mut lost = self.take(&mut batch);
@@ -165,14 +151,14 @@ impl Shared {
 }
 
 /// Writes lines so that each begins where a line begins.
-struct WholeLines<W> {
+#[derive(Debug)]
+pub(super) struct Stream<W> {
     out: W,
     /// What was written last is the beginning of a line, whose rest is lost.
     torn: bool,
 }
 
-impl<W: Write> WholeLines<W> {
-    /// Writes lines as far as they can be written; returns how many are lost.
+impl<W: Write + Send + 'static> Sink for Stream<W> {
     fn write(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
         if !self.torn || self.put(b"\n") == 1 {
@@ -183,6 +169,13 @@ impl<W: Write> WholeLines<W> {
             rest = lines.get(written..).unwrap_or_default();
         }
         rest.iter().filter(|octet| **octet == b'\n').count() as u64
+    }
+}
+
+impl<W: Write> Stream<W> {
+    /// Lines to this file or pipe.
+    pub(super) fn to(out: W) -> Self {
+        Self { out, torn: false }
     }
 
     /// Writes octets, and returns how many could be written.
@@ -202,7 +195,7 @@ impl<W: Write> WholeLines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{OnceLock, mpsc};
 
     /// What was written, a batch a message; each waits for leave.
     struct Reader {
@@ -236,7 +229,8 @@ mod tests {
         let (batch, batches) = mpsc::channel();
         let (report, lost) = mpsc::channel();
         let reader = Reader { leave: left, batches: batch };
-        let (lines, guard) = Lines::to(reader, move |count| report.send(count).unwrap()).unwrap();
+        let (lines, guard) =
+            Lines::to(Stream::to(reader), move |count| report.send(count).unwrap()).unwrap();
         Log { lines, guard, leave, batches, lost }
     }
 
@@ -246,7 +240,7 @@ mod tests {
         let mut expected = String::new();
         for number in 0..1000 {
             let line = format!("line {number}\n");
-            (&log.lines).write_all(line.as_bytes()).unwrap();
+            log.lines.add(line.as_bytes());
             expected += &line;
         }
         drop((log.leave, log.guard));
@@ -257,13 +251,13 @@ mod tests {
     fn a_reader_that_stands_still_holds_nobody_up_and_is_told_what_it_missed() {
         let log = log();
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
-        (&log.lines).write_all(b"first\n").unwrap();
+        log.lines.add(b"first\n");
         // The thread has it in hand once the buffer is empty.
         while !log.lines.0.lock().lines.is_empty() {
             thread::yield_now();
         }
         for _ in 0..MOST / 1024 + 7 {
-            (&log.lines).write_all(&line).unwrap();
+            log.lines.add(&line);
         }
         drop(log.leave);
         assert_eq!(log.batches.recv().unwrap(), "first\n");
@@ -275,12 +269,12 @@ mod tests {
     fn lines_that_cannot_be_written_are_counted_once_others_can() {
         let log = log();
         log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        (&log.lines).write_all(b"one\ntwo\n").unwrap();
+        log.lines.add(b"one\ntwo\n");
         while log.lines.0.lock().lost == 0 {
             thread::yield_now();
         }
         assert_eq!(log.lost.try_recv(), Err(mpsc::TryRecvError::Empty));
-        (&log.lines).write_all(b"three\n").unwrap();
+        log.lines.add(b"three\n");
         drop(log.leave);
         assert_eq!(log.batches.recv().unwrap(), "three\n");
         assert_eq!(log.lost.recv().unwrap(), 2);
@@ -291,18 +285,18 @@ mod tests {
         let log = log();
         log.leave.send(Ok("one\ntw".len())).unwrap();
         log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        (&log.lines).write_all(b"one\ntwo\n").unwrap();
+        log.lines.add(b"one\ntwo\n");
         assert_eq!(log.batches.recv().unwrap(), "one\ntw");
         while log.lines.0.lock().lost == 0 {
             thread::yield_now();
         }
         // Still no room: the line stays cut off, and nothing is counted twice.
         log.leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        (&log.lines).write_all(b"three\n").unwrap();
+        log.lines.add(b"three\n");
         while log.lines.0.lock().lost == 1 {
             thread::yield_now();
         }
-        (&log.lines).write_all(b"four\n").unwrap();
+        log.lines.add(b"four\n");
         drop(log.leave);
         assert_eq!(log.batches.recv().unwrap(), "\n");
         assert_eq!(log.batches.recv().unwrap(), "four\n");
@@ -317,22 +311,22 @@ mod tests {
         let own = Arc::new(OnceLock::<Lines>::new());
         let lines = Arc::clone(&own);
         let report = move |count| {
-            let mut lines = lines.get().unwrap();
+            let lines = lines.get().unwrap();
             // It is full again by now.
             lines.0.lock().lines.resize(MOST, b'\n');
-            writeln!(lines, "{count} lost").unwrap();
+            lines.add(format!("{count} lost\n").as_bytes());
         };
-        let (lines, _guard) = Lines::to(reader, report).unwrap();
+        let (lines, _guard) = Lines::to(Stream::to(reader), report).unwrap();
         own.set(lines.clone()).unwrap();
         leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        (&lines).write_all(b"one\ntwo\n").unwrap();
+        lines.add(b"one\ntwo\n");
         while lines.0.lock().lost == 0 {
             thread::yield_now();
         }
         // What comes next can be written, what says of the loss cannot, nor what comes then.
         leave.send(Ok(usize::MAX)).unwrap();
         leave.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        (&lines).write_all(b"three\n").unwrap();
+        lines.add(b"three\n");
         assert_eq!(batches.recv().unwrap(), "three\n");
         leave.send(Ok(usize::MAX)).unwrap();
         leave.send(Ok(usize::MAX)).unwrap();
