@@ -85,12 +85,18 @@ fn look_up(criterion: &mut Criterion) {
 fn recipient(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recipient");
     let many_words = format!("<{}@example.com>", "%relay.example".repeat(15));
+    // As many as are gone through, each of them a name with two readings, and in the macro others.
+    let names = |letter| -> String {
+        (0..23).map(|n| format!("{letter}{}\u{df}{n}.example%", "a.\u{df}".repeat(15))).collect()
+    };
+    let (costly, as_costly) = (names('x') + "x@y.test", names('y') + "y@x.test");
     for (what, argument, rcpt_addr) in [
         ("usual", "<user@example.com>", Some("user@example.com")),
         ("without macro", "<user@example.com>", None),
         ("quoted", "<\"john smith\"@example.com>", Some("john smith@example.com")),
         ("a source route", "<@relay.test,@other.test:user%far.test@example.com>", None),
         ("of many words", &many_words, None),
+        ("as costly as can be", &costly, Some(&*as_costly)),
         ("of no octet that fits", "\u{0}\u{7f}\u{fffd}<<>>@@,;\u{85}", None),
     ] {
         group.bench_function(what, |bencher| {

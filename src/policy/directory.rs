@@ -216,6 +216,12 @@ impl Directory {
         self.find(Key::Mailbox(local, domain.as_str()))
     }
 
+    /// Whether there is a pattern for a mailbox.
+    #[must_use]
+    pub fn has_mailboxes(&self) -> bool {
+        !self.mailboxes.is_empty()
+    }
+
     /// For each requirement that occurs, the entry that enforces it first: all that a recipient can
     /// be held to by this directory.
     pub fn strictest(&self) -> impl Iterator<Item = &Entry> {

@@ -4,6 +4,7 @@
 //! case, made of A-labels and without a trailing dot. Nothing else in the crate compares domains
 //! as text.
 
+use compact_str::CompactString;
 use std::fmt;
 
 /// The longest domain name, in octets, without a trailing dot (RFC 1035, section 2.3.4).
@@ -16,7 +17,7 @@ const MAX_LABEL: usize = 63;
 /// Labels consist of letters, digits, `-` and `_`. Underscores are not host names by RFC 5321,
 /// but MTAs route to them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DomainName(Box<str>);
+pub struct DomainName(CompactString);
 
 /// Why a text is not a domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,13 +54,15 @@ impl DomainName {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.is_ascii() {
             check(text)?;
-            return Ok(Self(text.to_ascii_lowercase().into()));
+            let mut name = CompactString::new(text);
+            name.make_ascii_lowercase();
+            return Ok(Self(name));
         }
         let ascii = idna::domain_to_ascii(text).map_err(|_| DomainError::Idna)?;
         // UTS 46 has other full stops, too, and one of them may come last.
         let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
         check(ascii)?;
-        Ok(Self(ascii.into()))
+        Ok(Self(CompactString::new(ascii)))
     }
 
     /// Every name that an MTA may take `text` for.
@@ -111,7 +114,8 @@ fn check(name: &str) -> Result<(), DomainError> {
     if name.is_empty() {
         return Err(DomainError::Empty);
     }
-    let stands_in_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    let stands_in_name =
+        |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
     if let Some(odd) = name.bytes().position(|octet| !stands_in_name(octet)) {
         let odd = name.get(odd..).and_then(|rest| rest.chars().next());
         return Err(DomainError::Character(odd.unwrap_or(char::REPLACEMENT_CHARACTER)));
@@ -119,7 +123,7 @@ fn check(name: &str) -> Result<(), DomainError> {
     if name.len() > MAX_DOMAIN {
         return Err(DomainError::TooLong);
     }
-    for label in name.split('.') {
+    for label in name.as_bytes().split(|octet| *octet == b'.') {
         match label.len() {
             0 => return Err(DomainError::EmptyLabel),
             n if n > MAX_LABEL => return Err(DomainError::LabelTooLong),

@@ -83,9 +83,9 @@ impl Policy {
     fn each_finding<'a>(&'a self, case: &Case<'a>, mut found: impl FnMut(Finding<'a>)) {
         for seen in case.recipient.seen() {
             let subject = Subject::Recipient(&seen.domain, seen.origin);
-            for matched in self.matches(&self.domains, seen) {
+            self.each_match(&self.domains, seen, |matched| {
                 found(matched_finding(self, case, subject, matched));
-            }
+            });
         }
         if let Some(local) = self.local.as_ref().filter(|_| case.recipient.is_local()) {
             found(finding(self, case, Subject::Local, None, local));
@@ -97,34 +97,36 @@ impl Policy {
         }
         for seen in case.sender.seen() {
             let subject = Subject::Sender(&seen.domain);
-            for matched in self.matches(&self.senders, seen) {
+            self.each_match(&self.senders, seen, |matched| {
                 found(matched_finding(self, case, subject, matched));
-            }
+            });
         }
     }
 
     /// The entries for what was seen: the most specific one, and beside it those for a mailbox
     /// that the address may lead to all the same.
-    fn matches<'p>(
-        &self,
-        directory: &'p Directory,
-        seen: &Seen,
-    ) -> impl Iterator<Item = Match<'p>> + use<'p> {
+    fn each_match<'p>(&self, directory: &'p Directory, seen: &Seen, found: impl FnMut(Match<'p>)) {
         let domain = &seen.domain;
+        let mailbox = |local: &str| directory.find_mailbox(local, domain);
         // A mailbox by its name before an extension.
         let base = |local: &str| {
-            let end = local.find(|c| self.recipient_delimiter.contains(c))?;
-            directory.find_mailbox(local.get(..end)?, domain)
-        };
-        let (own, perhaps) = match &seen.mailbox {
-            Mailbox::None => (directory.find_domain(domain), None),
-            Mailbox::Perhaps(local) => (directory.find_mailbox(local, domain), base(local)),
-            Mailbox::Exact(local) => {
-                let exact = directory.find_mailbox(local, domain);
-                (exact.or_else(|| directory.find_domain(domain)), base(local))
+            if !directory.has_mailboxes() {
+                return None;
             }
+            let end = local.find(|c| self.recipient_delimiter.contains(c))?;
+            mailbox(local.get(..end)?)
         };
-        own.into_iter().chain(perhaps)
+        let own = || directory.find_domain(domain);
+        match &seen.mailbox {
+            Mailbox::None => own().into_iter().for_each(found),
+            Mailbox::Exact(local) => {
+                mailbox(local).or_else(own).into_iter().chain(base(local)).for_each(found);
+            }
+            Mailbox::Perhaps(words) => {
+                let each = words.iter().flat_map(|word| [mailbox(word), base(word)]);
+                each.chain([own()]).flatten().for_each(found);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::input::Facts;
 use crate::policy::{
-    Case, Decision, Finding, Mailbox, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
+    Case, Decision, DomainName, Finding, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -105,8 +105,8 @@ fn tls_in_words(tls: &TlsState) -> String {
 
 fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<()> {
     let mut line = |what: &str, how: &str| writeln!(out, "  {what} ({how})");
-    for seen in case.recipient.seen().iter().filter(|seen| worth_showing(seen)) {
-        line(seen.domain.as_str(), "recipient")?;
+    for domain in domains(case.recipient.seen()) {
+        line(domain.as_str(), "recipient")?;
     }
     if case.recipient.is_local() {
         let how = if policy.local.is_some() {
@@ -119,15 +119,21 @@ fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<(
     if case.recipient.is_unreadable() {
         line("a recipient that cannot be understood", "judged by the strictest entries in force")?;
     }
-    for seen in case.sender.seen().iter().filter(|seen| worth_showing(seen)) {
-        line(seen.domain.as_str(), "sender")?;
+    for domain in domains(case.sender.seen()) {
+        line(domain.as_str(), "sender")?;
     }
     Ok(())
 }
 
-/// Each domain once, without the guesses at a mailbox.
-fn worth_showing(seen: &Seen) -> bool {
-    !matches!(seen.mailbox, Mailbox::Perhaps(_))
+/// Each domain once, in the order of sight.
+fn domains(seen: &[Seen]) -> Vec<&DomainName> {
+    let mut domains = Vec::new();
+    for Seen { domain, .. } in seen {
+        if !domains.contains(&domain) {
+            domains.push(domain);
+        }
+    }
+    domains
 }
 
 fn entry(

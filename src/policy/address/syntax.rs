@@ -1,5 +1,6 @@
 //! The syntax of envelope addresses: the plain forms, and what pieces a convoluted one falls into.
 
+use compact_str::CompactString;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// An address of a form that every MTA reads alike.
@@ -46,7 +47,8 @@ fn is_ip(literal: &str) -> bool {
 /// `%`, by which MTAs route.
 fn is_atom(c: char) -> bool {
     c.is_ascii_alphanumeric()
-        || "#$&'*+-/=?^_`{|}~.".contains(c)
+        || matches!(c, '#' | '$' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_')
+        || matches!(c, '`' | '{' | '|' | '}' | '~' | '.')
         || (!c.is_ascii() && c.is_alphanumeric())
 }
 
@@ -93,11 +95,13 @@ pub(super) fn joined(text: &str, joint: &str) -> String {
 }
 
 /// A local part or word in lower case.
-pub(super) fn lower_case(text: &str) -> Box<str> {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase().into();
+pub(super) fn lower_case(text: &str) -> CompactString {
+    if !text.is_ascii() {
+        return text.to_lowercase().into();
     }
-    text.to_lowercase().into()
+    let mut lower = CompactString::new(text);
+    lower.make_ascii_lowercase();
+    lower
 }
 
 /// `<user@example.com>` to `user@example.com`, where that is the only pair of brackets.
