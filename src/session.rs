@@ -81,8 +81,8 @@ impl Macros {
     pub fn read(&self, stage: Stage) -> Known<'_> {
         let mut known = Known::default();
         let octets = self.octets.get(self.range(stage)).unwrap_or_default();
-        let mut parts = octets.split(|octet| *octet == 0);
-        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        let mut rest = Some(octets);
+        while let (Some(name), Some(value)) = (next_string(&mut rest), next_string(&mut rest)) {
             if let Some(place) = known.place(name) {
                 // The first one counts where a name comes twice.
                 place.get_or_insert(value);
@@ -90,6 +90,14 @@ impl Macros {
         }
         known
     }
+}
+
+/// Takes the next string off, which is ended by NUL or by the end of all.
+fn next_string<'m>(rest: &mut Option<&'m [u8]>) -> Option<&'m [u8]> {
+    let octets = (*rest)?;
+    let end = memchr::memchr(0, octets);
+    *rest = end.and_then(|end| octets.get(end + 1..));
+    octets.get(..end.unwrap_or(octets.len()))
 }
 
 /// The values of macros; none for one that is not there.
@@ -214,8 +222,15 @@ pub struct Judgement<'s> {
     pub queue_id: Option<&'s [u8]>,
     /// The recipient as the client wrote it.
     pub argument: &'s [u8],
+    macros: &'s Macros,
+}
+
+impl<'s> Judgement<'s> {
     /// The sender as the MTA understood it.
-    pub mail_addr: Option<&'s [u8]>,
+    #[must_use]
+    pub fn mail_addr(&self) -> Option<&'s [u8]> {
+        filled(self.macros.read(Stage::Mail).mail_addr)
+    }
 }
 
 impl Session {
@@ -262,11 +277,11 @@ impl Session {
             !host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
         });
         let recipient = Recipient::new(argument, filled(macros.rcpt_addr), host);
-        let of_mail = self.macros.read(Stage::Mail);
+        let of_mail = || self.macros.read(Stage::Mail);
         let client = Client {
             address: self.peer.address,
             authenticated: macros.is_authenticated()
-                || !is_list_honoured && of_mail.is_authenticated(),
+                || !is_list_honoured && of_mail().is_authenticated(),
             local_submission: is_list_honoured && self.is_local_submission(&macros),
         };
         let message = self.message.get_or_insert_with(|| Message {
@@ -291,8 +306,8 @@ impl Session {
         let reply = verdict.reply(&case);
         Judgement {
             client_name: self.peer.name.as_ref(),
-            queue_id: filled(macros.i).or(filled(of_mail.i)),
-            mail_addr: filled(of_mail.mail_addr),
+            queue_id: filled(macros.i).or_else(|| filled(of_mail().i)),
+            macros: &self.macros,
             case,
             verdict,
             reply,

@@ -38,7 +38,7 @@ macro_rules! write_line {
             seen = finding.map(|finding| finding.subject.seen_in()),
             detail = detail(reason),
             rcpt = log.local_parts.then(|| display(Safe(judgement.argument))),
-            from = judgement.mail_addr.filter(|_| log.local_parts).map(Safe).map(display),
+            from = log.local_parts.then(|| judgement.mail_addr()).flatten().map(Safe).map(display),
             "{}{}",
             message(verdict.decision()),
             log.facts.then_some(Facts(judgement)).map_or_else(String::new, |facts| facts.to_string())

@@ -169,7 +169,7 @@ impl ReplyTemplate {
                 match piece {
                     Piece::Text(text) => line.push_str(text),
                     Piece::Placeholder("url") => line.push_str(self.url().unwrap_or_default()),
-                    Piece::Placeholder(name) => line.extend(printable(value(name).as_ref())),
+                    Piece::Placeholder(name) => push_printable(&mut line, value(name).as_ref()),
                 }
             }
             fold(&line, &mut lines);
@@ -212,23 +212,36 @@ fn literal(text: &str) -> Result<Piece, ReplyError> {
     if text.contains('}') { Err(ReplyError::Brace) } else { Ok(Piece::Text(text.to_owned())) }
 }
 
-/// A value on its way into a reply: whatever it is, it stays printable ASCII and short enough
-/// for a line.
-fn printable(value: &str) -> impl Iterator<Item = char> {
-    value
-        .chars()
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .take(TEXT_PER_LINE / 2)
+/// Appends a value: whatever it is, it stays printable ASCII and short enough for a line.
+fn push_printable(line: &mut String, value: &str) {
+    const MOST: usize = TEXT_PER_LINE / 2;
+    if value.len() <= MOST && value.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        return line.push_str(value);
+    }
+    let printable = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    line.extend(value.chars().map(printable).take(MOST));
 }
 
 /// Octets of a text once each `%` is doubled.
 fn doubled_len(text: &str) -> usize {
-    text.len() + text.matches('%').count()
+    text.len() + memchr::memchr_iter(b'%', text.as_bytes()).count()
+}
+
+/// Whether words follow each other with one blank between, and none before or after.
+fn is_evenly_spaced(text: &str) -> bool {
+    let is_doubled = memchr::memmem::find(text.as_bytes(), b"  ").is_some();
+    !is_doubled && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
 /// Breaks a line at blanks so that each part fits once its `%` are doubled, and appends the parts
 /// to `lines`.
 fn fold(line: &str, lines: &mut Vec<String>) {
+    let line = line.trim_end_matches(' ');
+    let room = if lines.is_empty() { TEXT_OF_FIRST } else { TEXT_PER_LINE };
+    // Nearly every line fits as it is.
+    if doubled_len(line) <= room && is_evenly_spaced(line) {
+        return lines.push(line.to_owned());
+    }
     let mut part = String::with_capacity(line.len());
     let mut used = 0;
     let words = line.split(' ').filter(|word| !word.is_empty());

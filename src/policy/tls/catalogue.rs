@@ -1,10 +1,12 @@
 //! The catalogue of cipher suites, read from `ciphers.csv`, which is compiled in and names its
 //! sources.
 //!
-//! It is read once, when the first name is looked up. A look-up is a binary search among the
-//! names as they stand in the data, so it allocates nothing.
+//! It is read once, when the first name is looked up. A look-up is one in a table of the names as they
+//! stand in the data, so it allocates nothing.
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::cmp::Ordering;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::LazyLock;
 
 use super::suite::{Algorithm, Authentication, KeyExchange, Mac, Mode, Suite};
@@ -40,6 +42,9 @@ struct Catalogue {
     /// Every name with its suite, and the second suite of that name; sorted without regard to
     /// case.
     names: Vec<(&'static str, u16, Option<u16>)>,
+    /// Where in `names` each of them is.
+    places: HashTable<u16>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Catalogue {
@@ -64,16 +69,38 @@ impl Catalogue {
                 _ => names.push((name, index, None)),
             }
         }
-        Some(Self { suites, names })
+        let hasher = DefaultHashBuilder::default();
+        let mut places = HashTable::with_capacity(names.len());
+        for (place, (name, ..)) in (0..).zip(&names) {
+            let rehash = |_: &u16| 0; // There is room for all.
+            places.insert_unique(hash_without_case(&hasher, name.as_bytes()), place, rehash);
+        }
+        Some(Self { suites, names, places, hasher })
     }
 
     fn find(&'static self, name: &[u8]) -> Option<(&'static Suite, Option<&'static Suite>)> {
-        let place =
-            self.names.binary_search_by(|(known, ..)| without_case(known.as_bytes(), name)).ok()?;
-        let (_, first, second) = *self.names.get(place)?;
+        let known = |place: &u16| self.names.get(usize::from(*place));
+        let is_it = |place: &u16| {
+            known(place).is_some_and(|(known, ..)| known.as_bytes().eq_ignore_ascii_case(name))
+        };
+        let place = self.places.find(hash_without_case(&self.hasher, name), is_it)?;
+        let (_, first, second) = *known(place)?;
         let suite = |index: u16| self.suites.get(usize::from(index));
         Some((suite(first)?, second.and_then(suite)))
     }
+}
+
+/// The same for names that differ in case alone.
+fn hash_without_case(hasher: &DefaultHashBuilder, name: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    for part in name.chunks(8) {
+        let mut word = [0; 8];
+        for (place, octet) in word.iter_mut().zip(part) {
+            *place = octet.to_ascii_lowercase();
+        }
+        hasher.write_u64(u64::from_le_bytes(word));
+    }
+    hasher.finish()
 }
 
 fn without_case(a: &[u8], b: &[u8]) -> Ordering {
