@@ -98,7 +98,7 @@ impl Metrics {
             drop(judged.get_or_create(&refusal));
         }
         let latency = Histogram::new(LATENCIES);
-        let help = "Time from the RCPT to its verdict, logging included";
+        let help = "Time from the RCPT to its verdict";
         registry.register("judge_seconds", help, latency.clone());
         let without_macros = Counter::default();
         let help = "Recipients for which the MTA did not send the TLS macros that it was asked for";

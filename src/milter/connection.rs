@@ -1,6 +1,6 @@
 //! One milter connection: octets from the socket into a [`Conversation`], and its answers back.
 
-use super::conversation::{Conversation, Next};
+use super::conversation::{Answers, Conversation, Next};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
@@ -46,10 +46,41 @@ impl Socket {
         }
     }
 
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(octets),
-            Self::Unix(stream) => stream.write(octets),
+    /// Sends as much as the socket takes at the moment, and drops that from `octets`.
+    fn write(&mut self, octets: &mut Vec<u8>) -> io::Result<()> {
+        while !octets.is_empty() {
+            let written = match self {
+                Self::Tcp(stream) => stream.write(octets),
+                Self::Unix(stream) => stream.write(octets),
+            };
+            match written {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(sent) => drop(octets.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Answers on their way into a socket.
+struct Outgoing<'c> {
+    socket: &'c mut Socket,
+    waiting: &'c mut Vec<u8>,
+    /// Why nothing more can be sent.
+    failure: Option<io::Error>,
+}
+
+impl Answers for Outgoing<'_> {
+    fn waiting(&mut self) -> &mut Vec<u8> {
+        self.waiting
+    }
+
+    fn send_now(&mut self) {
+        if self.failure.is_none() {
+            self.failure = self.socket.write(self.waiting).err();
         }
     }
 }
@@ -88,34 +119,25 @@ pub(super) struct Connection {
     begun: Vec<u8>,
     /// Answers that the socket did not take yet. Nothing is read before they are sent.
     unsent: Vec<u8>,
-    /// Whether it was asked to be told when the socket takes more. Asked once: to ask again makes
-    /// the system tell of all that is ready already, each time.
-    is_writable_awaited: bool,
-    /// Whether anything was answered yet.
-    negotiated: bool,
+    /// What it was asked to be told of. Not before the first turn: an MTA speaks as soon as it has
+    /// connected, and there is no event to be waited for then. And each kind once: to ask again
+    /// makes the system tell of all that is ready already, each time.
+    watched: Option<Interest>,
     /// When it is given up unless something comes before.
     due: Instant,
 }
 
 impl Connection {
-    /// A connection on which nothing was said yet; asks to be told when something is.
-    pub(super) fn new(
-        mut socket: Socket,
-        conversation: Conversation,
-        registry: &Registry,
-        token: Token,
-        now: Instant,
-    ) -> io::Result<Self> {
-        registry.register(socket.source(), token, Interest::READABLE)?;
-        Ok(Self {
+    /// A connection on which nothing was said yet; its first turn is to be taken at once.
+    pub(super) fn new(socket: Socket, conversation: Conversation, now: Instant) -> Self {
+        Self {
             socket,
             conversation,
             begun: Vec::new(),
             unsent: Vec::new(),
-            is_writable_awaited: false,
-            negotiated: false,
+            watched: None,
             due: now + PROMPT,
-        })
+        }
     }
 
     /// When it is given up.
@@ -123,7 +145,8 @@ impl Connection {
         self.due
     }
 
-    /// Takes a turn: reads once, and answers all packets that are whole.
+    /// Takes a turn: reads once, and answers all packets that are whole. Where an event is needed
+    /// next, it is asked for.
     ///
     /// # Errors
     ///
@@ -135,12 +158,20 @@ impl Connection {
         token: Token,
         now: Instant,
     ) -> io::Result<Need> {
+        let need = self.serve(buffers, now)?;
+        if need == Need::Event {
+            self.watch(registry, token)?;
+        }
+        Ok(need)
+    }
+
+    fn serve(&mut self, buffers: &mut Buffers, now: Instant) -> io::Result<Need> {
         if !self.unsent.is_empty() {
-            let unsent = std::mem::take(&mut self.unsent);
-            self.send(&unsent, registry, token)?;
+            self.socket.write(&mut self.unsent)?;
             if !self.unsent.is_empty() {
                 return Ok(Need::Event);
             }
+            self.unsent = Vec::new();
             self.set_due(now);
         }
         let read = match self.socket.read(&mut buffers.input) {
@@ -152,15 +183,17 @@ impl Connection {
         };
         let input = buffers.input.get(..read).unwrap_or_default();
         buffers.output.clear();
+        let socket = &mut self.socket;
+        let mut answers = Outgoing { socket, waiting: &mut buffers.output, failure: None };
         let received = if self.begun.is_empty() {
-            let received = self.conversation.receive(input, &mut buffers.output);
+            let received = self.conversation.receive(input, &mut answers);
             if let Ok((used, _)) = received {
                 self.begun.extend_from_slice(input.get(used..).unwrap_or_default());
             }
             received
         } else {
             self.begun.extend_from_slice(input);
-            let received = self.conversation.receive(&self.begun, &mut buffers.output);
+            let received = self.conversation.receive(&self.begun, &mut answers);
             if let Ok((used, _)) = received {
                 self.begun.drain(..used);
             }
@@ -170,13 +203,16 @@ impl Connection {
             self.begun = Vec::new();
         }
         // What was answered before an error is sent all the same.
-        if !buffers.output.is_empty() {
-            self.negotiated = true;
-            self.send(&buffers.output, registry, token)?;
+        answers.send_now();
+        if let Some(failure) = answers.failure {
+            return Err(failure);
         }
+        if !buffers.output.is_empty() {
+            self.unsent.extend_from_slice(&buffers.output);
+        }
+        buffers.output.shrink_to(KEPT);
         let (_, next) = received.map_err(io::Error::other)?;
         self.set_due(now);
-        buffers.output.shrink_to(KEPT);
         Ok(match next {
             Next::Close => Need::End,
             Next::Read if read == READ => Need::Turn,
@@ -185,28 +221,22 @@ impl Connection {
     }
 
     fn set_due(&mut self, now: Instant) {
-        let idle = self.negotiated && self.begun.is_empty() && self.unsent.is_empty();
+        let idle = self.conversation.has_begun() && self.begun.is_empty() && self.unsent.is_empty();
         self.due = now + if idle { IDLE } else { PROMPT };
     }
 
-    /// Sends answers, or as much of them as the socket takes.
-    fn send(&mut self, mut answers: &[u8], registry: &Registry, token: Token) -> io::Result<()> {
-        while !answers.is_empty() {
-            match self.socket.write(answers) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(sent) => answers = answers.get(sent..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unsent.extend_from_slice(answers);
-                    if !std::mem::replace(&mut self.is_writable_awaited, true) {
-                        let interest = Interest::READABLE | Interest::WRITABLE;
-                        registry.reregister(self.socket.source(), token, interest)?;
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
+    /// Asks to be told when there is something to read, or the socket takes what is unsent.
+    fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+        let wanted = if self.unsent.is_empty() { Interest::READABLE } else { BOTH };
+        match self.watched {
+            None => registry.register(self.socket.source(), token, wanted)?,
+            Some(Interest::READABLE) if wanted == BOTH => {
+                registry.reregister(self.socket.source(), token, wanted)?;
             }
+            Some(_) => return Ok(()),
         }
+        self.watched = Some(wanted);
         Ok(())
     }
 }

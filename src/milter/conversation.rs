@@ -58,6 +58,22 @@ pub enum ProtocolError {
     Order(u8),
 }
 
+/// Where the answers of a conversation go.
+pub trait Answers {
+    /// Those that have not been sent; further ones are appended.
+    fn waiting(&mut self) -> &mut Vec<u8>;
+
+    /// A recipient has been answered, and is written down next: the MTA need not wait for that.
+    fn send_now(&mut self) {}
+}
+
+/// Answers that are sent by and by.
+impl Answers for Vec<u8> {
+    fn waiting(&mut self) -> &mut Vec<u8> {
+        self
+    }
+}
+
 /// One milter connection.
 #[derive(Debug)]
 pub struct Conversation {
@@ -79,16 +95,16 @@ impl Conversation {
         Self { context, agreed: None, session, missing: 0, _open: open }
     }
 
-    /// Takes in all whole packets of `input` and appends the answers to `out`. Returns how many
-    /// octets were used, and what comes next.
+    /// Takes in all whole packets of `input` and gives the answers. Returns how many octets were
+    /// used, and what comes next.
     ///
     /// # Errors
     ///
-    /// When the MTA does not keep to the protocol. The answers to what came before are in `out`.
+    /// When the MTA does not keep to the protocol. The answers to what came before are given.
     pub fn receive(
         &mut self,
         input: &[u8],
-        out: &mut Vec<u8>,
+        answers: &mut impl Answers,
     ) -> Result<(usize, Next), ProtocolError> {
         let mut rest = input;
         if self.missing > 0 {
@@ -97,7 +113,7 @@ impl Conversation {
             if self.missing > 0 {
                 return Ok((input.len(), Next::Read));
             }
-            go_on(out);
+            go_on(answers.waiting());
             rest = after;
         }
         loop {
@@ -112,7 +128,7 @@ impl Conversation {
                     return Ok((input.len(), Next::Read));
                 }
                 packet::First::Packet(letter, payload, after) => {
-                    if self.packet(letter, payload, out)? == Next::Close {
+                    if self.packet(letter, payload, answers)? == Next::Close {
                         return Ok((input.len() - after.len(), Next::Close));
                     }
                     rest = after;
@@ -121,12 +137,19 @@ impl Conversation {
         }
     }
 
+    /// Whether it has been negotiated.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.agreed.is_some()
+    }
+
     fn packet(
         &mut self,
         letter: u8,
         payload: &[u8],
-        out: &mut Vec<u8>,
+        answers: &mut impl Answers,
     ) -> Result<Next, ProtocolError> {
+        let out = answers.waiting();
         let Some(agreed) = self.agreed else {
             return self.first_packet(letter, payload, out);
         };
@@ -146,7 +169,7 @@ impl Conversation {
                 self.session.mail(argument, self.context.policy.load_full());
                 go_on_unless(agreed, ProtoOpts::NOREPLY_MAIL, out);
             }
-            command::RCPT => self.rcpt(payload, out)?,
+            command::RCPT => self.rcpt(payload, answers)?,
             command::HELO
             | command::DATA
             | command::HEADER
@@ -186,25 +209,26 @@ impl Conversation {
         Ok(Next::Read)
     }
 
-    fn rcpt(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
+    fn rcpt(&mut self, payload: &[u8], answers: &mut impl Answers) -> Result<(), ProtocolError> {
         let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
-        self.context.log.judged(&judgement);
         self.context.tally.count(&judgement);
-        self.context.ledger.judged(&judgement);
         if let Some(metrics) = &self.context.metrics {
             metrics.judged(&judgement);
         }
-        match judgement.reply {
+        match &judgement.reply {
             Some(reply) => {
-                packet::write_with(out, ReplyKind::ReplyCode.into(), |out| {
+                packet::write_with(answers.waiting(), ReplyKind::ReplyCode.into(), |out| {
                     out.extend_from_slice(reply.to_milter().as_bytes());
                     out.push(0);
                 });
             }
-            None => go_on(out),
+            None => go_on(answers.waiting()),
         }
+        answers.send_now();
+        self.context.log.judged(&judgement);
+        self.context.ledger.judged(&judgement);
         self.session.answered();
         Ok(())
     }

@@ -18,7 +18,7 @@ mod probe;
 mod server;
 mod tally;
 
-pub use conversation::{Context, Conversation, Next, ProtocolError};
+pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
 pub use listener::{BindError, Listener};
 pub use probe::probe;
 pub use server::{Shutdown, serve};

@@ -4,8 +4,11 @@
 //! on a runtime, this takes a sixth less processor time a verdict, and an idle connection a third
 //! of the memory. A verdict takes microseconds, so one thread judges more mail than any MTA
 //! brings, and nothing in it waits for anything but sockets: files, the network and the log have
-//! threads of their own. (Not the log that goes to the journal: each line is sent to it at once, and a
-//! journal that takes none holds the milter up, as it holds up all that logs on such a host.)
+//! threads of their own.
+//!
+//! The answer to a RCPT is sent before it is written down: the MTA goes on meanwhile, and has its answer
+//! sooner (measured at 1,500 sessions a second: by 6 percent in the median, by 10 at the 99th
+//! percentile).
 //!
 //! A panic while a connection is served ends that connection, and the MTA applies its default
 //! action to it. One in the loop itself ends the milter with an error, for whoever started it to
@@ -229,17 +232,9 @@ impl Server {
     fn accept(&mut self, now: Instant) {
         for number in 0..self.doors.len() {
             while let Some(socket) = self.next(number, now) {
-                let entry = self.connections.vacant_entry();
-                let token = Token(self.first + entry.key());
                 let conversation = Conversation::new(Arc::clone(&self.context));
-                match Connection::new(socket, conversation, self.poll.registry(), token, now) {
-                    Ok(connection) => {
-                        let due = connection.due();
-                        entry.insert(connection);
-                        self.look_at(due);
-                    }
-                    Err(error) => broke_off(&error),
-                }
+                let key = self.connections.insert(Connection::new(socket, conversation, now));
+                self.turn(key, now);
             }
         }
     }
