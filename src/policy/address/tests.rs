@@ -96,7 +96,8 @@ fn a_mailbox_is_found_inside_a_convoluted_address() {
 #[test]
 fn an_address_of_very_many_words_shows_no_more_than_its_words_by_two_readings() {
     let address = |letter| -> String {
-        (0..40).map(|number| format!("{letter}\u{df}{number}.example%")).collect::<String>() + "x@y.test"
+        (0..40).map(|number| format!("{letter}\u{df}{number}.example%")).collect::<String>()
+            + "x@y.test"
     };
     let (written, understood) = (address('a'), address('b'));
     let recipient =
