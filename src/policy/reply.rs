@@ -390,6 +390,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_broken_only_where_it_must_be_and_loses_no_word() {
+        let check = |words: &str| {
+            let reply = fill("{domain}{reason}", words);
+            let filled = words.chars().take(TEXT_PER_LINE / 2).collect::<String>().repeat(2);
+            let written: Vec<&str> = reply.lines.iter().flat_map(|line| line.split(' ')).collect();
+            assert_eq!(written, filled.split_whitespace().collect::<Vec<_>>());
+            for (number, line) in reply.lines.iter().enumerate() {
+                let room = if number == 0 { TEXT_OF_FIRST } else { TEXT_PER_LINE };
+                assert!(doubled_len(line) <= room, "{words}: {line}");
+                let next = reply.lines.get(number + 1).and_then(|next| next.split(' ').next());
+                let fits = |next| doubled_len(line) + 1 + doubled_len(next) <= room;
+                assert!(!next.is_some_and(fits), "{words}: {line}, {next:?}");
+            }
+        };
+        for length in 1..=TEXT_OF_FIRST / 2 {
+            let (letters, percents) = ("x".repeat(length), "%".repeat(length));
+            check(&format!("{percents} {letters}"));
+            check(&format!(" a  b {letters} {percents}  c "));
+        }
+    }
+
+    #[test]
     fn what_could_be_malformed_is_refused() {
         let error = |code, text: &str, url| ReplyTemplate::new(code, text, url).unwrap_err();
         for code in [0, 200, 250, 354, 400, 421, 449, 460, 500, 521, 560, 600] {
