@@ -54,15 +54,15 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::logging::Safe;
     use crate::logging::events::{Form, tests::logged};
+    use crate::logging::safe;
     use serde_json::{Value, json};
 
     #[test]
     fn a_line_is_an_object_whatever_the_values_hold() {
         let text = logged(Form::Json, || {
             tracing::info!(verdict = "accept", lines = 7_u64, is_new = true, "it {}", "passed");
-            tracing::warn!(queue_id = %Safe(b"4X\"k\n3"), gone = None::<&str>, "a\u{1b}\"b\n\\");
+            tracing::warn!(queue_id = &*safe(b"4X\"k\n3"), gone = None::<&str>, "a\u{1b}\"b\n\\");
         });
         let mut objects = text.lines().map(|line| {
             let mut object: Value = serde_json::from_str(line).unwrap();

@@ -18,7 +18,7 @@ use self::journal::Journal;
 use self::writer::{Lines, Stream};
 use crate::settings::{LogFormat, LogSettings, LogTarget};
 use crate::yaml::{Problems, Severity};
-use std::{fmt, io, path::Path};
+use std::{borrow::Cow, fmt::Write, io, path::Path};
 
 /// Sets the log up for the process. The last lines are written when the guard is dropped.
 ///
@@ -73,29 +73,28 @@ pub fn problems(problems: &Problems) {
 
 /// Octets from outside, as printable ASCII without blanks; anything else, and the signs by which a
 /// log line is read, become `\xNN`. Cut after a few hundred octets.
-#[derive(Clone, Copy, Debug)]
-pub struct Safe<'a>(pub &'a [u8]);
-
-impl fmt::Display for Safe<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 320;
-        let is_plain =
-            |octet: &u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=');
-        let (mut shown, rest) = self.0.split_at(self.0.len().min(MOST));
-        while !shown.is_empty() {
-            let plain = shown.iter().position(|octet| !is_plain(octet)).unwrap_or(shown.len());
-            let (run, after) = shown.split_at(plain);
-            f.write_str(str::from_utf8(run).unwrap_or_default())?;
-            shown = match after.split_first() {
-                Some((odd, after)) => {
-                    write!(f, "\\x{odd:02x}")?;
-                    after
-                }
-                None => after,
-            };
-        }
-        if rest.is_empty() { Ok(()) } else { f.write_str("...") }
+#[must_use]
+pub fn safe(octets: &[u8]) -> Cow<'_, str> {
+    const MOST: usize = 320;
+    let is_plain = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=');
+    if octets.len() <= MOST
+        && octets.iter().all(|octet| is_plain(*octet))
+        && let Ok(text) = str::from_utf8(octets)
+    {
+        return text.into();
     }
+    let mut text = String::new();
+    for octet in octets.iter().copied().take(MOST) {
+        match is_plain(octet) {
+            true => text.push(octet.into()),
+            // Writing to a string cannot fail.
+            false => drop(write!(text, "\\x{octet:02x}")),
+        }
+    }
+    if octets.len() > MOST {
+        text.push_str("...");
+    }
+    text.into()
 }
 
 #[cfg(test)]
@@ -112,11 +111,11 @@ mod tests {
             (b"x verdict=accept", r"x\x20verdict\x3daccept"),
             (b"\"q\"\\", r"\x22q\x22\x5c"),
         ] {
-            assert_eq!(Safe(octets).to_string(), shown);
+            assert_eq!(safe(octets), shown);
         }
         for octet in 0..=u8::MAX {
-            let shown = Safe(&[octet]).to_string();
-            assert!(shown.bytes().all(|shown| shown.is_ascii_graphic()), "{octet}");
+            let octets = [octet];
+            assert!(safe(&octets).bytes().all(|shown| shown.is_ascii_graphic()), "{octet}");
         }
     }
 }

@@ -2,15 +2,20 @@
 
 use super::events::write_time;
 use std::fmt;
-use std::io::Write;
 use tracing::Event;
 use tracing::field::{Field, Visit};
+
+/// The field that stands without its name.
+const MESSAGE: &str = "message";
+/// Octets of the longest level's name, with the blank before it.
+const LEVEL: usize = 6;
 
 /// Appends an event as a line.
 pub(super) fn write(event: &Event<'_>, line: &mut Vec<u8>) {
     write_time(line);
-    // Writing to a vector cannot fail.
-    let _ = write!(line, " {:>5}", event.metadata().level().as_str());
+    let level = event.metadata().level().as_str();
+    line.extend(std::iter::repeat_n(b' ', LEVEL.saturating_sub(level.len())));
+    line.extend_from_slice(level.as_bytes());
     event.record(&mut Fields(line));
     line.push(b'\n');
 }
@@ -20,7 +25,7 @@ struct Fields<'l>(&'l mut Vec<u8>);
 impl Fields<'_> {
     fn start(&mut self, field: &Field) {
         self.0.push(b' ');
-        if field.name() != "message" {
+        if field.name() != MESSAGE {
             self.0.extend_from_slice(field.name().as_bytes());
             self.0.push(b'=');
         }
@@ -36,8 +41,10 @@ impl Visit for Fields<'_> {
     /// In quotes where it could be taken for more than one value.
     fn record_str(&mut self, field: &Field, value: &str) {
         self.start(field);
-        let is_word = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=');
-        if !value.is_empty() && value.bytes().all(is_word) {
+        let is_word = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'=');
+        if field.name() == MESSAGE {
+            self.show(format_args!("{value}"));
+        } else if !value.is_empty() && value.bytes().all(is_word) {
             self.0.extend_from_slice(value.as_bytes());
         } else {
             self.show(format_args!("{value:?}"));
@@ -73,8 +80,8 @@ impl fmt::Write for Visible<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::logging::Safe;
     use crate::logging::events::{Form, tests::logged};
+    use crate::logging::safe;
 
     /// What a log holds after these events, without the times.
     fn lines(events: impl FnOnce()) -> String {
@@ -86,12 +93,13 @@ mod tests {
     fn a_line_holds_level_message_and_fields() {
         let lines = lines(|| {
             tracing::info!(verdict = "accept", port = 25, seen = Some("argument"), "it passed");
+            tracing::info!(message = "two words\x1b");
             tracing::warn!(error = %std::io::Error::other("no room"), "bad: {}", 7);
-            tracing::error!(queue_id = %Safe(b"4Xk3"), gone = None::<&str>);
+            tracing::error!(queue_id = &*safe(b"4Xk3"), gone = None::<&str>);
         });
         assert_eq!(
             lines,
-            " INFO it passed verdict=accept port=25 seen=argument\n WARN bad: 7 error=no room\nERROR queue_id=4Xk3\n"
+            " INFO it passed verdict=accept port=25 seen=argument\n INFO two words\\u{1b}\n WARN bad: 7 error=no room\nERROR queue_id=4Xk3\n"
         );
     }
 
@@ -103,6 +111,7 @@ mod tests {
             ("a verdict=accept", r#""a verdict=accept""#),
             ("a=b", r#""a=b""#),
             ("a\"b\\", r#""a\"b\\""#),
+            (&safe(b"a b"), r"a\x20b"),
             ("a\r\nb\u{1b}[31m", r#""a\r\nb\u{1b}[31m""#),
             ("ü", r#""ü""#),
         ] {

@@ -1,9 +1,9 @@
 //! The line of a judged RCPT.
 
-use super::Safe;
+use super::safe;
 use crate::policy::{Decision, Fault, Reason, Sender};
 use crate::session::Judgement;
-use std::fmt;
+use std::{borrow::Cow, fmt, net::IpAddr};
 use tracing::Level;
 
 /// How verdicts are logged.
@@ -16,7 +16,8 @@ pub struct Log {
 }
 
 /// One event with the fields of a verdict; the level must be a constant. What comes from outside
-/// is safe: a domain name by its type, all else by [`Safe`].
+/// is safe: a domain name by its type, all else by [`safe`]. Texts are given as such, where they are at
+/// hand: to have them formatted would take as long as all the rest of the line.
 macro_rules! write_line {
     ($level:expr, $log:expr, $judgement:expr) => {{
         let (log, judgement): (Log, &Judgement<'_>) = ($log, $judgement);
@@ -26,22 +27,20 @@ macro_rules! write_line {
         let matched = finding.and_then(|finding| finding.matched.as_ref());
         tracing::event!(
             $level,
+            message = &*log.message(judgement),
             verdict = verdict.decision().code(),
             reason = reason.code(),
             domain = domain(judgement).unwrap_or("-"),
-            client = %OrDash(case.client.address),
+            client = %Client(case.client.address),
             sender = sender(case.sender),
-            tls_version = %case.tls.version(),
-            cipher = %case.tls.cipher(),
-            queue_id = %OrDash(judgement.queue_id.map(Safe)),
-            entry = matched.map(|matched| display(EntryName { pattern: matched.pattern, log })),
+            tls_version = &*case.tls.version(),
+            cipher = case.tls.cipher(),
+            queue_id = judgement.queue_id.map(safe).as_deref().unwrap_or("-"),
+            entry = matched.map(|matched| log.entry(matched.pattern)).as_deref(),
             seen = finding.map(|finding| finding.subject.seen_in()),
             detail = detail(reason),
-            rcpt = log.local_parts.then(|| display(Safe(judgement.argument))),
-            from = log.local_parts.then(|| judgement.mail_addr()).flatten().map(Safe).map(display),
-            "{}{}",
-            message(verdict.decision()),
-            log.facts.then_some(Facts(judgement)).map_or_else(String::new, |facts| facts.to_string())
+            rcpt = log.local_parts.then(|| safe(judgement.argument)).as_deref(),
+            from = log.local_parts.then(|| judgement.mail_addr()).flatten().map(safe).as_deref(),
         );
     }};
 }
@@ -65,49 +64,46 @@ impl Log {
             write_line!(Level::DEBUG, self, judgement);
         }
     }
-}
 
-/// The entry that decided; a mailbox without its name unless local parts may be logged.
-struct EntryName<'a> {
-    pattern: &'a str,
-    log: Log,
-}
-
-impl fmt::Display for EntryName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.pattern.rsplit_once('@') {
-            Some((_, domain)) if !self.log.local_parts => write!(f, "...@{domain}"),
-            _ => Safe(self.pattern.as_bytes()).fmt(f),
+    /// The entry that decided; a mailbox without its name unless local parts may be logged.
+    fn entry(self, pattern: &str) -> Cow<'_, str> {
+        match pattern.rsplit_once('@') {
+            Some((_, domain)) if !self.local_parts => format!("...@{domain}").into(),
+            _ => safe(pattern.as_bytes()),
         }
     }
-}
 
-/// The facts by which a postmaster finds a message again, for the message itself.
-struct Facts<'j, 's>(&'j Judgement<'s>);
-
-impl fmt::Display for Facts<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Judgement { case, verdict, .. } = self.0;
-        write!(
-            f,
-            ": domain={} reason={} client={} sender={} tls_version={} cipher={}",
-            OrDash(domain(self.0)),
+    /// What was done, and perhaps the facts by which a postmaster finds a message again.
+    fn message(self, judgement: &Judgement<'_>) -> Cow<'static, str> {
+        let Judgement { case, verdict, .. } = judgement;
+        let done = match verdict.decision() {
+            Decision::Accept => "recipient accepted",
+            Decision::WouldRefuse => "recipient would be refused",
+            Decision::Refuse => "recipient refused",
+        };
+        if !self.facts {
+            return done.into();
+        }
+        let facts = format!(
+            "{done}: domain={} reason={} client={} sender={} tls_version={} cipher={}",
+            domain(judgement).unwrap_or("-"),
             verdict.reason().code(),
-            OrDash(case.client.address),
+            Client(case.client.address),
             sender(case.sender),
             case.tls.version(),
             case.tls.cipher()
-        )
+        );
+        facts.into()
     }
 }
 
-/// A value, or a dash where there is none.
-struct OrDash<T>(Option<T>);
+/// A client's address, or a dash where there is none.
+struct Client(Option<IpAddr>);
 
-impl<T: fmt::Display> fmt::Display for OrDash<T> {
+impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(value) => value.fmt(f),
+            Some(address) => address.fmt(f),
             None => f.write_str("-"),
         }
     }
@@ -119,14 +115,6 @@ fn sender(sender: &Sender) -> &str {
         Some(domain) => domain.as_str(),
         None if sender.is_null() => "<>",
         None => "-",
-    }
-}
-
-fn message(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Accept => "recipient accepted",
-        Decision::WouldRefuse => "recipient would be refused",
-        Decision::Refuse => "recipient refused",
     }
 }
 

@@ -107,8 +107,8 @@ impl<'a> Verdict<'a> {
                     Some(address) => address.to_string().into(),
                     None => "unknown".into(),
                 },
-                "tls_version" => case.tls.version().to_string().into(),
-                "cipher" => case.tls.cipher().to_string().into(),
+                "tls_version" => case.tls.version(),
+                "cipher" => case.tls.cipher().into(),
                 _ => "".into(),
             }
         }))

@@ -37,7 +37,7 @@ pub(super) fn object(
         detail: verdict.reason().to_string(),
         entry: finding.and_then(|finding| Some(finding.matched.as_ref()?.pattern.to_string())),
         requirement: finding.map(|finding| requirement_name(case, finding).to_owned()),
-        tls_version: case.tls.version().to_string(),
+        tls_version: case.tls.version().into_owned(),
         cipher: case.tls.cipher().to_string(),
     };
     writeln!(out, "{}", serde_json::to_string(&answer)?)

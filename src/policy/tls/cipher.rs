@@ -46,6 +46,16 @@ impl Cipher {
         }
     }
 
+    /// The name for a log line: the catalogue's, the escaped one, or `unknown`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Suite(suite) | Self::TwoSuites { later: suite, .. } => suite.name,
+            Self::Unlisted(name) => name.as_str(),
+            Self::Missing => "unknown",
+        }
+    }
+
     /// Decides between two suites of one name by the version of the session.
     #[must_use]
     pub fn in_version(self, version: Version) -> Self {
@@ -68,14 +78,10 @@ impl Cipher {
     }
 }
 
-/// The name for a log line: the catalogue's, the escaped one, or `unknown`.
+/// See [`Cipher::name`].
 impl fmt::Display for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Suite(suite) | Self::TwoSuites { later: suite, .. } => suite.name,
-            Self::Unlisted(name) => name.as_str(),
-            Self::Missing => "unknown",
-        })
+        f.pad(self.name())
     }
 }
 

@@ -37,6 +37,7 @@
 //! TLS 1.2 session with an old suite, because it gives the oldest version of the suite. Nothing
 //! tells it from a true SSL 3 session, so it is taken for one and refused.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -112,35 +113,29 @@ impl TlsState {
     }
 }
 
-/// `plaintext`, `unknown`, or version and cipher.
-/// One side of a TLS state, as the log and replies give it; see [`TlsState::version`].
-#[derive(Clone, Copy, Debug)]
-struct Part<'t, T>(&'t TlsState, fn(&'t Encryption) -> T);
-
 impl TlsState {
     /// The TLS version as the log and replies give it: `TLSv1.3`, `none`, `unknown`.
     #[must_use]
-    pub fn version(&self) -> impl fmt::Display {
-        Part(self, Encryption::version)
+    pub fn version(&self) -> Cow<'static, str> {
+        match self {
+            Self::Plaintext => "none".into(),
+            Self::Encrypted(encryption) => encryption.version.name(),
+            Self::Unknown => "unknown".into(),
+        }
     }
 
     /// The cipher suite as the log and replies give it: its name, `none`, `unknown`.
     #[must_use]
-    pub fn cipher(&self) -> impl fmt::Display {
-        Part(self, Encryption::cipher)
-    }
-}
-
-impl<'t, T: fmt::Display> fmt::Display for Part<'t, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            TlsState::Plaintext => f.write_str("none"),
-            TlsState::Unknown => f.write_str("unknown"),
-            TlsState::Encrypted(encryption) => (self.1)(encryption).fmt(f),
+    pub fn cipher(&self) -> &str {
+        match self {
+            Self::Plaintext => "none",
+            Self::Encrypted(encryption) => encryption.cipher.name(),
+            Self::Unknown => "unknown",
         }
     }
 }
 
+/// `plaintext`, `unknown`, or version and cipher.
 impl fmt::Display for TlsState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -257,13 +252,21 @@ pub enum SeenVersion {
     Unknown,
 }
 
+impl SeenVersion {
+    /// The version's name, or `unknown`.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Known(version) => version.name(),
+            Self::Between { .. } | Self::Unknown => "unknown".into(),
+        }
+    }
+}
+
 /// The version, or `unknown`.
 impl fmt::Display for SeenVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Known(version) => version.fmt(f),
-            Self::Between { .. } | Self::Unknown => f.pad("unknown"),
-        }
+        f.pad(&self.name())
     }
 }
 

@@ -3,6 +3,7 @@
 //! A milter gets the version as text from an MTA, which got it from its TLS library; a policy
 //! file has it from a person. Both kinds of text become a [`Version`] here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -78,6 +79,21 @@ impl Version {
             None
         }
     }
+
+    /// The name that OpenSSL gives it.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Sslv2 => "SSLv2".into(),
+            Self::Sslv3 => "SSLv3".into(),
+            Self::Tlsv1 => "TLSv1".into(),
+            Self::Tlsv1_1 => "TLSv1.1".into(),
+            Self::Tlsv1_2 => "TLSv1.2".into(),
+            Self::Tlsv1_3 => "TLSv1.3".into(),
+            Self::Newer { major, minor: 0 } => format!("TLSv{major}").into(),
+            Self::Newer { major, minor } => format!("TLSv{major}.{minor}").into(),
+        }
+    }
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -86,16 +102,7 @@ fn digit(byte: u8) -> Option<u8> {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sslv2 => "SSLv2",
-            Self::Sslv3 => "SSLv3",
-            Self::Tlsv1 => "TLSv1",
-            Self::Tlsv1_1 => "TLSv1.1",
-            Self::Tlsv1_2 => "TLSv1.2",
-            Self::Tlsv1_3 => "TLSv1.3",
-            Self::Newer { major, minor: 0 } => return write!(f, "TLSv{major}"),
-            Self::Newer { major, minor } => return write!(f, "TLSv{major}.{minor}"),
-        })
+        f.pad(&self.name())
     }
 }
 
