@@ -202,7 +202,7 @@ impl Connection {
         if self.begun.is_empty() {
             self.begun = Vec::new();
         }
-        // What was answered before an error is sent all the same.
+        // What was answered before an error is sent all the same, as far as the socket takes it.
         answers.send_now();
         if let Some(failure) = answers.failure {
             return Err(failure);

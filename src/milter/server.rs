@@ -37,7 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const SWEEP: Duration = Duration::from_secs(1);
 /// The loop takes a turn so often at least, to show that it lives.
 const PULSE: Duration = Duration::from_secs(5);
-/// Events that are taken at a time.
+/// Events that are taken at a time, and connections that are accepted on a socket: whoever connects
+/// and hangs up again and again is not to keep the others waiting.
 const EVENTS: usize = 256;
 /// Somebody asks to stop.
 const WAKE: Token = Token(usize::MAX);
@@ -177,7 +178,9 @@ impl Server {
 
     /// How long to wait for events.
     fn patience(&self, now: Instant) -> Option<Duration> {
-        if !self.eager.is_empty() {
+        let has_room = self.connections.len() < self.limits.connections as usize;
+        let is_waited_for = |door: &Door| door.knocked && door.again.is_none() && has_room;
+        if !self.eager.is_empty() || self.doors.iter().any(is_waited_for) {
             return Some(Duration::ZERO);
         }
         let doors = self.doors.iter().filter_map(|door| door.again);
@@ -231,7 +234,8 @@ impl Server {
 
     fn accept(&mut self, now: Instant) {
         for number in 0..self.doors.len() {
-            while let Some(socket) = self.next(number, now) {
+            for _ in 0..EVENTS {
+                let Some(socket) = self.next(number, now) else { break };
                 let conversation = Conversation::new(Arc::clone(&self.context));
                 let key = self.connections.insert(Connection::new(socket, conversation, now));
                 self.turn(key, now);

@@ -1,11 +1,13 @@
 //! The running milter, spoken to in the milter protocol: what no MTA at hand would send, too.
 
-use crate::support::{ALL_OPTIONS, Milter};
+use crate::support::{ALL_OPTIONS, Milter, PATIENCE, SOCKET, frame};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use std::{
     io::{ErrorKind, Write},
     net::{Shutdown, TcpStream},
+    os::unix::net::UnixStream,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -340,6 +342,66 @@ fn a_peer_that_never_stops_sending_does_not_starve_the_others() {
     }
     stopped.store(true, Ordering::Relaxed);
     sender.join().unwrap();
+}
+
+#[test]
+fn peers_that_connect_and_hang_up_without_end_do_not_starve_the_others() {
+    let milter = Milter::start(POLICY, "");
+    let socket = milter.path(SOCKET);
+    let mut good = milter.session();
+    let served = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !served.load(Ordering::Relaxed) {
+                    let mut peer = UnixStream::connect(&socket).unwrap();
+                    peer.write_all(&frame(b'Q', b"")).unwrap();
+                }
+            });
+        }
+        let began = Instant::now();
+        let serve = || {
+            for _ in 0..50 {
+                assert_eq!(good.rcpt("<u@example.com>", &TLS).0, b'c');
+                assert!(began.elapsed() < PATIENCE);
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(serve));
+        served.store(true, Ordering::Relaxed);
+        result.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+}
+
+#[test]
+fn of_many_that_connect_at_once_each_is_served_at_once() {
+    let milter = Milter::start(POLICY, "");
+    milter.signal(nix::sys::signal::Signal::SIGSTOP);
+    let silent: Vec<_> = (0..600).map(|_| milter.connect_locally()).collect();
+    let mut mta = milter.connect_locally();
+    milter.signal(nix::sys::signal::Signal::SIGCONT);
+    let began = Instant::now();
+    mta.negotiate(6, 0x1ff, ALL_OPTIONS);
+    // Not when something else wakes the milter up: it wakes up by itself after this time.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(silent);
+}
+
+#[test]
+fn an_mta_that_has_said_much_before_it_is_served_misses_no_answer() {
+    let milter = Milter::start(POLICY, "limits: { connections: 1 }");
+    let first = milter.session();
+    let mut mta = milter.connect_locally();
+    milter.wait_for_line("all connections that `limits` allows are in use");
+    mta.send(b'O', &[6, 0x1ff, ALL_OPTIONS].map(u32::to_be_bytes).concat());
+    // More answers than the socket holds, in one turn, before anything is read.
+    mta.socket.write_all(&frame(b'R', b"\0").repeat(2000)).unwrap();
+    mta.send(b'R', b"<u@example.com>\0");
+    drop(first);
+    milter.wait_for_line("example.com");
+    assert_eq!(mta.receive().unwrap().0, b'O');
+    for _ in 0..=2000 {
+        assert_eq!(mta.receive().unwrap().0, b'y');
+    }
 }
 
 #[test]

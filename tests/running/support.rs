@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -13,7 +14,7 @@ use std::{
 };
 
 /// Longer than anything here takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const ALL_OPTIONS: u32 = 0x1f_ffff;
 
@@ -105,6 +106,13 @@ impl Milter {
         Mta { socket }
     }
 
+    /// A connection over the Unix socket.
+    pub fn connect_locally(&self) -> Mta<UnixStream> {
+        let socket = UnixStream::connect(self.path(SOCKET)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Mta { socket }
+    }
+
     /// An MTA that has negotiated with all that Postfix offers, and announced its client.
     pub fn session(&self) -> Mta {
         let mut mta = self.connect();
@@ -158,11 +166,11 @@ pub fn batch(stage: u8, pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// The MTA's side of a connection.
-pub struct Mta {
-    pub socket: TcpStream,
+pub struct Mta<S = TcpStream> {
+    pub socket: S,
 }
 
-impl Mta {
+impl<S: Read + Write> Mta<S> {
     pub fn send(&mut self, letter: u8, payload: &[u8]) {
         self.socket.write_all(&frame(letter, payload)).unwrap();
     }

@@ -219,7 +219,13 @@ impl Recipient {
         }
         // A domain has a dot in nearly every case; without one it may still be a name that the
         // MTA routes, so it is kept, but no pairs are made of it.
-        let words: Arc<[_]> = words.into_iter().map(lower_case).collect();
+        let mut lower_words = Vec::with_capacity(words.len());
+        for word in words.into_iter().map(lower_case) {
+            if !lower_words.contains(&word) {
+                lower_words.push(word);
+            }
+        }
+        let words: Arc<[_]> = lower_words.into();
         for domain in domains {
             let mailbox = match domain.as_str().contains('.') {
                 true => Mailbox::Perhaps(Arc::clone(&words)),

@@ -191,3 +191,14 @@ fn the_null_sender_has_no_domain_and_a_convoluted_one_is_not_trusted() {
     assert_eq!(convoluted.domain(), None);
     assert!(convoluted.seen().iter().any(|seen| seen.domain.as_str() == "b.test"));
 }
+
+#[test]
+fn a_mailbox_that_an_address_holds_in_two_cases_is_one() {
+    let recipient = Recipient::new(b"<Boss%boss+x@box.example>", None, None);
+    for seen in recipient.seen() {
+        if let Mailbox::Perhaps(words) = &seen.mailbox {
+            assert_eq!(words.iter().filter(|word| *word == "boss").count(), 1, "{words:?}");
+        }
+    }
+    assert!(recipient.seen().iter().any(|seen| matches!(seen.mailbox, Mailbox::Perhaps(_))));
+}
