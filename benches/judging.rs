@@ -1,8 +1,8 @@
 //! What one RCPT costs: to find the entry, to read the recipient and the cipher, to judge.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use mandatory_tls::policy::tls::cipher::{Cipher, suites};
-use mandatory_tls::policy::{
+use policy::tls::cipher::{Cipher, suites};
+use policy::{
     Case, Client, Directory, DomainName, Entry, Mode, OnUnknownTls, Place, Policy, Recipient,
     Sender, TlsState, judge,
 };

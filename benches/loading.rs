@@ -1,7 +1,7 @@
 //! What it costs to load a policy.
 
+use config::policy_file;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mandatory_tls::policy_file;
 use std::{fs, path::Path, time::Duration};
 
 const HEAD: &str = "defaults: { mode: enforce }\ndomains:\n";

@@ -10,20 +10,20 @@
 //! policy.yaml --policy_file--> Policy --reload--> judge sees it at the next message
 //! ```
 //!
-//! - [`policy`]: the pure heart. What a domain, a requirement, an exception is, and `judge`.
-//! - [`policy_file`]: YAML to policy, with every error and its place.
-//! - [`settings`]: what needs a restart. [`yaml`]: the reader below both.
+//! Below this crate lie [`policy`] (pure: what a domain, a requirement, an exception is, and `judge`),
+//! [`config`] (settings and policy file, with every error and its place) and [`ledger`] (the record of
+//! what was judged, and what is read from it).
+//!
 //! - [`session`]: the facts of one SMTP session, taken from macros.
 //! - [`milter`]: the protocol, the sockets.
-//! - [`ledger`]: the record of what was judged, and what is read from it.
 //! - [`metrics`]: what is counted, for Prometheus.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
 //! - [`systemd`]: sockets that it passes, what it is told. [`status`]: how the running milter is.
+//! - `postfix`: what a Postfix is set to, and what that means.
 //! - [`cli`]: one file a command.
 //!
-//! Imports run downwards: cli to milter, ledger and reload, these to session and policy_file, these to
-//! policy, which imports nothing of the crate.
+//! Imports run downwards: cli to milter and reload, these to session, that to the crates below.
 
 // Nothing that an MTA or a file holds may end the program.
 #![warn(
@@ -36,15 +36,12 @@
 )]
 
 pub mod cli;
-pub mod ledger;
+mod command;
 pub mod logging;
 pub mod metrics;
 pub mod milter;
-pub mod policy;
-pub mod policy_file;
+mod postfix;
 pub mod reload;
 pub mod session;
-pub mod settings;
 pub mod status;
 pub mod systemd;
-pub mod yaml;

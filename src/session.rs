@@ -9,12 +9,12 @@
 //! honoured, and an absent `{tls_version}` means plaintext. Where it did not, an MTA may still
 //! have told of TLS at an earlier stage on its own; where it has not, TLS is unknown.
 
-use crate::policy::tls::certificate::Certificate;
-use crate::policy::{
+use jiff::Timestamp;
+use policy::tls::certificate::Certificate;
+use policy::{
     Case, Client, DomainName, OnUnknownTls, Policy, Recipient, Reply, Sender, TlsState, Verdict,
     judge,
 };
-use jiff::Timestamp;
 use std::{net::IpAddr, ops::Range, sync::Arc};
 
 /// The stage of an SMTP session to which macros belong.

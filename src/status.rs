@@ -4,11 +4,11 @@
 //! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
 
 use crate::milter::{Counts, Tally};
-use crate::policy::Policy;
 use crate::reload::State;
 use crate::systemd::{self, Watchdog};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt::Display,
@@ -64,7 +64,7 @@ pub struct PolicyStatus {
     pub senders: usize,
     /// Since when it is in force.
     pub since: Timestamp,
-    /// What its files looked like when they were last read ([`crate::policy_file::Sources`]).
+    /// What its files looked like when they were last read ([`config::policy_file::Sources`]).
     pub fingerprint: u64,
     /// What is wrong with them, if anything is; then the policy is that of before.
     pub problem: Option<ProblemStatus>,
@@ -153,7 +153,7 @@ pub struct Reporter {
     /// What has been judged.
     pub tally: Arc<Tally>,
     /// What the ledger counts of itself, where one is kept.
-    pub ledger: Option<Arc<crate::ledger::Counts>>,
+    pub ledger: Option<Arc<ledger::Counts>>,
 }
 
 impl Reporter {

@@ -1,10 +1,8 @@
 //! The judgement, as tables: one policy, then a line a case.
 
-use mandatory_tls::policy::tls::certificate::Certificate;
-use mandatory_tls::policy::{
-    Case, Client, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge,
-};
-use mandatory_tls::policy_file;
+use config::policy_file;
+use policy::tls::certificate::Certificate;
+use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge};
 use std::fs;
 
 const POLICY: &str = r#"

@@ -1,9 +1,9 @@
 //! The man pages against the program: every key with its default, no other, and examples that load.
 
-use mandatory_tls::ledger::ClientDetail;
-use mandatory_tls::policy::{Mode, OnUnknownTls, Schedule, requirement::Requirement};
-use mandatory_tls::policy_file;
-use mandatory_tls::settings::{LogFormat, LogTarget, Settings};
+use config::policy_file;
+use config::settings::ClientDetail;
+use config::settings::{LogFormat, LogTarget, Settings};
+use policy::{Mode, OnUnknownTls, Schedule, requirement::Requirement};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -81,7 +81,7 @@ fn settings(text: &str) -> Result<Settings, String> {
     Settings::load(&path).map_err(|problems| problems.to_string())
 }
 
-fn policy(text: &str) -> Result<mandatory_tls::policy::Policy, String> {
+fn policy(text: &str) -> Result<policy::Policy, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("policy.yaml");
     fs::create_dir(directory.path().join("domains.d")).unwrap();

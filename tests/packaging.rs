@@ -1,7 +1,7 @@
 //! What the package is made of: versions, units, examples.
 
-use mandatory_tls::policy_file;
-use mandatory_tls::settings::Settings;
+use config::policy_file;
+use config::settings::Settings;
 use std::{fs, path::Path, path::PathBuf};
 
 fn path(name: &str) -> PathBuf {

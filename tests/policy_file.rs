@@ -1,8 +1,8 @@
 //! The policy file: what is valid, and what is said of what is not.
 
-use mandatory_tls::policy::{DomainName, Mode};
-use mandatory_tls::policy_file;
-use mandatory_tls::settings::Settings;
+use config::policy_file;
+use config::settings::Settings;
+use policy::{DomainName, Mode};
 use std::{fs, path::Path};
 
 /// Writes files into a directory.

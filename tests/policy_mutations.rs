@@ -10,10 +10,10 @@ mod random;
 #[path = "../fuzz/src/said.rs"]
 mod said;
 
-use mandatory_tls::policy::{Entry, Policy, TlsState};
-use mandatory_tls::policy_file::load;
-use mandatory_tls::yaml::{Problem, Problems, Severity};
+use config::policy_file::load;
+use config::yaml::{Problem, Problems, Severity};
 use mutations::{INCLUDED, RICH, mutated};
+use policy::{Entry, Policy, TlsState};
 use random::{Random, seed, setting};
 use serde_json::{Value, json};
 use std::{

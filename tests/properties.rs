@@ -1,11 +1,11 @@
 //! What holds for every policy and every session, tried on generated ones.
 
-use mandatory_tls::policy::tls::cipher::suites;
-use mandatory_tls::policy::{
+use policy::tls::cipher::suites;
+use policy::{
     Case, Client, Decision, Directory, DomainName, Entry, OnUnknownTls, Pattern, Place, Policy,
     Recipient, Refused, ReplyTemplate, Requirement, Sender, TlsState, judge,
 };
-use mandatory_tls::policy::{Mode, requirement::builtins};
+use policy::{Mode, requirement::builtins};
 use proptest::prelude::*;
 use std::sync::Arc;
 

@@ -8,11 +8,11 @@
 mod recordings;
 
 use arc_swap::ArcSwap;
-use mandatory_tls::ledger::Ledger;
+use config::policy_file;
+use ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation};
-use mandatory_tls::policy::OnUnknownTls;
-use mandatory_tls::policy_file;
+use policy::OnUnknownTls;
 use recordings::{Header, Recording, recordings};
 use std::{collections::BTreeMap, fs, sync::Arc};
 

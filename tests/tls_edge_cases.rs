@@ -6,9 +6,9 @@
     reason = "a test fails where a fixture is not as expected"
 )]
 
-use mandatory_tls::policy::requirement::Requirement;
-use mandatory_tls::policy::tls::cipher::Cipher;
-use mandatory_tls::policy::tls::{SeenVersion, TlsState};
+use policy::requirement::Requirement;
+use policy::tls::cipher::Cipher;
+use policy::tls::{SeenVersion, TlsState};
 
 /// The fields of a line of CSV; quotes as in RFC 4180, without quotes within quotes.
 fn fields(line: &str) -> Vec<String> {

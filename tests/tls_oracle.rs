@@ -13,9 +13,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mandatory_tls::policy::requirement::{Requirement, builtins};
-use mandatory_tls::policy::tls::cipher::{Cipher, suites};
-use mandatory_tls::policy::tls::{Encryption, SeenVersion, TlsState};
+use policy::requirement::{Requirement, builtins};
+use policy::tls::cipher::{Cipher, suites};
+use policy::tls::{Encryption, SeenVersion, TlsState};
 
 /// Our name of a requirement, and that of the table of standards.
 const PROFILES: [(&str, &str); 14] = [

@@ -1,11 +1,11 @@
 //! Properties of the judging of TLS that hold for whatever an MTA says and a policy asks for.
 
-use mandatory_tls::policy::requirement::{
+use policy::requirement::{
     CipherName, Forbidden, Property, Requirement, RequirementBuilder, builtins,
 };
-use mandatory_tls::policy::tls::cipher::suites;
-use mandatory_tls::policy::tls::safe_name::SafeName;
-use mandatory_tls::policy::tls::{Encryption, TlsState, Version};
+use policy::tls::cipher::suites;
+use policy::tls::safe_name::SafeName;
+use policy::tls::{Encryption, TlsState, Version};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 

@@ -9,10 +9,10 @@
 
 use arc_swap::ArcSwap;
 use libfuzzer_sys::fuzz_target;
-use mandatory_tls::ledger::Ledger;
+use ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation, Next, ProtocolError};
-use mandatory_tls::policy::{OnUnknownTls, Policy, Requirement};
+use policy::{OnUnknownTls, Policy, Requirement};
 use mandatory_tls_fuzz::evidence::{Grounds, Session};
 use mandatory_tls_fuzz::wire::{self, Event, Packet};
 use mandatory_tls_fuzz::{log, policy, route, said};

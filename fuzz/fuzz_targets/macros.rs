@@ -6,9 +6,9 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use mandatory_tls::policy::requirement::builtins;
-use mandatory_tls::policy::tls::certificate::{Certificate, CertificateNames};
-use mandatory_tls::policy::{
+use policy::requirement::builtins;
+use policy::tls::certificate::{Certificate, CertificateNames};
+use policy::{
     Case, Client, Decision, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState, judge,
 };
 use mandatory_tls::session::{Macros, Stage};

@@ -6,9 +6,9 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use mandatory_tls::policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
-use mandatory_tls::policy_file::{Loaded, load};
-use mandatory_tls::yaml::{self, Node, Problems, Severity, Value};
+use policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
+use config::policy_file::{Loaded, load};
+use config::yaml::{self, Node, Problems, Severity, Value};
 use mandatory_tls_fuzz::{directory, said};
 use std::{fs, path::PathBuf, sync::LazyLock};
 

@@ -8,7 +8,7 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use mandatory_tls::policy::{
+use policy::{
     Case, Client, Decision, OnUnknownTls, Policy, Reason, Recipient, Seen, Sender, TlsState, judge,
 };
 use mandatory_tls_fuzz::{policy, route, said};

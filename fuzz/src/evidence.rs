@@ -2,8 +2,8 @@
 //! as the rules read, for policies in which every recipient is enforced.
 
 use crate::wire::pairs;
-use mandatory_tls::policy::tls::certificate::Certificate;
-use mandatory_tls::policy::{Requirement, TlsState};
+use policy::tls::certificate::Certificate;
+use policy::{Requirement, TlsState};
 
 type Batch = Vec<(Vec<u8>, Vec<u8>)>;
 

@@ -11,8 +11,8 @@ pub mod route;
 pub mod said;
 pub mod wire;
 
-use mandatory_tls::policy::Policy;
-use mandatory_tls::policy_file;
+use policy::Policy;
+use config::policy_file;
 use std::{fs, path::PathBuf};
 
 /// A directory of this process for files, in memory where the system has one for that.

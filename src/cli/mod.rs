@@ -1,18 +1,19 @@
 //! The command line: one file a command.
 
 mod check;
-mod command;
 mod digest;
 mod doctor;
 mod explain;
+mod failure;
 mod generate;
 mod import;
-mod ledger;
+mod ledger_file;
 mod milter;
 mod report;
 mod requirements;
 mod setup;
 mod simulate;
+mod since;
 mod sockets;
 mod table;
 

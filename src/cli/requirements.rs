@@ -1,11 +1,11 @@
 //! `mandatory-tls requirements`: what can be asked of a session, and what it takes and refuses.
 
 use super::status;
-use crate::policy::Requirement;
-use crate::policy::requirement::{CipherName, builtins};
-use crate::policy::tls::{Encryption, Version, cipher::Suite, cipher::suites};
-use crate::policy_file;
 use clap::ValueEnum;
+use config::policy_file;
+use policy::Requirement;
+use policy::requirement::{CipherName, builtins};
+use policy::tls::{Encryption, Version, cipher::Suite, cipher::suites};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,

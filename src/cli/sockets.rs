@@ -1,7 +1,7 @@
 //! Where the milter listens: the sockets of the settings, and those that systemd keeps for it.
 
-use super::command;
-use crate::settings::{Listen, Settings, SocketSpec};
+use crate::command;
+use config::settings::{Listen, Settings, SocketSpec};
 use std::{ffi::OsStr, path::Path};
 
 /// The unit of the socket for Postfix.

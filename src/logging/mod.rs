@@ -16,8 +16,8 @@ pub use writer::Guard;
 use self::events::{Events, Form};
 use self::journal::Journal;
 use self::writer::{Lines, Stream};
-use crate::settings::{LogFormat, LogSettings, LogTarget};
-use crate::yaml::{Problems, Severity};
+use config::settings::{LogFormat, LogSettings, LogTarget};
+use config::yaml::{Problems, Severity};
 use std::{borrow::Cow, fmt::Write, io, path::Path};
 
 /// Sets the log up for the process. The last lines are written when the guard is dropped.

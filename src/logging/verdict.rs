@@ -1,8 +1,8 @@
 //! The line of a judged RCPT.
 
 use super::safe;
-use crate::policy::{Decision, Fault, Reason, Sender};
 use crate::session::Judgement;
+use policy::{Decision, Fault, Reason, Sender};
 use std::{borrow::Cow, fmt, net::IpAddr};
 use tracing::Level;
 

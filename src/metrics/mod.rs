@@ -7,13 +7,12 @@ mod endpoint;
 
 pub use endpoint::serve;
 
-use crate::ledger::Counts;
-use crate::policy::tls::{SeenVersion, Version};
-use crate::policy::{Decision, DomainName, Mode, Policy, TlsState};
 use crate::reload::State;
-use crate::session::Judgement;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use ledger::Counts;
+use policy::tls::{SeenVersion, Version};
+use policy::{Case, Decision, DomainName, Mode, Policy, TlsState, Verdict};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -117,21 +116,21 @@ impl Metrics {
         Self { registry, judged, latency, without_macros, connections, domains }
     }
 
-    /// Counts a judgement.
-    pub fn judged(&self, judgement: &Judgement<'_>) {
-        let verdict = judgement.verdict.decision();
-        let finding = judgement.verdict.finding.as_ref();
+    /// Counts a verdict.
+    pub fn judged(&self, case: &Case<'_>, verdict: &Verdict<'_>) {
+        let decision = verdict.decision();
+        let finding = verdict.finding.as_ref();
         let labels = Judged {
-            verdict: verdict.code(),
-            reason: judgement.verdict.reason().code(),
+            verdict: decision.code(),
+            reason: verdict.reason().code(),
             mode: finding.map_or("none", |finding| finding.mode.name()),
-            tls_version: version(judgement.case.tls),
+            tls_version: version(case.tls),
         };
         self.judged.get_or_create(&labels).inc();
-        if *judgement.case.tls == TlsState::Unknown {
+        if *case.tls == TlsState::Unknown {
             self.without_macros.inc();
         }
-        let taken = Timestamp::now().duration_since(judgement.case.now).as_secs_f64();
+        let taken = Timestamp::now().duration_since(case.now).as_secs_f64();
         // The clock may have been set meanwhile.
         if taken >= 0.0 {
             self.latency.observe(taken);
@@ -139,7 +138,7 @@ impl Metrics {
         if let Some(domains) = &self.domains
             && let Some(domain) = finding.and_then(|finding| finding.subject.domain())
         {
-            domains.count(domain, verdict);
+            domains.count(domain, decision);
         }
     }
 

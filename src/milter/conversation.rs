@@ -3,15 +3,15 @@
 use super::negotiation::{self, Agreed};
 use super::packet::{self, command};
 use super::tally::Tally;
-use crate::ledger::Ledger;
 use crate::logging::Log;
 use crate::metrics::{Metrics, Open};
-use crate::policy::{OnUnknownTls, Policy};
 use crate::session::Session;
 use arc_swap::ArcSwap;
 use indymilter::ProtoOpts;
 use indymilter::message::reply::ReplyKind;
 use jiff::Timestamp;
+use ledger::Ledger;
+use policy::{OnUnknownTls, Policy};
 use std::sync::Arc;
 
 /// What all connections share.
@@ -213,9 +213,9 @@ impl Conversation {
         let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
-        self.context.tally.count(&judgement);
+        self.context.tally.count(&judgement.case, &judgement.verdict);
         if let Some(metrics) = &self.context.metrics {
-            metrics.judged(&judgement);
+            metrics.judged(&judgement.case, &judgement.verdict);
         }
         match &judgement.reply {
             Some(reply) => {
@@ -228,7 +228,7 @@ impl Conversation {
         }
         answers.send_now();
         self.context.log.judged(&judgement);
-        self.context.ledger.judged(&judgement);
+        self.context.ledger.judged(&judgement.case, &judgement.verdict, judgement.client_name);
         self.session.answered();
         Ok(())
     }

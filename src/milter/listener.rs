@@ -1,8 +1,8 @@
 //! Sockets to listen on: bind, accept, remove.
 
 use super::connection::Socket;
-use crate::settings::{Listen, SocketSpec};
 use crate::systemd::PassedSocket;
+use config::settings::{Listen, SocketSpec};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use nix::unistd::Group;

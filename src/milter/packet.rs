@@ -1,7 +1,7 @@
 //! The packets of the milter protocol: four octets of length, a letter, a payload.
 
-use crate::policy::DomainName;
 use crate::session::{Peer, Stage};
+use policy::DomainName;
 use std::net::IpAddr;
 
 /// A longer packet is refused: SMTP commands have 2 KiB in Postfix and Sendmail, macros together

@@ -1,7 +1,7 @@
 //! The MTA's side of a milter connection, as far as to see that the milter answers.
 
 use super::packet::{self, command};
-use crate::settings::SocketSpec;
+use config::settings::SocketSpec;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io::{self, Read, Write},

@@ -17,8 +17,8 @@
 use super::connection::{Buffers, Connection, Need, Socket};
 use super::conversation::{Context, Conversation};
 use super::listener::Listener;
-use crate::settings::Limits;
 use crate::systemd;
+use config::settings::Limits;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use std::io::{self, ErrorKind};

@@ -1,8 +1,7 @@
 //! What has been judged since the start, in numbers: whether the MTA asks, and tells of TLS.
 
-use crate::policy::{Decision, TlsState};
-use crate::session::Judgement;
 use jiff::Timestamp;
+use policy::{Case, Decision, TlsState, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::{
     Mutex,
@@ -35,14 +34,14 @@ pub struct Counts {
 
 impl Tally {
     /// Counts a recipient.
-    pub fn count(&self, judgement: &Judgement<'_>) {
+    pub fn count(&self, case: &Case<'_>, verdict: &Verdict<'_>) {
         let mut counts = self.lock();
         counts.judged += 1;
-        counts.last = Some(judgement.case.now);
-        if judgement.verdict.decision() == Decision::Refuse {
+        counts.last = Some(case.now);
+        if verdict.decision() == Decision::Refuse {
             counts.refused += 1;
         }
-        match judgement.case.tls {
+        match case.tls {
             TlsState::Unknown => {
                 counts.unknown_tls += 1;
                 counts.last_unknown_tls = counts.last;

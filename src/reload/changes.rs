@@ -1,6 +1,6 @@
 //! What a reload changed, for the log.
 
-use crate::policy::{Directory, Entry, Policy};
+use policy::{Directory, Entry, Policy};
 use std::{collections::BTreeSet, fmt, ptr};
 
 /// At most so many names of a kind are written out.

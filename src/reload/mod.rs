@@ -13,10 +13,10 @@ mod watch;
 pub use changes::Changes;
 
 use crate::logging;
-use crate::policy::Policy;
-use crate::policy_file::{self, Loaded, Sources};
-use crate::yaml::Problems;
 use arc_swap::ArcSwap;
+use config::policy_file::{self, Loaded, Sources};
+use config::yaml::Problems;
+use policy::Policy;
 use rustix::{process::setpriority_process, thread::gettid};
 use std::{
     io,
@@ -229,7 +229,7 @@ impl Reloader {
                 logging::problems(&warnings);
             }
             Err(problems) => {
-                let first = problems.first_error().map(crate::yaml::Problem::in_one_line);
+                let first = problems.first_error().map(config::yaml::Problem::in_one_line);
                 let first = first.unwrap_or_default();
                 if problems.is_refused() {
                     // A long list is not read all the time.

@@ -6,7 +6,7 @@
 //! change, too. A file that is being written in place is not read before it is closed: a list of
 //! domains that was cut short is as valid as the whole.
 
-use crate::policy_file::Sources;
+use config::policy_file::Sources;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{

@@ -1,5 +1,5 @@
 use super::support::{Ledger, Mail, Over, RC4, TLS13};
-use mandatory_tls::policy::Decision;
+use policy::Decision;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},

@@ -146,7 +146,7 @@ fn judged(to: &'static str) -> Mail {
         name: "",
         sender: "peer.example",
         over: TLS13,
-        verdict: mandatory_tls::policy::Decision::Accept,
+        verdict: policy::Decision::Accept,
         reason: "adequate",
     }
 }
@@ -242,7 +242,7 @@ fn mail_that_the_milter_judged_for_its_sender_alone_hides_no_other_mail() {
 /// recipients, over TLS 1.2 as a bounce, to an alias for two, to an odd address, and after a refusal.
 #[test]
 fn the_logs_of_several_releases_of_postfix_say_the_same() {
-    use mandatory_tls::ledger::postfix_log::{Clock, Joiner};
+    use ledger::postfix_log::{Clock, Joiner};
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/postfix-logs");
     let clock = Clock::new(jiff::tz::Offset::UTC, "2026-11-24T00:00:00Z".parse().unwrap());
     let mut releases = 0;

@@ -1,6 +1,6 @@
 use super::support::{Ledger, Mail, Over, two_weeks};
-use mandatory_tls::ledger::Clients;
-use mandatory_tls::policy::Decision;
+use ledger::Clients;
+use policy::Decision;
 use rusqlite::Connection;
 use std::{fs, time::Instant};
 

@@ -1,9 +1,8 @@
 //! A ledger with a known history, and the program that reads it.
 
-use mandatory_tls::ledger::{
-    Clients, DAY, Day, Found, From, Key, Room, Row, RowKey, Source, Store, Tally, day_of,
-};
-use mandatory_tls::policy::{Decision, DomainName, TlsState};
+use config::settings::Room;
+use ledger::{Clients, DAY, Day, Found, From, Key, Row, RowKey, Source, Store, Tally, day_of};
+use policy::{Decision, DomainName, TlsState};
 use std::{
     fs,
     path::PathBuf,

@@ -7,13 +7,14 @@
 
 use crate::support::{ALL_OPTIONS, Mta};
 use arc_swap::ArcSwap;
-use mandatory_tls::ledger::{Ledger, LedgerSettings};
+use config::policy_file;
+use config::settings::LedgerSettings;
+use config::settings::{Limits, Listen, SocketSpec};
+use ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Listener, Tally, serve};
-use mandatory_tls::policy::{OnUnknownTls, Policy};
-use mandatory_tls::policy_file;
 use mandatory_tls::reload::Reloader;
-use mandatory_tls::settings::{Limits, Listen, SocketSpec};
+use policy::{OnUnknownTls, Policy};
 use std::{
     fmt::{self, Write},
     fs, io,

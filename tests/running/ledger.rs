@@ -1,9 +1,10 @@
 //! The ledger under a running milter: mail flows whatever becomes of the file.
 
 use super::support::{Milter, Mta};
-use mandatory_tls::ledger::{Reader, Room, Row, Selection, Store};
-use mandatory_tls::policy::Decision;
+use config::settings::Room;
+use ledger::{Reader, Row, Selection, Store};
 use nix::sys::signal::Signal;
+use policy::Decision;
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -3,11 +3,9 @@
 use crate::policy_mutations::{INCLUDED, RICH, mutated};
 use crate::random::{Random, seed};
 use crate::support::{Milter, Mta};
-use mandatory_tls::policy::{
-    Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge,
-};
-use mandatory_tls::policy_file;
+use config::policy_file;
 use nix::sys::signal::Signal;
+use policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge};
 use std::{fs, io::Write, os::unix::fs::symlink, path::Path};
 
 const OLD: &str = "domains: [old.example]\n";

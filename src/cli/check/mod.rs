@@ -1,13 +1,13 @@
 //! `mandatory-tls check`: is everything valid, and does the MTA do its part?
 
-pub(super) mod postfix;
+mod postfix;
 
 use super::{sockets, status};
-use crate::policy::Policy;
-use crate::policy_file::{self, Loaded};
-use crate::settings::Settings;
 use crate::status::counted;
-use crate::yaml::Problems;
+use config::policy_file::{self, Loaded};
+use config::settings::Settings;
+use config::yaml::Problems;
+use policy::Policy;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,

@@ -1,6 +1,6 @@
 //! Hands a mail to the MTA.
 
-use crate::settings::{DigestSettings, SocketSpec};
+use config::settings::{DigestSettings, SocketSpec};
 use lettre::transport::smtp::{
     self,
     client::{SmtpConnection, TlsParameters},

@@ -2,10 +2,10 @@
 
 use super::words::{Count, Words, reason};
 use crate::cli::table::{few, number};
-use crate::ledger::NULL_SENDER;
-use crate::ledger::digest::{Digest, PeerNews};
-use crate::ledger::report::date_text;
 use askama::Template;
+use ledger::NULL_SENDER;
+use ledger::digest::{Digest, PeerNews};
+use ledger::report::date_text;
 use lettre::Message;
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};

@@ -6,14 +6,17 @@ mod words;
 
 use delivery::{Undelivered, hand_over};
 
-use super::ledger::{Failure, Place, cannot_read, ended, since};
-use crate::ledger::digest::{Digest, digests};
-use crate::ledger::{Day, LedgerSettings, Reader, Store, StoreError};
-use crate::policy::Policy;
-use crate::policy_file;
-use crate::settings::Settings;
+use super::failure::{Failure, ended};
+use super::ledger_file::{LedgerFile, cannot_read};
+use super::since::since;
+use config::policy_file;
+use config::settings::LedgerSettings;
+use config::settings::Settings;
 use jiff::Timestamp;
+use ledger::digest::{Digest, digests};
+use ledger::{Day, Reader, Store, StoreError};
 use lettre::message::Mailbox;
+use policy::Policy;
 use std::{
     io::{self, Write},
     path::Path,
@@ -41,7 +44,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
     since: Day,
     #[command(flatten)]
-    place: Place,
+    place: LedgerFile,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -98,8 +101,10 @@ fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Fail
         ));
     };
     let from = mailbox(&wanted.from)?;
-    let room =
-        settings.ledger.as_ref().map_or(crate::ledger::ROOM, |ledger: &LedgerSettings| ledger.room);
+    let room = settings
+        .ledger
+        .as_ref()
+        .map_or(config::settings::ROOM, |ledger: &LedgerSettings| ledger.room);
     let unwritable = |consequence: &str, error: &StoreError| {
         let path = path.display();
         format!("error: the ledger {path} cannot be written, {consequence}: {error}")

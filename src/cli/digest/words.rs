@@ -1,6 +1,6 @@
 //! The words of a digest, by language.
 
-use crate::policy::Language;
+use policy::Language;
 
 /// How many peers of a kind there are.
 #[derive(Clone, Copy)]

@@ -1,11 +1,12 @@
 //! The policy's files, and the clock by which its dates are read.
 
 use super::{Answer, Health, Patient};
-use crate::cli::ledger::left_behind;
-use crate::cli::{check, command};
-use crate::ledger::{damaged_beside, report::day_text};
+use crate::cli::check;
+use crate::cli::ledger_file::left_behind;
+use crate::command;
 use crate::status::age;
 use jiff::Timestamp;
+use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs};
 
 /// Whether the policy is valid, and the one in force.

@@ -9,10 +9,10 @@ mod service;
 
 use super::{sockets, status};
 use crate::milter;
-use crate::policy::Policy;
-use crate::policy_file::{self, Loaded};
-use crate::settings::{Settings, SocketSpec};
 use crate::status::{Status, counted};
+use config::policy_file::{self, Loaded};
+use config::settings::{Settings, SocketSpec};
+use policy::Policy;
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 const AFTER_HELP: &str = "\

@@ -1,9 +1,9 @@
 //! The MTA: whether its user reaches the milter, and whether its configuration asks it.
 
 use super::{Answer, Health, Patient};
-use crate::cli::check::postfix::{Severity, findings, gather};
-use crate::cli::command;
-use crate::settings::SocketSpec;
+use crate::command;
+use crate::postfix::{Severity, findings, gather};
+use config::settings::SocketSpec;
 use nix::unistd::{User, geteuid};
 use std::{env, ffi::OsStr, fs, path::Path};
 

@@ -1,10 +1,10 @@
 //! A case as people write it, from arguments or JSON, and what the milter would know of it.
 
 use super::CaseArgs;
-use crate::policy::tls::certificate::Certificate;
-use crate::policy::{Case, Client, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState};
-use crate::policy_file;
+use config::policy_file;
 use jiff::Timestamp;
+use policy::tls::certificate::Certificate;
+use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState};
 use serde::Deserialize;
 
 /// A case as it was typed.

@@ -6,10 +6,10 @@ mod input;
 mod output;
 
 use super::status;
-use crate::policy::{Policy, judge};
-use crate::policy_file;
 use clap::ValueEnum;
+use config::policy_file;
 use input::Input;
+use policy::{Policy, judge};
 use std::{
     io::{self, BufRead, Write},
     path::PathBuf,

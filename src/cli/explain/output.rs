@@ -1,7 +1,7 @@
 //! A verdict in words, and as JSON.
 
 use super::input::Facts;
-use crate::policy::{
+use policy::{
     Case, Decision, DomainName, Finding, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
 };
 use serde::Serialize;

@@ -1,11 +1,11 @@
 //! Recipients from a log become rows of the ledger.
 
-use crate::ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
-use crate::ledger::{
+use jiff::Timestamp;
+use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
+use ledger::{
     Clients, Day, From, Held, Imported, Record, RowKey, Source, Store, StoreError, Tally,
 };
-use crate::policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
-use jiff::Timestamp;
+use policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
 use std::collections::{HashMap, hash_map::Entry};
 
 /// What need not be imported.

@@ -2,15 +2,17 @@
 
 mod gather;
 
-use super::ledger::{Failure, Place, ended};
+use super::failure::{Failure, ended};
+use super::ledger_file::LedgerFile;
 use super::table::number;
-use crate::ledger::postfix_log::{Clock, Tallied};
-use crate::ledger::{Clients, LedgerSettings, Store, StoreError};
-use crate::policy::{Entry, Mode, Pattern, Policy};
-use crate::policy_file;
 use clap::Subcommand;
+use config::policy_file;
+use config::settings::LedgerSettings;
 use gather::{Gathered, Gatherer};
 use jiff::{Timestamp, tz::Offset};
+use ledger::postfix_log::{Clock, Tallied};
+use ledger::{Clients, Store, StoreError};
+use policy::{Entry, Mode, Pattern, Policy};
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
@@ -67,7 +69,7 @@ struct LogArgs {
     #[arg(long, value_name = "OFFSET", value_parser = offset, allow_hyphen_values = true)]
     utc_offset: Option<Offset>,
     #[command(flatten)]
-    place: Place,
+    place: LedgerFile,
 }
 
 fn offset(text: &str) -> Result<Offset, String> {
@@ -109,8 +111,7 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     let known = gather::Known {
         imported: store.imported().map_err(failed)?,
         ledger: &store,
-        oldest: Timestamp::now().as_second()
-            - i64::from(ledger.retention_days) * crate::ledger::DAY,
+        oldest: Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY,
     };
     let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, known);
     for path in &args.files {

@@ -1,10 +1,10 @@
 //! The ledger and the metrics, as far as the settings ask for them.
 
-use crate::cli::ledger;
-use crate::ledger::{Ledger, Recorder};
+use crate::cli::ledger_file;
 use crate::metrics::{self, Metrics};
 use crate::reload::Reloader;
-use crate::settings::{MetricsSettings, Settings, SocketSpec};
+use config::settings::{MetricsSettings, Settings, SocketSpec};
+use ledger::{Ledger, Recorder};
 use std::{io, sync::Arc};
 use tokio::net::TcpListener;
 
@@ -55,7 +55,7 @@ fn start_ledger(settings: &Settings) -> io::Result<(Ledger, Option<Recorder>)> {
             "`state_dir` is not set"
         };
         tracing::info!("no ledger is kept: {why}");
-        if let Some(left) = ledger::left_behind(settings) {
+        if let Some(left) = ledger_file::left_behind(settings) {
             tracing::warn!("{}: {}", left.what, left.remedy);
         }
         return Ok((Ledger::off(), None));

@@ -1,8 +1,8 @@
 //! The sockets that MTAs connect to.
 
 use crate::milter::Listener;
-use crate::settings::Settings;
 use crate::systemd::PassedSocket;
+use config::settings::Settings;
 
 /// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.
 pub(super) fn listen(settings: &Settings, passed: Vec<PassedSocket>) -> Option<Vec<Listener>> {

@@ -2,8 +2,8 @@
 
 use super::table::{name_of, notes, outcome_text, share_text};
 use crate::cli::table::{blank_zero, few, number};
-use crate::ledger::report::{By, Group, Outcome, Report, date_text, share};
 use askama::Template;
+use ledger::report::{By, Group, Outcome, Report, date_text, share};
 use std::io::{self, Write};
 
 /// The chart of the days, in units of its SVG.

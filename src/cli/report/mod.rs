@@ -5,11 +5,13 @@ mod csv;
 mod html;
 mod table;
 
-use super::ledger::{Failure, Place, cannot_read, ended, since};
-use crate::ledger::report::{By, Query, Report};
-use crate::ledger::{Day, Reader};
-use crate::policy::{Decision, DomainName};
+use super::failure::{Failure, ended};
+use super::ledger_file::{LedgerFile, cannot_read};
+use super::since::since;
 use clap::ValueEnum;
+use ledger::report::{By, Query, Report};
+use ledger::{Day, Reader};
+use policy::{Decision, DomainName};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -54,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 25)]
     limit: usize,
     #[command(flatten)]
-    place: Place,
+    place: LedgerFile,
 }
 
 /// A domain as an argument.
@@ -62,7 +64,7 @@ pub(super) struct Args {
 pub(super) struct DomainArg(pub DomainName);
 
 impl std::str::FromStr for DomainArg {
-    type Err = crate::policy::DomainError;
+    type Err = policy::DomainError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         DomainName::parse(text).map(Self)

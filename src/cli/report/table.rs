@@ -1,9 +1,9 @@
 //! A report for a terminal, to be read at a glance.
 
 use crate::cli::table::{self, blank_zero, few, number};
-use crate::ledger::OTHERS;
-use crate::ledger::report::{By, Group, Outcome, Report, date_text};
 use comfy_table::Table;
+use ledger::OTHERS;
+use ledger::report::{By, Group, Outcome, Report, date_text};
 use std::io::{self, Write};
 
 /// Width of the bar that shows a share, in characters.

@@ -119,7 +119,7 @@ impl Step {
     fn run(&self) -> Result<(), Failure> {
         let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
         let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
-        super::command::run(program.as_ref(), &arguments)
+        crate::command::run(program.as_ref(), &arguments)
             .map(drop)
             .map_err(|error| Failure::unavailable(format!("`{self}`: {error}")))
     }

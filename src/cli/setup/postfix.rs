@@ -1,14 +1,15 @@
 //! `mandatory-tls setup postfix`: `smtpd_milters`, the way to the socket, and a look at the result.
 
 use super::{Failure, PostfixArgs, Step, confirm, smtp};
-use crate::cli::check::postfix::{
+use crate::cli::sockets;
+use crate::command;
+use crate::postfix::{
     PostfixFacts, address_for_public, elements, findings, gather, is_ours, milter_entries,
 };
-use crate::cli::{command, sockets};
-use crate::policy::Policy;
-use crate::policy_file;
-use crate::settings::{Settings, SocketSpec};
 use crate::status::Status;
+use config::policy_file;
+use config::settings::{Settings, SocketSpec};
+use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsStr,

@@ -2,15 +2,17 @@
 
 mod output;
 
-use super::ledger::{Failure, Place, cannot_read, ended, since};
+use super::failure::{Failure, ended};
+use super::ledger_file::{LedgerFile, cannot_read};
 use super::report::DomainArg;
-use crate::ledger::simulation::{Simulation, Trial, simulate};
-use crate::ledger::{Day, Reader, Selection};
-use crate::policy::{Entry, Mode, Pattern, Policy, Requirement, Schedule};
-use crate::policy_file;
+use super::since::since;
 use clap::ValueEnum;
+use config::policy_file;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use ledger::simulation::{Simulation, Trial, simulate};
+use ledger::{Day, Reader, Selection};
+use policy::{Entry, Mode, Pattern, Policy, Requirement, Schedule};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -57,7 +59,7 @@ pub(super) struct Args {
     #[arg(long)]
     progress: bool,
     #[command(flatten)]
-    place: Place,
+    place: LedgerFile,
 }
 
 #[derive(Debug, clap::Args)]
@@ -133,7 +135,7 @@ fn judged(
     selection: &Selection,
     trial: Trial<'_>,
     progress: bool,
-) -> Result<Simulation, crate::ledger::StoreError> {
+) -> Result<Simulation, ledger::StoreError> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     if progress {
         bar.set_length(ledger.count(selection)?);

@@ -1,11 +1,11 @@
 //! What a simulation found, for people and for programs.
 
 use crate::cli::table::{blank_zero, few, number, plain, print, right};
-use crate::ledger::Day;
-use crate::ledger::OTHERS;
-use crate::ledger::report::{date_text, day_text};
-use crate::ledger::simulation::{Difference, PeerDifference, Simulation};
 use comfy_table::Table;
+use ledger::Day;
+use ledger::OTHERS;
+use ledger::report::{date_text, day_text};
+use ledger::simulation::{Difference, PeerDifference, Simulation};
 use std::{
     collections::HashSet,
     io::{self, Write},

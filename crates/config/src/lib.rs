@@ -1,0 +1,23 @@
+//! The files that an administrator writes: settings and policy.
+//!
+//! - [`policy_file`]: YAML to [`policy::Policy`], with every error and its place.
+//! - [`settings`]: what needs a restart.
+//! - [`yaml`]: the reader below both.
+//!
+//! What is read here is data: nothing in here knows the milter, the ledger's database or the network.
+
+// Nothing that an MTA or a file holds may end the program.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo
+)]
+
+pub mod policy_file;
+pub mod settings;
+pub mod yaml;
+
+pub use settings::{ClientDetail, LedgerSettings, Room, Settings};

@@ -1,0 +1,162 @@
+//! Lists of entries: what they name, and what they say of it.
+
+use super::terms::{Defaults, Side};
+use super::values;
+use crate::yaml::{Decoder, Node, Pairs, Value};
+use policy::{Directory, Pattern, Place, Refused};
+use std::{collections::HashMap, path::PathBuf};
+
+/// Where entries go.
+pub(super) struct Target<'t> {
+    pub directory: &'t mut Directory,
+    /// The files before the current one, to name the place of a duplicate.
+    pub files: &'t [PathBuf],
+}
+
+/// Reads a list of entries. Each is a name, or a mapping with `domain`.
+pub(super) fn entries(
+    decoder: &mut Decoder<'_>,
+    node: Node<'_>,
+    defaults: &Defaults,
+    side: Side,
+    target: Target<'_>,
+    file: u16,
+) {
+    let Some(items) = decoder.list(node, "domain entries") else {
+        return;
+    };
+    let Target { directory, files } = target;
+    directory.reserve(items.iter().count());
+    let mut reader = Reader { defaults, side, of_bare_names: None, of_terms: HashMap::new() };
+    for item in items.iter() {
+        let Some((name, number)) = reader.read(decoder, item, directory) else {
+            continue;
+        };
+        let Some(pattern) = values::pattern(decoder, name) else {
+            continue;
+        };
+        if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
+            warn_of_contact(decoder, name, &pattern, side);
+        }
+        let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
+        if let Err(refused) = directory.insert(&pattern, number, place) {
+            not_taken(decoder, name, &pattern, refused, place, files);
+        }
+    }
+}
+
+/// Warns of a contact that gets no digest. The ledger, from which digests are made, has no mailboxes.
+fn warn_of_contact(decoder: &mut Decoder<'_>, name: Node<'_>, pattern: &Pattern, side: Side) {
+    let (message, help) = match (side, pattern) {
+        (Side::Senders, _) => (
+            "the `contact` of a partner is told nothing: a digest is about recipient domains",
+            "leave it out; who receives the partner's mail can have one, under `domains`".into(),
+        ),
+        (Side::Recipients, Pattern::Mailbox(_, domain)) => (
+            "the `contact` of a single mailbox is told nothing: a digest is about a domain",
+            format!("leave it out, or name it in the entry of {domain}"),
+        ),
+        (Side::Recipients, _) => return,
+    };
+    decoder.problems.warn(name.spot, message, help);
+}
+
+/// Entries that say the same are read once, up to so many kinds of them. A list of a million has a
+/// few.
+const KINDS: usize = 1000;
+
+/// Reads entries one by one.
+struct Reader<'n, 'd> {
+    defaults: &'d Defaults,
+    side: Side,
+    /// The entry of all that are just named; only there if one is, because the strictest entry of
+    /// a directory decides about recipients that cannot be understood.
+    of_bare_names: Option<u32>,
+    /// The entries without errors so far, by what they say.
+    of_terms: HashMap<Vec<(&'n str, &'n str)>, u32>,
+}
+
+impl<'n> Reader<'n, '_> {
+    /// The name that stands in an entry, and the number of what is said of it.
+    fn read(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        item: Node<'n>,
+        directory: &mut Directory,
+    ) -> Option<(Node<'n>, u32)> {
+        let Value::Map(pairs) = item.value else {
+            let number = self
+                .of_bare_names
+                .get_or_insert_with(|| directory.add_entry(self.defaults.entry(self.side)));
+            return Some((item, *number));
+        };
+        let plain = plain_terms(pairs);
+        if let Some((name, terms)) = &plain
+            && let Some(number) = self.of_terms.get(terms)
+        {
+            return Some((*name, *number));
+        }
+        let before = decoder.problems.count();
+        let mut fields = decoder.fields(item, "an entry")?;
+        let name = fields.take("domain");
+        let entry = self.defaults.read_entry(decoder, &mut fields, self.side);
+        decoder.finish(fields);
+        let Some(name) = name else {
+            // Where `domain` is mistyped, that has been said already.
+            if decoder.problems.count() == before {
+                let help = "add `domain: example.org`";
+                decoder.problems.add(item.spot, "an entry names its domain", help);
+            }
+            return None;
+        };
+        let number = directory.add_entry(entry);
+        if let Some((_, terms)) = plain
+            && decoder.problems.count() == before
+            && self.of_terms.len() < KINDS
+        {
+            self.of_terms.insert(terms, number);
+        }
+        Some((name, number))
+    }
+}
+
+/// The name in an entry all of whose terms are single values, and the terms.
+fn plain_terms<'n>(pairs: Pairs<'n>) -> Option<(Node<'n>, Vec<(&'n str, &'n str)>)> {
+    let mut name = None;
+    let mut terms = Vec::with_capacity(4);
+    for (key, value) in pairs.iter() {
+        match (key.value, value.value) {
+            (Value::Scalar("domain"), Value::Scalar(_)) => name = Some(value),
+            (Value::Scalar(key), Value::Scalar(text)) => terms.push((key, text)),
+            _ => return None,
+        }
+    }
+    Some((name?, terms))
+}
+
+/// Says why a pattern was not taken in; `files` are those before the current one.
+fn not_taken(
+    decoder: &mut Decoder<'_>,
+    name: Node<'_>,
+    pattern: &Pattern,
+    refused: Refused,
+    place: Place,
+    files: &[PathBuf],
+) {
+    let Refused::Duplicate(earlier) = refused else {
+        let help = "leave out what a wildcard could say";
+        decoder.problems.add(name.spot, "the policy names too many domains", help);
+        return;
+    };
+    let at = match files.get(usize::from(earlier.file)) {
+        Some(path) if earlier.file != place.file => {
+            format!("line {} of {}", earlier.line, path.display())
+        }
+        _ => format!("line {}", earlier.line),
+    };
+    decoder.problems.add(
+        name.spot,
+        format!("{pattern} is named a second time"),
+        format!("it stands in {at} already; keep one of the two"),
+    );
+}

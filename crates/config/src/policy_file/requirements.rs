@@ -1,0 +1,190 @@
+//! The policy's own requirements.
+
+use super::values;
+use crate::yaml::{Decoder, Fields, Node, Spot};
+use policy::requirement::{Requirement, RequirementBuilder};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    str::FromStr,
+    sync::Arc,
+};
+
+/// How many own requirements may build on each other in a row.
+const MAX_CHAIN: usize = 20;
+
+/// One requirement as it stands in the file.
+struct Raw<'n> {
+    name: &'n str,
+    spot: Spot,
+    node: Node<'n>,
+}
+
+/// Reads `requirements`: a mapping of names to conditions. They may build on built-in ones and on
+/// each other (`extends`), in any order. Also returns the names of those that have errors.
+pub(super) fn read(
+    decoder: &mut Decoder<'_>,
+    node: Node<'_>,
+) -> (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>) {
+    let Some(mut fields) = decoder.fields(node, "`requirements`") else {
+        return Default::default();
+    };
+    let raw: Vec<Raw<'_>> =
+        fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
+    let names: Vec<String> = raw.iter().map(|one| one.name.to_owned()).collect();
+    let mut done = BTreeMap::new();
+    let mut waiting: Vec<Raw<'_>> = Vec::new();
+    for one in raw {
+        if check_name(decoder, &one) {
+            waiting.push(one);
+        }
+    }
+    for _ in 0..MAX_CHAIN {
+        let ready = |one: &Raw<'_>| {
+            base_name(one.node)
+                .is_none_or(|base| done.contains_key(base) || Requirement::builtin(base).is_some())
+        };
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| ready(one));
+        waiting = later;
+        if now.is_empty() {
+            break;
+        }
+        for one in now {
+            if let Some(requirement) = one_requirement(decoder, &one, &done) {
+                done.insert(one.name.to_owned(), Arc::new(requirement));
+            }
+        }
+    }
+    for one in waiting {
+        let base = base_name(one.node).unwrap_or_default();
+        decoder.problems.add(
+            one.spot,
+            format!("`{}` builds on `{}`, which is not there", one.name, base.escape_debug()),
+            "`extends` names a built-in requirement or another one of this file, not in a circle",
+        );
+        // For its other errors.
+        let _ = one_requirement(decoder, &one, &done);
+    }
+    let faulty = names.into_iter().filter(|name| !done.contains_key(name)).collect();
+    (done, faulty)
+}
+
+fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if one.name.is_empty() || one.name.len() > 64 || !one.name.chars().all(plain) {
+        decoder.problems.add(
+            one.spot,
+            "a requirement's name is made of letters, digits, `-`, `_` and `.`",
+            "",
+        );
+        return false;
+    }
+    if Requirement::builtin(one.name).is_some() {
+        let help = format!("choose another name; to add to it, write `extends: {}`", one.name);
+        decoder.problems.add(one.spot, format!("`{}` is a built-in requirement", one.name), help);
+        return false;
+    }
+    true
+}
+
+/// What `extends` names, before the mapping is read.
+fn base_name<'n>(node: Node<'n>) -> Option<&'n str> {
+    let crate::yaml::Value::Map(fields) = node.value else {
+        return None;
+    };
+    fields.iter().find_map(|(key, value)| match (key.value, value.value) {
+        (crate::yaml::Value::Scalar("extends"), crate::yaml::Value::Scalar(base)) => Some(base),
+        _ => None,
+    })
+}
+
+fn one_requirement(
+    decoder: &mut Decoder<'_>,
+    one: &Raw<'_>,
+    done: &BTreeMap<String, Arc<Requirement>>,
+) -> Option<Requirement> {
+    let errors_before = decoder.problems.count();
+    let mut fields = decoder.fields(one.node, "a requirement")?;
+    let mut builder = Requirement::builder(one.name.to_owned());
+    let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
+    if let Some(base) = base {
+        let own = done.get(base).map(|own| &**own);
+        if let Some(base) = own.or_else(|| Requirement::builtin(base)) {
+            builder = builder.extends(base);
+        }
+    }
+    builder = strengths(decoder, &mut fields, builder);
+    builder = ciphers(decoder, &mut fields, builder);
+    if let Some(node) = fields.take("client_certificate")
+        && let Some(names) = values::certificate(decoder, node)
+    {
+        builder = builder.client_certificate(names);
+    }
+    decoder.finish(fields);
+    if decoder.problems.count() > errors_before {
+        return None;
+    }
+    let requirement = builder
+        .build()
+        .map_err(|error| decoder.problems.add(one.spot, error.to_string(), ""))
+        .ok()?;
+    let in_vain: Vec<&str> = requirement.allowed_in_vain().map(|suite| suite.name).collect();
+    if !in_vain.is_empty() {
+        let message = format!("allowed, but refused by another condition: {}", in_vain.join(", "));
+        decoder.problems.warn(one.spot, message, "");
+    }
+    Some(requirement)
+}
+
+/// The conditions that are a measure.
+fn strengths(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_>,
+    mut builder: RequirementBuilder,
+) -> RequirementBuilder {
+    if let Some(node) = fields.take("min_version")
+        && let Some(version) = decoder.parsed(node, "`min_version`", str::parse)
+    {
+        builder = builder.min_version(version);
+    }
+    if let Some(node) = fields.take("min_bits")
+        && let Some(bits) = decoder.number(node, "`min_bits`", 256)
+    {
+        builder = builder.min_bits(u16::try_from(bits).unwrap_or(u16::MAX));
+    }
+    if let Some(node) = fields.take("forward_secrecy") {
+        let demanded = decoder.truth(node, "`forward_secrecy`").unwrap_or(false);
+        builder = builder.forward_secrecy(demanded);
+    }
+    if let Some(node) = fields.take("aead") {
+        builder = builder.aead(decoder.truth(node, "`aead`").unwrap_or(false));
+    }
+    builder
+}
+
+/// The conditions that name ciphers.
+fn ciphers(
+    decoder: &mut Decoder<'_>,
+    fields: &mut Fields<'_>,
+    mut builder: RequirementBuilder,
+) -> RequirementBuilder {
+    if let Some(node) = fields.take("forbid") {
+        builder = builder.forbid(words(decoder, node, "a property or cipher to forbid"));
+    }
+    if let Some(node) = fields.take("allow") {
+        if decoder.one_or_more(node).is_empty() {
+            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
+        }
+        builder = builder.allow(words(decoder, node, "a cipher to allow"));
+    }
+    builder
+}
+
+/// A list of words, each of which a parser turns into a value.
+fn words<T>(decoder: &mut Decoder<'_>, node: Node<'_>, what: &str) -> Vec<T>
+where
+    T: FromStr<Err: Display>,
+{
+    let items = decoder.one_or_more(node);
+    items.iter().filter_map(|item| decoder.parsed(item, what, str::parse)).collect()
+}

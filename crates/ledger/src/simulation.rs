@@ -1,0 +1,215 @@
+//! What another policy would have meant for the mail that the ledger holds.
+//!
+//! Both policies judge every row with the same `judge` as the milter: the one in force and the
+//! other one. What they decide differently is the difference.
+
+use super::reader::{Reader, Selection};
+use super::report::domain_text;
+use super::row::Row;
+use super::store::StoreError;
+use jiff::Timestamp;
+use policy::{Decision, OnUnknownTls, Policy, Reason, judge};
+use serde::Serialize;
+use std::collections::{BTreeSet, HashMap};
+
+/// The policies to compare, and how to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'p> {
+    /// The policy in force.
+    pub old: &'p Policy,
+    /// The other one.
+    pub new: &'p Policy,
+    /// The moment at which both judge: `enforce_from` and `until` are looked at with it.
+    pub now: Timestamp,
+    /// What is done where TLS is unknown.
+    pub on_unknown_tls: OnUnknownTls,
+}
+
+/// Recipients that the policies decide differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Refused by the new policy alone.
+    pub newly_refused: u64,
+    /// Refused by the old policy alone.
+    pub newly_let_through: u64,
+    /// Let through by both, and in mode monitor at fault by the new one alone.
+    pub newly_would_refuse: u64,
+}
+
+impl Difference {
+    fn add(&mut self, old: Decision, new: Decision, count: u64) {
+        match (old, new) {
+            (Decision::Accept | Decision::WouldRefuse, Decision::Refuse) => {
+                self.newly_refused += count;
+            }
+            (Decision::Refuse, Decision::Accept | Decision::WouldRefuse) => {
+                self.newly_let_through += count;
+            }
+            (Decision::Accept, Decision::WouldRefuse) => self.newly_would_refuse += count,
+            (Decision::Accept | Decision::WouldRefuse, Decision::Accept)
+            | (Decision::WouldRefuse, Decision::WouldRefuse)
+            | (Decision::Refuse, Decision::Refuse) => {}
+        }
+    }
+
+    fn total(self) -> u64 {
+        self.newly_refused + self.newly_let_through + self.newly_would_refuse
+    }
+}
+
+/// A domain for which the policies differ.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DomainDifference {
+    /// The recipient domain.
+    pub domain: String,
+    /// All its recipients.
+    pub recipients: u64,
+    /// Those that are decided differently.
+    #[serde(flatten)]
+    pub difference: Difference,
+}
+
+/// A peer whose mail to a domain is decided differently.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PeerDifference {
+    /// The recipient domain.
+    pub domain: String,
+    /// The address.
+    pub client: String,
+    /// The name, where it is known.
+    pub host: String,
+    /// What is decided differently.
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// The sender domains.
+    pub senders: BTreeSet<String>,
+    /// Why the new policy decides so.
+    pub reasons: BTreeSet<&'static str>,
+    /// When it last came, in seconds since 1970-01-01.
+    pub last: i64,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Simulation {
+    /// Recipients that were judged by both policies.
+    pub judged: u64,
+    /// Those that are decided differently.
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// Recipients of whose client or sender the ledger does not hold enough for rules about single
+    /// clients, their certificates or senders.
+    pub coarse: u64,
+    /// Recipients that were not judged: their day had no more room, and the ledger does not hold
+    /// their domains.
+    pub not_judged: u64,
+    /// Recipients that were not judged: the milter trusted their clients, and from what the ledger
+    /// holds of these nobody can tell whether a policy does.
+    pub trusted_not_judged: u64,
+    /// The domains for which something changes, the most newly refused first.
+    pub domains: Vec<DomainDifference>,
+    /// The peers for which something changes, the most newly refused first.
+    pub peers: Vec<PeerDifference>,
+}
+
+/// Judges all rows of a selection by both policies. `progress` is called after each.
+///
+/// # Errors
+///
+/// When the ledger cannot be read.
+pub fn simulate(
+    ledger: &Reader,
+    selection: &Selection,
+    trial: Trial<'_>,
+    mut progress: impl FnMut(),
+) -> Result<Simulation, StoreError> {
+    let mut gathered = Gathered::default();
+    ledger.each(selection, |row| {
+        gathered.add(&row, trial);
+        progress();
+    })?;
+    Ok(gathered.finish())
+}
+
+/// So many senders of a peer are kept.
+const MOST_SENDERS: usize = 50;
+
+#[derive(Default)]
+struct Gathered {
+    simulation: Simulation,
+    domains: HashMap<String, DomainDifference>,
+    peers: HashMap<(String, String), PeerDifference>,
+}
+
+impl Gathered {
+    fn add(&mut self, row: &Row, trial: Trial<'_>) {
+        let count = row.tally.count;
+        if row.key.is_of_any_domain() {
+            self.simulation.not_judged += count;
+            return;
+        }
+        let facts = row.key.facts();
+        let case = facts.case(trial.now, trial.on_unknown_tls);
+        let old = judge(trial.old, &case);
+        let trusted = Reason::TrustedClient.code();
+        if row.key.reason == trusted && row.key.is_coarse() && old.reason().code() != trusted {
+            self.simulation.trusted_not_judged += count;
+            return;
+        }
+        let old = old.decision();
+        let verdict = judge(trial.new, &case);
+        let new = verdict.decision();
+        self.simulation.judged += count;
+        if row.key.is_coarse() {
+            self.simulation.coarse += count;
+        }
+        let mut one = Difference::default();
+        one.add(old, new, count);
+        let name = domain_text(&row.key.domain, row.key.found);
+        // Most rows are of a domain that is there.
+        let domain = match self.domains.get_mut(&name) {
+            Some(domain) => domain,
+            None => self.domains.entry(name.clone()).or_default(),
+        };
+        domain.recipients += count;
+        if one.total() == 0 {
+            return;
+        }
+        domain.difference.add(old, new, count);
+        self.simulation.difference.add(old, new, count);
+        let peer = self.peers.entry((name, row.key.client.clone())).or_default();
+        peer.difference.add(old, new, count);
+        peer.last = peer.last.max(row.tally.last);
+        peer.reasons.insert(verdict.reason().code());
+        if peer.host.is_empty() {
+            peer.host.clone_from(&row.key.name);
+        }
+        if peer.senders.len() < MOST_SENDERS {
+            peer.senders.insert(row.key.sender.clone());
+        }
+    }
+
+    fn finish(self) -> Simulation {
+        let domains = self
+            .domains
+            .into_iter()
+            .map(|(name, domain)| DomainDifference { domain: name, ..domain });
+        let mut domains: Vec<_> = domains.filter(|domain| domain.difference.total() > 0).collect();
+        domains.sort_by(|one, other| {
+            worst(other.difference).cmp(&worst(one.difference)).then(one.domain.cmp(&other.domain))
+        });
+        let peers = self.peers.into_iter();
+        let mut peers: Vec<_> = peers
+            .map(|((domain, client), peer)| PeerDifference { domain, client, ..peer })
+            .collect();
+        peers.sort_by(|one, other| {
+            let names = (&one.domain, &one.client).cmp(&(&other.domain, &other.client));
+            worst(other.difference).cmp(&worst(one.difference)).then(names)
+        });
+        Simulation { domains, peers, ..self.simulation }
+    }
+}
+
+fn worst(difference: Difference) -> (u64, u64, u64) {
+    (difference.newly_refused, difference.newly_would_refuse, difference.newly_let_through)
+}

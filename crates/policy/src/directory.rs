@@ -1,0 +1,396 @@
+//! Entries by address: which one decides for a mailbox or a domain.
+
+use super::domain::DomainName;
+use super::entry::Entry;
+use super::pattern::Pattern;
+use super::records::{Record, Records};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
+use std::hash::{BuildHasher, Hasher};
+
+/// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
+/// line, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: u16,
+    /// The line.
+    pub line: u32,
+}
+
+/// An entry that applies, with the pattern that names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'p> {
+    /// What the entry names, in the form in which [`Pattern`] shows itself: `user@example.org`,
+    /// `example.org`, `*.example.org`, `*`.
+    pub pattern: &'p str,
+    /// What it says.
+    pub entry: &'p Entry,
+    records: &'p Records,
+    at: u32,
+}
+
+impl Match<'_> {
+    /// Where the entry stands. This takes longer than to find it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.records.place(self.at)
+    }
+}
+
+/// Why a pattern was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It was already there: the place.
+    Duplicate(Place),
+    /// There is no more room: all patterns together take 4 GiB.
+    Full,
+}
+
+/// Entries by pattern; the most specific one is found: mailbox, domain, longest wildcard.
+///
+/// Built for up to a million patterns, most of which share a few entries: 32 octets each with names
+/// of usual length, and nothing is allocated to find one.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    entries: Vec<Entry>,
+    /// All patterns.
+    records: Records,
+    /// Where in the records each pattern is. Apart, because there are few wildcards as a rule, and
+    /// their table then stays in the processor's caches.
+    mailboxes: HashTable<u32>,
+    domains: HashTable<u32>,
+    below: HashTable<u32>,
+    every: Option<u32>,
+    /// Records that are no pattern's any more: a few at most.
+    replaced: Vec<u32>,
+    /// Keyed: who adds domains cannot know which ones meet in a table.
+    hasher: DefaultHashBuilder,
+    /// The depths at which there are wildcards: bit n for parents of n + 1 labels. A domain name
+    /// has 127 labels at most.
+    depths: u128,
+    /// For each requirement that occurs, the entry that enforces it first.
+    strictest: Vec<u32>,
+}
+
+impl Directory {
+    /// An empty directory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in an entry that patterns can then share; the number names it in [`Self::insert`].
+    pub fn add_entry(&mut self, entry: Entry) -> u32 {
+        // Lists often hold the same entry again and again.
+        let last = self.entries.len().checked_sub(1).and_then(|last| u32::try_from(last).ok());
+        let equal = |number: &u32| self.entries.get(*number as usize) == Some(&entry);
+        if let Some(number) = self.strictest.iter().copied().chain(last).find(equal) {
+            return number;
+        }
+        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let rival = self.strictest.iter_mut().find(|number| {
+            let old = self.entries.get(**number as usize);
+            old.is_some_and(|old| old.requirement == entry.requirement)
+        });
+        match rival {
+            Some(rival) => {
+                let old = self.entries.get(*rival as usize);
+                if old.is_none_or(|old| entry.schedule.is_stricter(old.schedule)) {
+                    *rival = number;
+                }
+            }
+            None => self.strictest.push(number),
+        }
+        self.entries.push(entry);
+        number
+    }
+
+    /// The entry with this number.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(number as usize)
+    }
+
+    /// Lets `pattern` be decided by the entry with this number.
+    ///
+    /// # Errors
+    ///
+    /// When the pattern is there already, or there is no more room; nothing is changed then.
+    pub fn insert(&mut self, pattern: &Pattern, entry: u32, place: Place) -> Result<(), Refused> {
+        let key = match pattern {
+            Pattern::Mailbox(local, domain) => Key::Mailbox(local, domain.as_str()),
+            Pattern::Domain(domain) => Key::Domain(domain.as_str()),
+            Pattern::Below(domain) => Key::Below(domain.as_str()),
+            Pattern::Every => return self.insert_every(entry, place),
+        };
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        let table = match key {
+            Key::Mailbox(..) => mailboxes,
+            Key::Domain(_) => domains,
+            Key::Below(_) => below,
+        };
+        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
+        match table.entry(key.hash(hasher), is_same, |at| hash_of(records, hasher, *at)) {
+            hash_table::Entry::Occupied(old) => {
+                return Err(Refused::Duplicate(records.place(*old.get())));
+            }
+            hash_table::Entry::Vacant(free) => {
+                free.insert(records.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
+            }
+        }
+        if let Key::Below(parent) = key {
+            self.depths |= depth(parent);
+        }
+        Ok(())
+    }
+
+    fn insert_every(&mut self, entry: u32, place: Place) -> Result<(), Refused> {
+        if let Some(old) = self.every {
+            return Err(Refused::Duplicate(self.records.place(old)));
+        }
+        self.every = Some(self.records.push(&["*"], entry, place).ok_or(Refused::Full)?);
+        Ok(())
+    }
+
+    /// Makes room in the table for so many more domains.
+    pub fn reserve(&mut self, domains: usize) {
+        let Self { domains: table, records, hasher, .. } = self;
+        table.reserve(domains, |at| hash_of(records, hasher, *at));
+    }
+
+    /// Gives back the memory that is held for more patterns: to be called when all are there.
+    pub fn shrink_to_fit(&mut self) {
+        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        records.shrink_to_fit();
+        for table in [mailboxes, domains, below] {
+            table.shrink_to_fit(|at| hash_of(records, hasher, *at));
+        }
+        self.entries.shrink_to_fit();
+    }
+
+    /// Lets `pattern` be decided by this entry, whatever decided it before: to try things out.
+    pub fn replace(&mut self, pattern: &Pattern, entry: Entry) {
+        self.remove(pattern);
+        let number = self.add_entry(entry);
+        let inserted = self.insert(pattern, number, Place::default());
+        debug_assert!(inserted.is_ok(), "it was removed before");
+    }
+
+    fn remove(&mut self, pattern: &Pattern) {
+        let Self { mailboxes, domains, below, every, records, hasher, .. } = self;
+        let (table, key) = match pattern {
+            Pattern::Mailbox(local, domain) => (mailboxes, Key::Mailbox(local, domain.as_str())),
+            Pattern::Domain(domain) => (domains, Key::Domain(domain.as_str())),
+            Pattern::Below(domain) => (below, Key::Below(domain.as_str())),
+            Pattern::Every => {
+                self.replaced.extend(every.take());
+                return;
+            }
+        };
+        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
+        if let Ok(found) = table.find_entry(key.hash(hasher), is_same) {
+            self.replaced.push(found.remove().0);
+        }
+    }
+
+    /// The entry for a domain: its own, or the longest wildcard's.
+    #[must_use]
+    pub fn find_domain(&self, domain: &DomainName) -> Option<Match<'_>> {
+        self.find(Key::Domain(domain.as_str()))
+            .or_else(|| self.find_above(domain))
+            .or_else(|| self.matched(self.every?))
+    }
+
+    /// The longest wildcard's entry.
+    fn find_above(&self, domain: &DomainName) -> Option<Match<'_>> {
+        if self.below.is_empty() {
+            return None;
+        }
+        let mut parents = domain.parents().filter(|parent| self.depths & depth(parent) != 0);
+        parents.find_map(|parent| self.find(Key::Below(parent)))
+    }
+
+    /// The entry for just this mailbox; `local` is lower case.
+    #[must_use]
+    pub fn find_mailbox(&self, local: &str, domain: &DomainName) -> Option<Match<'_>> {
+        self.find(Key::Mailbox(local, domain.as_str()))
+    }
+
+    /// Whether there is a pattern for a mailbox.
+    #[must_use]
+    pub fn has_mailboxes(&self) -> bool {
+        !self.mailboxes.is_empty()
+    }
+
+    /// For each requirement that occurs, the entry that enforces it first: all that a recipient can
+    /// be held to by this directory.
+    pub fn strictest(&self) -> impl Iterator<Item = &Entry> {
+        self.strictest.iter().filter_map(|number| self.entries.get(*number as usize))
+    }
+
+    /// Every pattern as text, with its entry, in the order in which they came in.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        let in_force = self.records.iter().filter(|(at, _)| !self.replaced.contains(at));
+        in_force.filter_map(|(_, record)| Some((record.text(), self.entry(&record)?)))
+    }
+
+    /// Every pattern as text, with its entry and the one that it has in another directory.
+    ///
+    /// Fast where the two go alike for the most part, as two versions of a list do.
+    pub fn beside<'d>(
+        &'d self,
+        other: &'d Self,
+    ) -> impl Iterator<Item = (&'d str, &'d Entry, Option<&'d Entry>)> {
+        // The record of the other that comes next if they go on alike.
+        let mut next = 0;
+        self.records.iter().filter_map(move |(_, record)| {
+            let alike = other.records.get(next).filter(|there| there.octets() == record.octets());
+            let there = alike.or_else(|| other.records.get(other.exactly(record.text())?.at));
+            if let Some(there) = &there {
+                next = there.end();
+            }
+            let entry = there.and_then(|there| other.entry(&there));
+            Some((record.text(), self.entry(&record)?, entry))
+        })
+    }
+
+    /// The entry for exactly this pattern, written as [`Self::iter`] gives it.
+    #[must_use]
+    pub fn get(&self, pattern: &str) -> Option<&Entry> {
+        Some(self.exactly(pattern)?.entry)
+    }
+
+    fn exactly(&self, pattern: &str) -> Option<Match<'_>> {
+        match pattern {
+            "*" => self.matched(self.every?),
+            pattern => self.find(Key::of(pattern)),
+        }
+    }
+
+    /// How many patterns there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mailboxes.len()
+            + self.domains.len()
+            + self.below.len()
+            + usize::from(self.every.is_some())
+    }
+
+    /// Whether there is no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn find(&self, key: Key<'_>) -> Option<Match<'_>> {
+        let table = match key {
+            Key::Mailbox(..) => &self.mailboxes,
+            Key::Domain(_) => &self.domains,
+            Key::Below(_) => &self.below,
+        };
+        if table.is_empty() {
+            return None;
+        }
+        let is_same =
+            |at: &u32| self.records.get(*at).is_some_and(|record| key.is(record.octets()));
+        self.matched(*table.find(key.hash(&self.hasher), is_same)?)
+    }
+
+    fn matched(&self, at: u32) -> Option<Match<'_>> {
+        let record = self.records.get(at)?;
+        let entry = self.entry(&record)?;
+        Some(Match { pattern: record.text(), entry, records: &self.records, at })
+    }
+
+    fn entry(&self, record: &Record<'_>) -> Option<&Entry> {
+        self.entries.get(record.entry as usize)
+    }
+}
+
+/// The hash of a record, for a table that moves it.
+fn hash_of(records: &Records, hasher: &DefaultHashBuilder, at: u32) -> u64 {
+    records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
+}
+
+/// What is looked up: a pattern in its parts, so that none has to be put together.
+#[derive(Clone, Copy, Debug)]
+enum Key<'k> {
+    Mailbox(&'k str, &'k str),
+    Domain(&'k str),
+    Below(&'k str),
+}
+
+impl<'k> Key<'k> {
+    /// The key of a pattern as text.
+    fn of(text: &'k str) -> Self {
+        match (text.rsplit_once('@'), text.strip_prefix("*.")) {
+            (Some((local, domain)), _) => Self::Mailbox(local, domain),
+            (None, Some(parent)) => Self::Below(parent),
+            (None, None) => Self::Domain(text),
+        }
+    }
+
+    /// The pattern as text, in parts.
+    fn parts(self) -> [&'k str; 3] {
+        match self {
+            Self::Mailbox(local, domain) => [local, "@", domain],
+            Self::Domain(domain) => ["", "", domain],
+            Self::Below(parent) => ["*", ".", parent],
+        }
+    }
+
+    fn domain(self) -> &'k str {
+        let (Self::Mailbox(_, domain) | Self::Domain(domain) | Self::Below(domain)) = self;
+        domain
+    }
+
+    fn is(self, text: &[u8]) -> bool {
+        let rest = match self {
+            Self::Mailbox(local, _) => {
+                text.strip_prefix(local.as_bytes()).and_then(|rest| rest.strip_prefix(b"@"))
+            }
+            Self::Domain(_) => Some(text),
+            Self::Below(_) => text.strip_prefix(b"*."),
+        };
+        rest == Some(self.domain().as_bytes())
+    }
+
+    fn hash(self, hasher: &DefaultHashBuilder) -> u64 {
+        let mut hasher = hasher.build_hasher();
+        if let Self::Mailbox(local, _) = self {
+            hasher.write(local.as_bytes());
+            hasher.write_u8(b'@');
+        }
+        hasher.write(self.domain().as_bytes());
+        hasher.finish()
+    }
+}
+
+/// The bit of [`Directory::depths`] for a parent.
+fn depth(parent: &str) -> u128 {
+    let dots = parent.bytes().filter(|octet| *octet == b'.').count();
+    1_u128.rotate_left(u32::try_from(dots).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mode;
+
+    #[test]
+    fn a_domain_of_a_million_takes_at_most_32_octets() {
+        let mut directory = Directory::new();
+        let entry = directory.add_entry(Entry::bare(Mode::Enforce));
+        // The table is as full as that of a million, which is sixteen times as large.
+        let count = 1_000_000 / 16;
+        for number in 0..count {
+            let pattern: Pattern = format!("d{:06}.example.net", number * 16).parse().unwrap();
+            let line = 2 + u32::try_from(number).unwrap();
+            directory.insert(&pattern, entry, Place { file: 0, line }).unwrap();
+        }
+        directory.shrink_to_fit();
+        let octets = directory.records.allocated() + directory.domains.allocation_size();
+        assert_eq!(directory.len(), count);
+        assert!(octets <= 32 * count, "{}", octets as f64 / count as f64);
+    }
+}

@@ -1,0 +1,49 @@
+//! The policy and the judging of one RCPT: pure code.
+//!
+//! What comes in is values (a policy, what is known of a session, a recipient, the time); what
+//! goes out is a [`Verdict`] with its reason. Nothing here reads a file, a clock or a socket, and
+//! nothing here knows how the milter protocol or the policy file look. The milter, `explain` and
+//! everything else that speaks of verdicts calls [`judge`].
+
+// Nothing that an MTA or a file holds may end the program.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo
+)]
+
+mod address;
+mod case;
+mod directory;
+mod domain;
+mod entry;
+mod judge;
+mod language;
+mod pattern;
+mod reason;
+mod records;
+mod reply;
+pub mod requirement;
+mod suggest;
+pub mod tls;
+mod verdict;
+
+pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
+pub use case::{Case, Client, OnUnknownTls};
+pub use directory::{Directory, Match, Place, Refused};
+pub use domain::{DomainError, DomainName};
+pub use entry::{Entry, Exception, Mode, Schedule};
+pub use judge::{Policy, Trusted, judge};
+pub use language::Language;
+pub use pattern::{Pattern, PatternError};
+pub use reason::{Decision, Fault, Reason};
+pub use reply::{
+    PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
+    is_refusal,
+};
+pub use requirement::{Requirement, shortfall::Shortfall};
+pub use tls::TlsState;
+pub use verdict::{Finding, Subject, Verdict};

@@ -1,0 +1,56 @@
+//! The end of a command that cannot go on.
+
+use super::status;
+use config::yaml::Problems;
+use std::{io, process::ExitCode};
+
+/// A command that cannot go on: what to say, and the exit status.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    /// Something that the system, or the ledger, refused.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: status::UNAVAILABLE }
+    }
+
+    /// Wrong arguments.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: status::USAGE }
+    }
+
+    /// Input that cannot be read.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: status::DATA }
+    }
+
+    /// Errors in a file, as they are shown.
+    pub fn config(problems: &Problems) -> Self {
+        Self { message: problems.to_string(), status: status::CONFIG }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // The reader of the output has seen enough: nothing to say.
+        let broken = error.kind() == io::ErrorKind::BrokenPipe;
+        let message = if broken { String::new() } else { format!("error: {error}") };
+        Self { message, status: if broken { 0 } else { status::UNAVAILABLE } }
+    }
+}
+
+/// The end of a command.
+pub(super) fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("{}", failure.message);
+            }
+            failure.status.into()
+        }
+    }
+}

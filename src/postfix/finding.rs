@@ -1,0 +1,74 @@
+//! One thing that defeats the policy or surprises the postmaster: what, where, and what to do.
+
+use std::fmt;
+
+/// How bad a finding is; the worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Opted-in mail can pass unjudged, or nothing works.
+    Error,
+    /// It may do so, or mail may be refused or lost without need.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// A finding. It is printed in the manner of the errors of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file, and the parameter or service in it.
+    pub place: String,
+    /// What is the matter.
+    pub message: String,
+    /// Particulars, a line each.
+    pub details: Vec<String>,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// A finding without particulars.
+    pub fn new(
+        severity: Severity,
+        place: String,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity,
+            place,
+            message: message.into(),
+            details: Vec::new(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Adds particulars.
+    pub fn with(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.severity, self.message)?;
+        writeln!(f, " --> {}", self.place)?;
+        for detail in &self.details {
+            writeln!(f, "  | {detail}")?;
+        }
+        writeln!(f, "  = help: {}", self.remedy)
+    }
+}
