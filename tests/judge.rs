@@ -92,7 +92,7 @@ fn with(
     };
     let verdict = judge(policy, &case);
     assert_eq!(verdict.reply(&case).is_some(), verdict.decision().code() == "refuse");
-    format!("{} {}", verdict.decision().code(), verdict.reason().code())
+    format!("{} {}", verdict.decision().code(), verdict.reason().kind().code())
 }
 
 #[test]

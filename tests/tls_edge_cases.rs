@@ -53,7 +53,7 @@ fn compare(id: &str, requirement: &str, state: &TlsState, expected: &str) {
         let shortfall = verdict.expect_err(id);
         let reason = expected.split_once(':').map_or("", |(_, reason)| reason);
         let reason = if expected.starts_with("reject:") { reason } else { "" };
-        assert!(says(reason, shortfall.code(), &shortfall.to_string()), "{id}: {shortfall}");
+        assert!(says(reason, shortfall.kind().code(), &shortfall.to_string()), "{id}: {shortfall}");
     }
 }
 

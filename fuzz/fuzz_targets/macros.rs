@@ -231,7 +231,7 @@ fn is_accepted(state: &TlsState, requirement: &Requirement) -> bool {
         let clause = shortfall.to_string();
         assert!(clause.len() < 200 && !clause.contains('%'), "{clause:?}");
         assert!(clause.chars().all(said::is_printable), "{clause:?}");
-        let code = shortfall.code();
+        let code = shortfall.kind().code();
         assert!(code.bytes().all(|octet| octet == b'-' || octet.is_ascii_lowercase()));
     }
     match verdict.reply(&case) {

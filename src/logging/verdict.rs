@@ -29,7 +29,7 @@ macro_rules! write_line {
             $level,
             message = &*log.message(judgement),
             verdict = verdict.decision().code(),
-            reason = reason.code(),
+            reason = reason.kind().code(),
             domain = domain(judgement).unwrap_or("-"),
             client = %Client(case.client.address),
             sender = sender(case.sender),
@@ -87,7 +87,7 @@ impl Log {
         let facts = format!(
             "{done}: domain={} reason={} client={} sender={} tls_version={} cipher={}",
             domain(judgement).unwrap_or("-"),
-            verdict.reason().code(),
+            verdict.reason().kind().code(),
             Client(case.client.address),
             sender(case.sender),
             case.tls.version(),

@@ -122,7 +122,7 @@ impl Metrics {
         let finding = verdict.finding.as_ref();
         let labels = Judged {
             verdict: decision.code(),
-            reason: verdict.reason().code(),
+            reason: verdict.reason().kind().code(),
             mode: finding.map_or("none", |finding| finding.mode.name()),
             tls_version: version(case.tls),
         };

@@ -137,7 +137,7 @@ impl<'s> Seen<'s> {
             authenticated: case.client.authenticated,
             local_submission: case.client.local_submission,
             verdict: finding.decision,
-            reason: finding.reason.code(),
+            reason: finding.reason.kind().code(),
         })
     }
 

@@ -151,8 +151,9 @@ impl Gathered {
         let facts = row.key.facts();
         let case = facts.case(trial.now, trial.on_unknown_tls);
         let old = judge(trial.old, &case);
-        let trusted = Reason::TrustedClient.code();
-        if row.key.reason == trusted && row.key.is_coarse() && old.reason().code() != trusted {
+        let trusted = Reason::TrustedClient.kind().code();
+        if row.key.reason == trusted && row.key.is_coarse() && old.reason().kind().code() != trusted
+        {
             self.simulation.trusted_not_judged += count;
             return;
         }
@@ -180,7 +181,7 @@ impl Gathered {
         let peer = self.peers.entry((name, row.key.client.clone())).or_default();
         peer.difference.add(old, new, count);
         peer.last = peer.last.max(row.tally.last);
-        peer.reasons.insert(verdict.reason().code());
+        peer.reasons.insert(verdict.reason().kind().code());
         if peer.host.is_empty() {
             peer.host.clone_from(&row.key.name);
         }

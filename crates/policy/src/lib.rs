@@ -39,7 +39,7 @@ pub use entry::{Entry, Exception, Mode, Schedule};
 pub use judge::{Policy, Trusted, judge};
 pub use language::Language;
 pub use pattern::{Pattern, PatternError};
-pub use reason::{Decision, Fault, Reason};
+pub use reason::{Decision, Fault, Reason, ReasonKind};
 pub use reply::{
     PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
     is_refusal,

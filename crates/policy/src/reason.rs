@@ -3,9 +3,13 @@
 use super::entry::Exception;
 use super::requirement::Shortfall;
 use std::fmt;
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 /// What to do with the RCPT; the later is the stricter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[must_use]
 pub enum Decision {
     /// Let it pass.
@@ -20,11 +24,68 @@ impl Decision {
     /// The word for logs and JSON.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::WouldRefuse => "would-refuse",
-            Self::Refuse => "refuse",
-        }
+        self.into()
+    }
+}
+
+/// All reasons there are, without what each one is about: what is counted, recorded and looked up by.
+///
+/// Its word ([`ReasonKind::code`], and back by [`str::parse`]) stands in logs, metrics, the ledger and JSON,
+/// and stays as it is from release to release.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ReasonKind {
+    /// [`Reason::NotOptedIn`]
+    NotOptedIn,
+    /// [`Reason::Off`]
+    Off,
+    /// [`Reason::LocalSubmission`]
+    LocalSubmission,
+    /// [`Reason::TrustedClient`]
+    TrustedClient,
+    /// [`Reason::TrustedAuthenticated`]
+    TrustedAuthenticated,
+    /// [`Reason::Exception`]
+    Exception,
+    /// [`Reason::Adequate`]
+    Adequate,
+    /// [`Reason::UnknownTlsPassed`]
+    UnknownTlsPassed,
+    /// [`Fault::Plaintext`]
+    Plaintext,
+    /// [`Fault::UnknownTls`]
+    UnknownTls,
+    /// [`Shortfall::ProtocolVersion`]
+    ProtocolVersion,
+    /// [`Shortfall::UnknownVersion`]
+    UnknownVersion,
+    /// [`Shortfall::UnknownCipher`]
+    UnknownCipher,
+    /// [`Shortfall::NullCipher`]
+    NullCipher,
+    /// [`Shortfall::Cipher`]
+    Cipher,
+    /// [`Shortfall::CipherNotAllowed`]
+    CipherNotAllowed,
+    /// [`Shortfall::Contradiction`]
+    Contradiction,
+    /// [`Shortfall::ForwardSecrecy`]
+    ForwardSecrecy,
+    /// [`Shortfall::Aead`]
+    Aead,
+    /// [`Shortfall::KeyLength`]
+    KeyLength,
+    /// [`Shortfall::ClientCertificate`]
+    ClientCertificate,
+}
+
+impl ReasonKind {
+    /// The word for logs, metrics, the ledger and JSON.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -40,13 +101,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable name for logs and JSON.
+    /// Which of all reasons it is.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn kind(&self) -> ReasonKind {
         match self {
-            Self::Plaintext => "plaintext",
-            Self::UnknownTls => "unknown-tls",
-            Self::Inadequate(shortfall) => shortfall.code(),
+            Self::Plaintext => ReasonKind::Plaintext,
+            Self::UnknownTls => ReasonKind::UnknownTls,
+            Self::Inadequate(shortfall) => shortfall.kind(),
         }
     }
 
@@ -105,19 +166,19 @@ pub enum Reason<'p> {
 }
 
 impl Reason<'_> {
-    /// A stable name for logs and JSON.
+    /// Which of all reasons it is.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn kind(&self) -> ReasonKind {
         match self {
-            Self::NotOptedIn => "not-opted-in",
-            Self::Off => "off",
-            Self::LocalSubmission => "local-submission",
-            Self::TrustedClient => "trusted-client",
-            Self::TrustedAuthenticated => "trusted-authenticated",
-            Self::Exception(_) => "exception",
-            Self::Adequate => "adequate",
-            Self::UnknownTlsPassed => "unknown-tls-passed",
-            Self::Fault(fault) => fault.code(),
+            Self::NotOptedIn => ReasonKind::NotOptedIn,
+            Self::Off => ReasonKind::Off,
+            Self::LocalSubmission => ReasonKind::LocalSubmission,
+            Self::TrustedClient => ReasonKind::TrustedClient,
+            Self::TrustedAuthenticated => ReasonKind::TrustedAuthenticated,
+            Self::Exception(_) => ReasonKind::Exception,
+            Self::Adequate => ReasonKind::Adequate,
+            Self::UnknownTlsPassed => ReasonKind::UnknownTlsPassed,
+            Self::Fault(fault) => fault.kind(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn object(
     let deciding = finding.and_then(|finding| finding.subject.domain());
     let answer = Answer {
         verdict: verdict.decision().code(),
-        reason: verdict.reason().code(),
+        reason: verdict.reason().kind().code(),
         domain: deciding.or_else(|| case.recipient.domain()).map(ToString::to_string),
         reply: verdict.reply(case).map(|reply| reply.to_string()),
         detail: verdict.reason().to_string(),
@@ -81,7 +81,7 @@ pub(super) fn steps(
         out,
         "\nverdict     {} ({}): {}",
         verdict.decision().code(),
-        verdict.reason().code(),
+        verdict.reason().kind().code(),
         verdict.reason()
     )?;
     if let Some(reply) = verdict.reply(&case) {

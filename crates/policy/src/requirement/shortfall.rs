@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::forbidden::Property;
+use crate::reason::ReasonKind;
 use crate::tls::Contradiction;
 use crate::tls::certificate::CertificateNames;
 use crate::tls::cipher::{Cipher, Suite};
@@ -80,21 +81,21 @@ pub enum Shortfall {
 }
 
 impl Shortfall {
-    /// A name for logs and JSON, which stays as it is from release to release.
+    /// Which of all reasons it is.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn kind(&self) -> ReasonKind {
         match self {
-            Self::ProtocolVersion { .. } => "protocol-version",
-            Self::UnknownVersion { .. } => "unknown-version",
-            Self::UnknownCipher { .. } => "unknown-cipher",
-            Self::NullCipher { .. } => "null-cipher",
-            Self::Cipher { .. } => "cipher",
-            Self::CipherNotAllowed { .. } => "cipher-not-allowed",
-            Self::Contradiction { .. } => "contradiction",
-            Self::ForwardSecrecy { .. } => "forward-secrecy",
-            Self::Aead { .. } => "aead",
-            Self::KeyLength { .. } => "key-length",
-            Self::ClientCertificate { .. } => "client-certificate",
+            Self::ProtocolVersion { .. } => ReasonKind::ProtocolVersion,
+            Self::UnknownVersion { .. } => ReasonKind::UnknownVersion,
+            Self::UnknownCipher { .. } => ReasonKind::UnknownCipher,
+            Self::NullCipher { .. } => ReasonKind::NullCipher,
+            Self::Cipher { .. } => ReasonKind::Cipher,
+            Self::CipherNotAllowed { .. } => ReasonKind::CipherNotAllowed,
+            Self::Contradiction { .. } => ReasonKind::Contradiction,
+            Self::ForwardSecrecy { .. } => ReasonKind::ForwardSecrecy,
+            Self::Aead { .. } => ReasonKind::Aead,
+            Self::KeyLength { .. } => ReasonKind::KeyLength,
+            Self::ClientCertificate { .. } => ReasonKind::ClientCertificate,
         }
     }
 }

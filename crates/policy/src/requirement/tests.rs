@@ -21,7 +21,7 @@ fn baseline() -> &'static Requirement {
 fn verdict(requirement: &Requirement, version: &str, cipher: &str, bits: &str) -> String {
     match requirement.check(&session(version, cipher, bits)) {
         Ok(()) => "ok".to_owned(),
-        Err(shortfall) => format!("{}: {shortfall}", shortfall.code()),
+        Err(shortfall) => format!("{}: {shortfall}", shortfall.kind().code()),
     }
 }
 
@@ -290,7 +290,7 @@ fn every_refusal_is_one_short_clause_of_plain_ascii() {
             assert!(clause.len() < 200, "{clause}");
             assert!(clause.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{clause}");
             assert!(!clause.contains('%'), "{clause}");
-            codes.insert(shortfall.code());
+            codes.insert(shortfall.kind().code());
         }
     }
     assert_eq!(codes.len(), 10, "{codes:?}");
