@@ -15,11 +15,12 @@
 //! what was judged, and what is read from it).
 //!
 //! - [`session`]: the facts of one SMTP session, taken from macros.
-//! - [`milter`]: the protocol, the sockets.
+//! - [`milter`]: the protocol, and the loop that serves MTAs.
+//! - [`net`]: sockets to listen on, bound here or passed by systemd.
 //! - [`metrics`]: what is counted, for Prometheus.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
-//! - [`systemd`]: sockets that it passes, what it is told. [`status`]: how the running milter is.
+//! - [`systemd`]: what it is told. [`status`]: how the running milter is.
 //! - `postfix`: what a Postfix is set to, and what that means.
 //! - [`cli`]: one file a command.
 //!
@@ -40,6 +41,7 @@ mod command;
 pub mod logging;
 pub mod metrics;
 pub mod milter;
+pub mod net;
 mod postfix;
 pub mod reload;
 pub mod session;

@@ -1,43 +1,9 @@
-//! What systemd and the milter tell each other: sockets that it passes, and how the service is.
+//! What the milter tells systemd: how the service is.
 //!
-//! Without systemd all of this does nothing: no sockets come, and nobody is told.
+//! Without systemd nobody is told.
 
 use sd_notify::NotifyState;
-use std::{
-    io,
-    net::TcpListener,
-    os::unix::net::UnixListener,
-    time::{Duration, Instant},
-};
-
-/// A socket that systemd owns, bound and listening: connections to it wait while the milter restarts.
-#[derive(Debug)]
-pub enum PassedSocket {
-    /// `ListenStream=/path`.
-    Unix(UnixListener),
-    /// `ListenStream=address:port`.
-    Tcp(TcpListener),
-}
-
-/// Takes the sockets that systemd has passed (`sd_listen_fds(3)`).
-///
-/// To be called once, before there are threads: it takes the variables out of the environment.
-///
-/// # Errors
-///
-/// When one of them is no stream socket.
-pub fn passed_sockets() -> io::Result<Vec<PassedSocket>> {
-    let mut passed = listenfd::ListenFd::from_env();
-    let mut sockets = Vec::new();
-    for index in 0..passed.len() {
-        if let Ok(Some(socket)) = passed.take_unix_listener(index) {
-            sockets.push(PassedSocket::Unix(socket));
-        } else if let Some(socket) = passed.take_tcp_listener(index)? {
-            sockets.push(PassedSocket::Tcp(socket));
-        }
-    }
-    Ok(sockets)
-}
+use std::time::{Duration, Instant};
 
 /// The milter listens; `status` is what `systemctl status` shows of it.
 pub fn ready(status: &str) {

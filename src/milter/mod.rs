@@ -1,17 +1,17 @@
 //! The milter: what the MTA talks to.
 //!
 //! `packet` reads and writes the packets, [`Conversation`] answers them without any I/O,
-//! `connection` feeds it from a socket, `listener` binds and accepts, `server` is the loop that
-//! serves all connections and sees to limit, time-outs and drain.
+//! `connection` feeds it from a socket, `acceptor` accepts connections, `server` is the loop that
+//! serves them all and sees to limit, time-outs and drain.
 //!
 //! From indymilter come the protocol's options and replies by name; its runtime is not used. indymilter 0.3.0 ends a session when Sendmail gives an IPv6 client as
 //! `IPv6:2001:...`, drops the empty batch of macros by which Postfix says that nothing is known
 //! any more (so that an earlier `{tls_version}` would speak for a later message), ends for good
 //! at the first failed accept, has no drain, and takes two tasks and a channel hop a packet.
 
+mod acceptor;
 mod connection;
 mod conversation;
-mod listener;
 mod negotiation;
 mod packet;
 mod probe;
@@ -19,7 +19,6 @@ mod server;
 mod tally;
 
 pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
-pub use listener::{BindError, Listener};
 pub use probe::probe;
 pub use server::{Shutdown, serve};
 pub use tally::{Counts, Tally};

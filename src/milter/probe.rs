@@ -39,7 +39,7 @@ pub fn probe(socket: &SocketSpec) -> io::Result<()> {
 
 /// Connects to a Unix socket. Where many connections wait there, the time to write counts for
 /// connecting as well (unix(7) does not say so).
-pub(super) fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
+fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_write_timeout(Some(patience))?;
     socket.connect(&SockAddr::unix(path)?).map_err(|error| match error.kind() {
@@ -70,4 +70,18 @@ fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
     packets.clear();
     packet::write(&mut packets, command::QUIT, b"");
     stream.write_all(&packets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_milter_with_a_crowd_waiting_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("milter.sock");
+        let _crowd = crate::net::tests::crowded(&path);
+        let error = connect(&path, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
 }

@@ -14,9 +14,10 @@
 //! action to it. One in the loop itself ends the milter with an error, for whoever started it to
 //! start it again.
 
+use super::acceptor::Acceptor;
 use super::connection::{Buffers, Connection, Need, Socket};
 use super::conversation::{Context, Conversation};
-use super::listener::Listener;
+use crate::net::Listener;
 use crate::systemd;
 use config::settings::Limits;
 use mio::{Events, Poll, Token, Waker};
@@ -82,21 +83,11 @@ pub async fn serve(
     }
 }
 
-/// A socket that is listened on.
-#[derive(Debug)]
-struct Door {
-    listener: Listener,
-    /// Whether somebody may be waiting.
-    knocked: bool,
-    /// After a failure, when to try again.
-    again: Option<Instant>,
-}
-
 #[derive(Debug)]
 struct Server {
     poll: Poll,
     /// Their tokens come first.
-    doors: Vec<Door>,
+    acceptors: Vec<Acceptor>,
     connections: Slab<Connection>,
     /// Where the tokens of connections begin.
     first: usize,
@@ -123,15 +114,14 @@ impl Server {
         limits: Limits,
         asked: Arc<AtomicU32>,
     ) -> io::Result<Self> {
-        let mut doors = Vec::new();
-        for (number, mut listener) in listeners.into_iter().enumerate() {
-            listener.register(poll.registry(), Token(number))?;
-            doors.push(Door { listener, knocked: false, again: None });
+        let mut acceptors = Vec::new();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            acceptors.push(Acceptor::new(listener, poll.registry(), Token(number))?);
         }
         Ok(Self {
-            first: doors.len(),
+            first: acceptors.len(),
             poll,
-            doors,
+            acceptors,
             connections: Slab::new(),
             context,
             limits,
@@ -160,8 +150,8 @@ impl Server {
             }
             for event in &events {
                 let Token(token) = event.token();
-                if let Some(door) = self.doors.get_mut(token) {
-                    door.knocked = true;
+                if let Some(acceptor) = self.acceptors.get_mut(token) {
+                    acceptor.readable = true;
                 } else if let Some(key) = token.checked_sub(self.first) {
                     self.turn(key, now);
                     // The end comes once, maybe together with what came before it.
@@ -179,12 +169,13 @@ impl Server {
     /// How long to wait for events.
     fn patience(&self, now: Instant) -> Option<Duration> {
         let has_room = self.connections.len() < self.limits.connections as usize;
-        let is_waited_for = |door: &Door| door.knocked && door.again.is_none() && has_room;
-        if !self.eager.is_empty() || self.doors.iter().any(is_waited_for) {
+        let may_accept =
+            |acceptor: &Acceptor| acceptor.readable && acceptor.retry_at.is_none() && has_room;
+        if !self.eager.is_empty() || self.acceptors.iter().any(may_accept) {
             return Some(Duration::ZERO);
         }
-        let doors = self.doors.iter().filter_map(|door| door.again);
-        let next = doors.chain(self.sweep).chain(self.end).min()?;
+        let retries = self.acceptors.iter().filter_map(|acceptor| acceptor.retry_at);
+        let next = retries.chain(self.sweep).chain(self.end).min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -194,9 +185,9 @@ impl Server {
         if asked > 0 && self.end.is_none() {
             self.end = Some(now + self.limits.drain);
             // What waits to be accepted is left to who listens next, or learns that nobody does.
-            for mut door in self.doors.drain(..) {
+            for mut acceptor in self.acceptors.drain(..) {
                 // A socket that somebody else has open, too, would go on to give events.
-                let _ = door.listener.deregister(self.poll.registry());
+                let _ = acceptor.deregister(self.poll.registry());
             }
             systemd::stopping(self.limits.drain);
         }
@@ -233,7 +224,7 @@ impl Server {
     }
 
     fn accept(&mut self, now: Instant) {
-        for number in 0..self.doors.len() {
+        for number in 0..self.acceptors.len() {
             for _ in 0..EVENTS {
                 let Some(socket) = self.next(number, now) else { break };
                 let conversation = Conversation::new(Arc::clone(&self.context));
@@ -243,16 +234,16 @@ impl Server {
         }
     }
 
-    /// The next connection that waits at a door, if there is a place for it.
+    /// The next connection that waits on a socket, if there is a place for it.
     fn next(&mut self, number: usize, now: Instant) -> Option<Socket> {
         let full = self.connections.len() >= self.limits.connections as usize;
-        let door = self.doors.get_mut(number)?;
-        if !door.knocked || door.again.is_some_and(|again| now < again) {
+        let acceptor = self.acceptors.get_mut(number)?;
+        if !acceptor.readable || acceptor.retry_at.is_some_and(|retry_at| now < retry_at) {
             return None;
         }
         if full {
             // When a place is free, it is tried at once.
-            door.again = None;
+            acceptor.retry_at = None;
             if !std::mem::replace(&mut self.full, true) {
                 tracing::warn!(
                     "all connections that `limits` allows are in use; further MTAs have to wait"
@@ -260,28 +251,28 @@ impl Server {
             }
             return None;
         }
-        match door.listener.accept() {
+        match acceptor.accept() {
             Ok(socket) => {
                 // Said again only after a while with room to spare.
                 let many = self.limits.connections as usize / 10 * 9;
                 self.full &= self.connections.len() >= many;
-                if door.again.take().is_some() {
-                    tracing::info!("connections on {} are accepted again", door.listener.address());
+                if acceptor.retry_at.take().is_some() {
+                    tracing::info!("connections on {} are accepted again", acceptor.address());
                 }
                 return Some(socket);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                door.knocked = false;
-                door.again = None;
+                acceptor.readable = false;
+                acceptor.retry_at = None;
             }
             // The MTA has gone meanwhile.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if door.again.is_none() {
-                    let address = door.listener.address();
+                if acceptor.retry_at.is_none() {
+                    let address = acceptor.address();
                     tracing::error!(%error, "cannot accept a connection on {address}; will try again");
                 }
-                door.again = Some(now + ACCEPT_PAUSE);
+                acceptor.retry_at = Some(now + ACCEPT_PAUSE);
             }
         }
         None

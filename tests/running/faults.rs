@@ -12,7 +12,8 @@ use config::settings::LedgerSettings;
 use config::settings::{Limits, Listen, SocketSpec};
 use ledger::Ledger;
 use mandatory_tls::logging::Log;
-use mandatory_tls::milter::{Context, Listener, Tally, serve};
+use mandatory_tls::milter::{Context, Tally, serve};
+use mandatory_tls::net::Listener;
 use mandatory_tls::reload::Reloader;
 use policy::{OnUnknownTls, Policy};
 use std::{

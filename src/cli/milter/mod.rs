@@ -1,16 +1,17 @@
 //! `mandatory-tls milter`: the daemon.
 
+mod listeners;
 mod process;
 mod records;
 mod signals;
-mod sockets;
 
 use super::status;
 use crate::logging::{self, Log};
 use crate::milter::{Context, serve};
+use crate::net::{Listener, passed_by_systemd};
 use crate::reload::Reloader;
 use crate::status::Reporter;
-use crate::systemd::{self, PassedSocket};
+use crate::systemd;
 use config::settings::{LogTarget, Settings};
 use records::Records;
 use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     };
     // While there is one thread: this changes the environment.
-    let passed = systemd::passed_sockets();
+    let passed = passed_by_systemd();
     let _guard = match logging::set_up(&settings.log) {
         Ok(guard) => guard,
         Err(error) => {
@@ -93,8 +94,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
     code
 }
 
-async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket>) -> ExitCode {
-    let records = match Records::start(&settings, &reloader).await {
+async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -> ExitCode {
+    let records = match Records::start(&settings, &reloader) {
         Ok(records) => records,
         Err(error) => {
             tracing::error!(%error, "cannot start");
@@ -102,7 +103,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<PassedSocket
         }
     };
     // Last, so that whoever waits for a socket finds all else in place.
-    let Some(listeners) = sockets::listen(&settings, passed) else {
+    let Some(listeners) = listeners::listen(&settings, passed) else {
         return status::UNAVAILABLE.into();
     };
     let ledger = settings.ledger.is_some().then(|| records.ledger.counts());

@@ -2,6 +2,7 @@
 
 use crate::cli::ledger_file;
 use crate::metrics::{self, Metrics};
+use crate::net::bind_tcp;
 use crate::reload::Reloader;
 use config::settings::{MetricsSettings, Settings, SocketSpec};
 use ledger::{Ledger, Recorder};
@@ -17,7 +18,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Starts what the settings ask for.
-    pub(super) async fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
+    pub(super) fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
         let (ledger, recorder) = start_ledger(settings)?;
         let Some(wanted) = &settings.metrics else {
             return Ok(Self { ledger, recorder, metrics: None });
@@ -25,18 +26,18 @@ impl Records {
         let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
         let (policy, state) = (reloader.policy(), reloader.state());
         let metrics = Arc::new(Metrics::new(domains, policy, state, ledger.counts()));
-        offer(wanted, Arc::clone(&metrics)).await;
+        offer(wanted, Arc::clone(&metrics));
         Ok(Self { ledger, recorder, metrics: Some(metrics) })
     }
 }
 
 /// Answers Prometheus. An address that is taken stops no mail: the log says so.
-async fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
+fn offer(wanted: &MetricsSettings, metrics: Arc<Metrics>) {
     let (host, port) = &wanted.listen;
-    let address = SocketSpec::Inet(host.clone(), *port);
-    let listener = match TcpListener::bind((host.as_str(), *port)).await {
+    let listener = match bind_tcp(host, *port).and_then(TcpListener::from_std) {
         Ok(listener) => listener,
         Err(error) => {
+            let address = SocketSpec::Inet(host.clone(), *port);
             tracing::error!(%error, "no metrics: cannot listen on {address}");
             return;
         }

@@ -1,11 +1,10 @@
 //! The sockets that MTAs connect to.
 
-use crate::milter::Listener;
-use crate::systemd::PassedSocket;
+use crate::net::Listener;
 use config::settings::Settings;
 
 /// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.
-pub(super) fn listen(settings: &Settings, passed: Vec<PassedSocket>) -> Option<Vec<Listener>> {
+pub(super) fn listen(settings: &Settings, passed: Vec<Listener>) -> Option<Vec<Listener>> {
     let mut listeners = Vec::new();
     if settings.systemd && passed.is_empty() {
         tracing::error!(
@@ -14,22 +13,16 @@ pub(super) fn listen(settings: &Settings, passed: Vec<PassedSocket>) -> Option<V
         );
         return None;
     }
-    for socket in passed {
-        let listener = Listener::passed(socket);
-        match listener {
-            Ok(listener) if settings.systemd => {
-                tracing::info!("listening on {} (from systemd)", listener.address());
-                listeners.push(listener);
-            }
-            Ok(listener) => tracing::warn!(
+    for listener in passed {
+        if settings.systemd {
+            tracing::info!("listening on {} (from systemd)", listener.address());
+            listeners.push(listener);
+        } else {
+            tracing::warn!(
                 "systemd passes {}, which `listen` does not ask for: an MTA that connects there \
                  gets no answer; add `systemd` to `listen`, or disable the socket unit",
                 listener.address()
-            ),
-            Err(error) => {
-                tracing::error!(%error, "cannot use a socket that systemd passes");
-                return None;
-            }
+            );
         }
     }
     for listen in &settings.listen {

@@ -1,0 +1,196 @@
+//! A socket that is bound: by what the settings say, or by systemd.
+
+use config::settings::{Listen, SocketSpec};
+use nix::unistd::Group;
+use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
+use std::{
+    fs, io,
+    net::TcpListener,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        net::UnixListener,
+    },
+    path::Path,
+};
+
+/// A socket that is bound and listening. It does not block.
+#[derive(Debug)]
+pub struct Listener {
+    // Dropped first: the file is removed while the socket is still open.
+    address: BoundAddress,
+    socket: Socket,
+}
+
+/// A listening socket of either kind.
+#[derive(Debug)]
+pub enum Socket {
+    /// `inet:HOST:PORT`, or `ListenStream=address:port`.
+    Tcp(TcpListener),
+    /// `unix:PATH`, or `ListenStream=/path`.
+    Unix(UnixListener),
+}
+
+/// The address of a socket that is bound. To be kept as long as the socket.
+///
+/// When it is dropped, the file of a Unix socket that was made here is removed, so that clients see at
+/// once that nobody listens. A file that has become another process's is left alone.
+#[derive(Debug)]
+pub struct BoundAddress {
+    spec: SocketSpec,
+    /// Device and inode of the file of a Unix socket that was made here.
+    file: Option<(u64, u64)>,
+}
+
+/// Why a socket cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", help(.remedy))]
+pub struct BindError {
+    address: SocketSpec,
+    source: io::Error,
+    remedy: &'static str,
+}
+
+fn help(remedy: &str) -> String {
+    if remedy.is_empty() { String::new() } else { format!(" ({remedy})") }
+}
+
+impl Listener {
+    /// Binds a socket and listens on it.
+    ///
+    /// A Unix socket that a process left behind is replaced; one on which somebody still listens
+    /// is not.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be bound, with a remedy where there is one.
+    pub fn bind(listen: &Listen) -> Result<Self, BindError> {
+        let bound = match &listen.socket {
+            SocketSpec::Inet(host, port) => tcp_listener(host, *port),
+            SocketSpec::Unix(path) => unix_listener(path, listen),
+        };
+        bound.map_err(|source| BindError {
+            address: listen.socket.clone(),
+            remedy: remedy(&listen.socket, &source),
+            source,
+        })
+    }
+
+    /// Takes over a socket that systemd has bound.
+    pub(super) fn passed(socket: Socket) -> io::Result<Self> {
+        let spec = match &socket {
+            Socket::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                SocketSpec::Unix(address.as_pathname().unwrap_or(Path::new("(unnamed)")).into())
+            }
+            Socket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                SocketSpec::Inet(address.ip().to_string(), address.port())
+            }
+        };
+        Ok(Self { address: BoundAddress { spec, file: None }, socket })
+    }
+
+    /// The address in force, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> &SocketSpec {
+        self.address.spec()
+    }
+
+    /// The socket, to be served, and its address, to be kept as long.
+    #[must_use]
+    pub fn into_parts(self) -> (BoundAddress, Socket) {
+        (self.address, self.socket)
+    }
+}
+
+impl BoundAddress {
+    /// The address in force, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn spec(&self) -> &SocketSpec {
+        &self.spec
+    }
+}
+
+impl Drop for BoundAddress {
+    fn drop(&mut self) {
+        if let (Some(mine), SocketSpec::Unix(path)) = (self.file, &self.spec)
+            && identity(path) == Some(mine)
+        {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Device and inode of a file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Binds a TCP socket and listens on it, without blocking, on the first address of the host that can be had.
+///
+/// # Errors
+///
+/// When none can be had.
+pub fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((host, port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn tcp_listener(host: &str, port: u16) -> io::Result<Listener> {
+    let socket = bind_tcp(host, port)?;
+    let spec = SocketSpec::Inet(host.to_owned(), socket.local_addr()?.port());
+    Ok(Listener { address: BoundAddress { spec, file: None }, socket: Socket::Tcp(socket) })
+}
+
+fn unix_listener(path: &Path, listen: &Listen) -> io::Result<Listener> {
+    let group = listen.group.as_deref().map(find_group).transpose()?;
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
+        // One that has a crowd waiting would otherwise keep us waiting, too.
+        let socket = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        match socket.connect(&SockAddr::unix(path)?) {
+            // Only this says that nobody listens; a lack of rights or a crowd does not.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?
+            }
+            _ => return Err(io::ErrorKind::AddrInUse.into()),
+        }
+    }
+    let listener = UnixListener::bind(path)?;
+    let address = BoundAddress { spec: SocketSpec::Unix(path.into()), file: identity(path) };
+    listener.set_nonblocking(true)?;
+    if let Some(group) = group {
+        std::os::unix::fs::chown(path, None, Some(group.gid.as_raw()))?;
+    }
+    if let Some(mode) = listen.mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(Listener { address, socket: Socket::Unix(listener) })
+}
+
+fn find_group(name: &str) -> io::Result<Group> {
+    Group::from_name(name)?.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{name}`"))
+    })
+}
+
+fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
+    match (socket, error.kind()) {
+        (_, io::ErrorKind::AddrInUse) => {
+            "another process listens there; stop it, or choose another socket"
+        }
+        (SocketSpec::Unix(path), io::ErrorKind::NotFound)
+            if !path.parent().is_some_and(Path::is_dir) =>
+        {
+            "create the directory, and let the milter's user write to it"
+        }
+        (SocketSpec::Unix(_), io::ErrorKind::PermissionDenied) => {
+            "let the milter's user write to the directory; for `group`, make it a member of the group"
+        }
+        (SocketSpec::Inet(..), io::ErrorKind::PermissionDenied) => "choose a port above 1023",
+        _ => "",
+    }
+}

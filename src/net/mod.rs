@@ -1,0 +1,14 @@
+//! Sockets to listen on, for whoever serves something on them.
+//!
+//! [`Listener`] binds what the settings ask for, and [`passed_by_systemd`] takes what systemd has bound.
+//! Both give sockets of the standard library that do not block, so that the milter's loop can have them
+//! as well as tokio. Accepting is left to who listens.
+
+mod listener;
+mod passed;
+
+pub use listener::{BindError, BoundAddress, Listener, Socket, bind_tcp};
+pub use passed::passed_by_systemd;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,27 @@
+//! The sockets that systemd has bound, and keeps: connections to them wait while nobody accepts.
+
+use super::listener::{Listener, Socket};
+use std::io;
+
+/// Takes the sockets that systemd has passed (`sd_listen_fds(3)`); without systemd there are none.
+///
+/// To be called once, before there are threads: it takes the variables out of the environment.
+///
+/// # Errors
+///
+/// When one of them is no stream socket, or the system refuses.
+pub fn passed_by_systemd() -> io::Result<Vec<Listener>> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..passed.len() {
+        let socket = if let Ok(Some(socket)) = passed.take_unix_listener(index) {
+            Socket::Unix(socket)
+        } else if let Some(socket) = passed.take_tcp_listener(index)? {
+            Socket::Tcp(socket)
+        } else {
+            continue;
+        };
+        listeners.push(Listener::passed(socket)?);
+    }
+    Ok(listeners)
+}
