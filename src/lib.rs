@@ -47,3 +47,4 @@ pub mod reload;
 pub mod session;
 pub mod status;
 pub mod systemd;
+mod wording;

@@ -3,7 +3,7 @@
 mod postfix;
 
 use super::{sockets, status};
-use crate::status::counted;
+use crate::wording::counted;
 use config::policy_file::{self, Loaded};
 use config::settings::Settings;
 use config::yaml::Problems;
@@ -91,7 +91,7 @@ fn wrong_ones(wrong: usize) -> ExitCode {
     if wrong == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("\n{wrong} error{}", if wrong == 1 { "" } else { "s" });
+    eprintln!("\n{}", counted(wrong, "error"));
     status::CONFIG.into()
 }
 

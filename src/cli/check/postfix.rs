@@ -1,7 +1,7 @@
 //! `mandatory-tls check --postfix`: is there anything in Postfix that defeats the policy?
 
 use crate::postfix::{Severity, findings, gather};
-use crate::status::counted;
+use crate::wording::counted;
 use config::settings::Settings;
 use policy::Policy;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::{Answer, Health, Patient};
 use crate::cli::check;
 use crate::cli::ledger_file::left_behind;
 use crate::command;
-use crate::status::age;
+use crate::wording::age;
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs};

@@ -9,7 +9,8 @@ mod service;
 
 use super::{sockets, status};
 use crate::milter;
-use crate::status::{Status, counted};
+use crate::status::Status;
+use crate::wording::counted;
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;

@@ -1,7 +1,8 @@
 //! The running milter: whether there is one, and what it has seen.
 
 use super::{Answer, Health, Patient};
-use crate::status::{Status, age, counted};
+use crate::status::Status;
+use crate::wording::{age, counted};
 use config::settings::Settings;
 use jiff::Timestamp;
 use std::{io, path::Path};

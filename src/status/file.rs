@@ -1,29 +1,16 @@
-//! How the running milter is: in a line for systemd, and in a file for `doctor` and monitoring.
-//!
-//! The milter rewrites the file at most once a second, under another name first, so that readers
-//! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
+//! What the status file holds.
 
-use crate::milter::{Counts, Tally};
-use crate::reload::State;
-use crate::systemd::{self, Watchdog};
-use arc_swap::ArcSwap;
+use crate::milter::Counts;
+use crate::wording::{age, counted};
 use jiff::Timestamp;
-use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::{
-    fmt::Display,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
 };
-use tokio::sync::watch;
 
-/// How often it is looked whether there is anything new to tell.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// What the status file holds, as JSON.
+/// How the running milter is; in the file, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The version of the program that runs.
@@ -115,125 +102,8 @@ impl Status {
     }
 }
 
-/// How long ago something was, in the largest whole unit.
-#[must_use]
-pub fn age(then: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(then).as_secs().max(0);
-    let (number, unit) = match seconds {
-        0..60 => return "less than a minute".into(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86400, "day"),
-    };
-    counted(number, unit)
-}
-
-/// A number and what it counts: `1 domain`, `2 domains`.
-#[must_use]
-pub fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
-/// Where the parts of a [`Status`] come from.
-#[derive(Debug)]
-pub struct Reporter {
-    /// The status file, if there shall be one.
-    pub file: Option<PathBuf>,
-    /// When the milter started.
-    pub started: Timestamp,
-    /// Its sockets.
-    pub listening: Vec<String>,
-    /// The policy's main file.
-    pub path: PathBuf,
-    /// The policy in force.
-    pub policy: Arc<ArcSwap<Policy>>,
-    /// How it stands to its files.
-    pub state: watch::Receiver<State>,
-    /// What has been judged.
-    pub tally: Arc<Tally>,
-    /// What the ledger counts of itself, where one is kept.
-    pub ledger: Option<Arc<ledger::Counts>>,
-}
-
-impl Reporter {
-    /// How the milter is now.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let state = self.state.borrow().clone();
-        let policy = self.policy.load();
-        Status {
-            version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
-            started: self.started,
-            listening: self.listening.clone(),
-            policy: PolicyStatus {
-                path: self.path.clone(),
-                domains: policy.domains.len(),
-                senders: policy.senders.len(),
-                since: state.since,
-                fingerprint: state.fingerprint,
-                problem: state.problem.map(|problem| ProblemStatus {
-                    since: problem.since,
-                    errors: problem.errors,
-                    first: problem.first,
-                }),
-            },
-            recipients: self.tally.counts(),
-            ledger: self.ledger.as_ref().map(|counts| LedgerStatus {
-                written: counts.written(),
-                lost: counts.lost(),
-                failing: counts.is_failing(),
-            }),
-        }
-    }
-
-    /// The line for systemd.
-    #[must_use]
-    pub fn line(&self) -> String {
-        self.status().line(Timestamp::now())
-    }
-
-    /// Tells systemd and writes the file whenever there is something new, and gives signs of life.
-    pub async fn run(self: Arc<Self>) {
-        let mut watchdog = Watchdog::from_environment();
-        let mut clock = tokio::time::interval(EVERY);
-        let mut told = String::new();
-        let mut written = None;
-        let mut failed = false;
-        loop {
-            clock.tick().await;
-            watchdog.alive(self.tally.turns());
-            let status = self.status();
-            let line = status.line(Timestamp::now());
-            if line != told {
-                systemd::status(&line);
-                told = line;
-            }
-            let Some(file) = self.file.as_deref().filter(|_| written.as_ref() != Some(&status))
-            else {
-                continue;
-            };
-            // Said once; it may go on for long.
-            if let Err(error) = write(file, &status)
-                && !failed
-            {
-                tracing::warn!(%error, "the status file {} cannot be written", file.display());
-                failed = true;
-            }
-            written = Some(status);
-        }
-    }
-
-    /// Removes the file: a milter that has stopped is not well.
-    pub fn remove_file(&self) {
-        if let Some(file) = &self.file {
-            let _ = fs::remove_file(file);
-        }
-    }
-}
-
-fn write(path: &Path, status: &Status) -> io::Result<()> {
+/// Writes a status file, under another name first, so that readers always find a whole one.
+pub(super) fn write(path: &Path, status: &Status) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let draft = PathBuf::from(draft);

@@ -1,0 +1,10 @@
+//! How the running milter is: in a line for systemd, and in a file for `doctor` and monitoring.
+//!
+//! The milter rewrites the file at most once a second, under another name first, so that readers
+//! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
+
+mod file;
+mod reporter;
+
+pub use file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
+pub use reporter::Reporter;

@@ -1,0 +1,112 @@
+//! Keeps the status file and systemd up to date while the milter runs.
+
+use super::file::{self, LedgerStatus, PolicyStatus, ProblemStatus, Status};
+use crate::milter::Tally;
+use crate::reload::State;
+use crate::systemd::{self, Watchdog};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use policy::Policy;
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// How often it is looked whether there is anything new to tell.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Where the parts of a [`Status`] come from.
+#[derive(Debug)]
+pub struct Reporter {
+    /// The status file, if there shall be one.
+    pub file: Option<PathBuf>,
+    /// When the milter started.
+    pub started: Timestamp,
+    /// Its sockets.
+    pub listening: Vec<String>,
+    /// The policy's main file.
+    pub path: PathBuf,
+    /// The policy in force.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// How it stands to its files.
+    pub state: watch::Receiver<State>,
+    /// What has been judged.
+    pub tally: Arc<Tally>,
+    /// What the ledger counts of itself, where one is kept.
+    pub ledger: Option<Arc<ledger::Counts>>,
+}
+
+impl Reporter {
+    /// How the milter is now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.state.borrow().clone();
+        let policy = self.policy.load();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            started: self.started,
+            listening: self.listening.clone(),
+            policy: PolicyStatus {
+                path: self.path.clone(),
+                domains: policy.domains.len(),
+                senders: policy.senders.len(),
+                since: state.since,
+                fingerprint: state.fingerprint,
+                problem: state.problem.map(|problem| ProblemStatus {
+                    since: problem.since,
+                    errors: problem.errors,
+                    first: problem.first,
+                }),
+            },
+            recipients: self.tally.counts(),
+            ledger: self.ledger.as_ref().map(|counts| LedgerStatus {
+                written: counts.written(),
+                lost: counts.lost(),
+                failing: counts.is_failing(),
+            }),
+        }
+    }
+
+    /// The line for systemd.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.status().line(Timestamp::now())
+    }
+
+    /// Tells systemd and writes the file whenever there is something new, and gives signs of life.
+    pub async fn run(self: Arc<Self>) {
+        let mut watchdog = Watchdog::from_environment();
+        let mut clock = tokio::time::interval(EVERY);
+        let mut told = String::new();
+        let mut written = None;
+        let mut failed = false;
+        loop {
+            clock.tick().await;
+            watchdog.alive(self.tally.turns());
+            let status = self.status();
+            let line = status.line(Timestamp::now());
+            if line != told {
+                systemd::status(&line);
+                told = line;
+            }
+            let Some(path) = self.file.as_deref().filter(|_| written.as_ref() != Some(&status))
+            else {
+                continue;
+            };
+            // Said once; it may go on for long.
+            if let Err(error) = file::write(path, &status)
+                && !failed
+            {
+                tracing::warn!(%error, "the status file {} cannot be written", path.display());
+                failed = true;
+            }
+            written = Some(status);
+        }
+    }
+
+    /// Removes the file: a milter that has stopped is not well.
+    pub fn remove_file(&self) {
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
