@@ -161,7 +161,7 @@ impl Conversation {
             }
             command::CONNECT => {
                 // A client that cannot be read is in no network; its session goes on.
-                self.session.connected(packet::peer(payload).unwrap_or_default());
+                self.session.connected(packet::connection_info(payload).unwrap_or_default());
                 go_on_unless(agreed, ProtoOpts::NOREPLY_CONNECT, out);
             }
             command::MAIL => {

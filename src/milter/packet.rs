@@ -1,6 +1,6 @@
 //! The packets of the milter protocol: four octets of length, a letter, a payload.
 
-use crate::session::{Peer, Stage};
+use crate::session::{ConnectionInfo, Stage};
 use policy::DomainName;
 use std::net::IpAddr;
 
@@ -105,7 +105,7 @@ pub(super) fn macros(payload: &[u8]) -> Option<(Stage, &[u8])> {
 /// The client of a connection: host name, family, port, address. `None` if that cannot be read.
 ///
 /// Sendmail writes IPv6 addresses with `IPv6:` before them.
-pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
+pub(super) fn connection_info(payload: &[u8]) -> Option<ConnectionInfo> {
     let (name, rest) = payload.split_at_checked(payload.iter().position(|octet| *octet == 0)?)?;
     let name = client_name(name);
     match rest.get(1..)? {
@@ -113,10 +113,10 @@ pub(super) fn peer(payload: &[u8]) -> Option<Peer> {
             let text = str::from_utf8(argument(address)?).ok()?;
             let address: IpAddr = text.strip_prefix("IPv6:").unwrap_or(text).parse().ok()?;
             let port = u16::from_be_bytes([*high, *low]);
-            Some(Peer { name, address: Some(address.to_canonical()), port })
+            Some(ConnectionInfo { name, address: Some(address.to_canonical()), port })
         }
         // A Unix socket (L), or a family that the MTA does not know (U).
-        [b'L' | b'U', ..] => Some(Peer { name, address: None, port: u16::MAX }),
+        [b'L' | b'U', ..] => Some(ConnectionInfo { name, address: None, port: u16::MAX }),
         _ => None,
     }
 }
@@ -166,9 +166,9 @@ mod tests {
             (b"localhost\0L\0\0/run/socket\0", None, u16::MAX),
             (b"localhost\0U", None, u16::MAX),
         ] {
-            let peer = peer(payload).unwrap();
-            assert_eq!(peer.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
-            assert_eq!(peer.port, port);
+            let info = connection_info(payload).unwrap();
+            assert_eq!(info.address, address.map(|text| text.parse().unwrap()), "{payload:?}");
+            assert_eq!(info.port, port);
         }
         for (name, shown) in [
             ("mail.Example.NET", Some("mail.example.net")),
@@ -177,8 +177,8 @@ mod tests {
             ("a b", None),
             ("", None),
         ] {
-            let peer = peer(format!("{name}\x004\0\x01192.0.2.1\0").as_bytes()).unwrap();
-            assert_eq!(peer.name.as_ref().map(DomainName::as_str), shown, "{name}");
+            let info = connection_info(format!("{name}\x004\0\x01192.0.2.1\0").as_bytes()).unwrap();
+            assert_eq!(info.name.as_ref().map(DomainName::as_str), shown, "{name}");
         }
         for payload in [
             &b""[..],
@@ -189,7 +189,7 @@ mod tests {
             b"host\x004\0\x001.2.3.4",
             b"host\0X",
         ] {
-            assert_eq!(peer(payload), None, "{payload:?}");
+            assert_eq!(connection_info(payload), None, "{payload:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ pub enum Stage {
     Rcpt,
 }
 
-/// Octets of macros that are kept room for.
+/// Octets of macros for which room is kept.
 const USUAL: usize = 1024;
 
 /// The macros of a session by stage, as they came: names and values, each ended by NUL.
@@ -64,17 +64,17 @@ impl Macros {
 
     /// The macros of a stage that are of use, by name.
     #[must_use]
-    pub fn read(&self, stage: Stage) -> Known<'_> {
-        let mut known = Known::default();
+    pub fn read(&self, stage: Stage) -> MacroValues<'_> {
+        let mut values = MacroValues::default();
         let octets = self.octets.get(self.range(stage)).unwrap_or_default();
         let mut rest = Some(octets);
         while let (Some(name), Some(value)) = (next_string(&mut rest), next_string(&mut rest)) {
-            if let Some(place) = known.place(name) {
+            if let Some(slot) = values.slot(name) {
                 // The first one counts where a name comes twice.
-                place.get_or_insert(value);
+                slot.get_or_insert(value);
             }
         }
-        known
+        values
     }
 }
 
@@ -86,9 +86,9 @@ fn next_string<'m>(rest: &mut Option<&'m [u8]>) -> Option<&'m [u8]> {
     octets.get(..end.unwrap_or(octets.len()))
 }
 
-/// The values of macros; none for one that is not there.
+/// The values of a stage's macros; none for one that was not sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known<'m> {
+pub struct MacroValues<'m> {
     /// The MTA's own name.
     pub j: Option<&'m [u8]>,
     /// The queue id.
@@ -119,8 +119,8 @@ pub struct Known<'m> {
     pub daemon_port: Option<&'m [u8]>,
 }
 
-impl<'m> Known<'m> {
-    fn place(&mut self, name: &[u8]) -> Option<&mut Option<&'m [u8]>> {
+impl<'m> MacroValues<'m> {
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<&'m [u8]>> {
         Some(match bare(name) {
             b"j" => &mut self.j,
             b"i" => &mut self.i,

@@ -11,7 +11,7 @@
 
 mod macros;
 
-pub use macros::{Known, Macros, Stage};
+pub use macros::{MacroValues, Macros, Stage};
 
 use jiff::Timestamp;
 use macros::filled;
@@ -24,7 +24,7 @@ use std::{net::IpAddr, sync::Arc};
 
 /// The client, as the MTA gives it when a connection begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
+pub struct ConnectionInfo {
     /// Its name, where the MTA vouches for it: for the ledger, no verdict rests on it.
     pub name: Option<DomainName>,
     /// Its address; none where it does not come over IP.
@@ -36,7 +36,7 @@ pub struct Peer {
 /// What is known of one SMTP session.
 #[derive(Debug, Default)]
 pub struct Session {
-    peer: Peer,
+    connection: ConnectionInfo,
     macros: Macros,
     on_unknown_tls: OnUnknownTls,
     /// Whether the MTA takes lists of macros.
@@ -94,8 +94,8 @@ impl Session {
     }
 
     /// The connection begins.
-    pub fn connected(&mut self, peer: Peer) {
-        self.peer = peer;
+    pub fn connected(&mut self, connection: ConnectionInfo) {
+        self.connection = connection;
     }
 
     /// A message begins: `argument` is that of MAIL, `policy` the one in force.
@@ -127,7 +127,7 @@ impl Session {
         let recipient = Recipient::new(argument, filled(macros.rcpt_addr), host);
         let of_mail = || self.macros.read(Stage::Mail);
         let client = Client {
-            address: self.peer.address,
+            address: self.connection.address,
             authenticated: macros.is_authenticated()
                 || !is_list_honoured && of_mail().is_authenticated(),
             local_submission: is_list_honoured && self.is_local_submission(&macros),
@@ -153,7 +153,7 @@ impl Session {
         let verdict = judge(&message.policy, &case);
         let reply = verdict.reply(&case);
         Judgement {
-            client_name: self.peer.name.as_ref(),
+            client_name: self.connection.name.as_ref(),
             queue_id: filled(macros.i).or_else(|| filled(of_mail().i)),
             macros: &self.macros,
             case,
@@ -175,13 +175,13 @@ impl Session {
         self.macros.clear(Stage::Rcpt);
     }
 
-    fn is_list_honoured(&self, of_rcpt: &Known<'_>) -> bool {
+    fn is_list_honoured(&self, of_rcpt: &MacroValues<'_>) -> bool {
         self.lists && filled(of_rcpt.j).is_some()
     }
 
     /// The stage whose macros count: that of the RCPT where it has what was asked for, else the
     /// latest at which the MTA said anything of TLS.
-    fn tls(&self, of_rcpt: &Known<'_>, is_list_honoured: bool) -> TlsState {
+    fn tls(&self, of_rcpt: &MacroValues<'_>, is_list_honoured: bool) -> TlsState {
         if is_list_honoured {
             return of_rcpt.tls().with_certificate(Certificate::from_macros(
                 of_rcpt.cert_subject,
@@ -200,9 +200,9 @@ impl Session {
     /// Whether Postfix makes the session up for mail from local programs (`non_smtpd_milters`):
     /// client and daemon are on the loopback address with port 0, which no TCP connection has, and
     /// the recipient is not routed yet. Holds only where the list of macros was honoured.
-    fn is_local_submission(&self, of_rcpt: &Known<'_>) -> bool {
-        self.peer.port == 0
-            && self.peer.address.is_some_and(|ip| ip.is_loopback())
+    fn is_local_submission(&self, of_rcpt: &MacroValues<'_>) -> bool {
+        self.connection.port == 0
+            && self.connection.address.is_some_and(|ip| ip.is_loopback())
             && self.macros.read(Stage::Connect).daemon_port == Some(b"0")
             && of_rcpt.rcpt_host.is_none()
     }
