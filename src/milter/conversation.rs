@@ -1,14 +1,14 @@
 //! The milter's side of one connection, without I/O: packets in, packets out.
 
 use super::negotiation::{self, Agreed};
-use super::packet::{self, command};
+use super::packet;
 use super::tally::Tally;
 use crate::logging::Log;
 use crate::metrics::{Metrics, Open};
 use crate::session::Session;
 use arc_swap::ArcSwap;
 use indymilter::ProtoOpts;
-use indymilter::message::reply::ReplyKind;
+use indymilter::message::{command::CommandKind, reply::ReplyKind};
 use jiff::Timestamp;
 use ledger::Ledger;
 use policy::{OnUnknownTls, Policy};
@@ -44,7 +44,7 @@ pub enum Next {
 /// Why a conversation cannot go on. The MTA then applies its default action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A length of none, or too long.
+    /// A length of 0, or more than is taken.
     #[error("a packet with a length of {0} octets")]
     Length(usize),
     /// A letter that is no command.
@@ -153,40 +153,40 @@ impl Conversation {
         let Some(agreed) = self.agreed else {
             return self.first_packet(letter, payload, out);
         };
-        match letter {
-            command::MACROS => {
+        let command = CommandKind::try_from(letter).map_err(|_| ProtocolError::Command(letter))?;
+        match command {
+            CommandKind::DefMacros => {
                 if let Some((stage, batch)) = packet::macros(payload) {
                     self.session.macros(stage, batch);
                 }
             }
-            command::CONNECT => {
+            CommandKind::ConnInfo => {
                 // A client that cannot be read is in no network; its session goes on.
                 self.session.connected(packet::connection_info(payload).unwrap_or_default());
                 go_on_unless(agreed, ProtoOpts::NOREPLY_CONNECT, out);
             }
-            command::MAIL => {
+            CommandKind::Mail => {
                 let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(letter))?;
                 self.session.mail(argument, self.context.policy.load_full());
                 go_on_unless(agreed, ProtoOpts::NOREPLY_MAIL, out);
             }
-            command::RCPT => self.rcpt(payload, answers)?,
-            command::HELO
-            | command::DATA
-            | command::HEADER
-            | command::END_OF_HEADERS
-            | command::BODY
-            | command::UNKNOWN => go_on(out),
-            command::END_OF_BODY => {
+            CommandKind::Rcpt => self.rcpt(payload, answers)?,
+            CommandKind::Helo
+            | CommandKind::Data
+            | CommandKind::Header
+            | CommandKind::Eoh
+            | CommandKind::BodyChunk
+            | CommandKind::Unknown => go_on(out),
+            CommandKind::BodyEnd => {
                 self.session.end_message();
                 go_on(out);
             }
-            command::ABORT => self.session.end_message(),
-            command::QUIT_NEW_CONNECTION => {
+            CommandKind::Abort => self.session.end_message(),
+            CommandKind::QuitNc => {
                 self.session = Session::new(self.context.on_unknown_tls, agreed.lists)
             }
-            command::QUIT => return Ok(Next::Close),
-            command::NEGOTIATE => return Err(ProtocolError::Order(letter)),
-            _ => return Err(ProtocolError::Command(letter)),
+            CommandKind::Quit => return Ok(Next::Close),
+            CommandKind::OptNeg => return Err(ProtocolError::Order(letter)),
         }
         Ok(Next::Read)
     }
@@ -197,9 +197,9 @@ impl Conversation {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Next, ProtocolError> {
-        match letter {
-            command::NEGOTIATE => {}
-            command::QUIT => return Ok(Next::Close),
+        match CommandKind::try_from(letter) {
+            Ok(CommandKind::OptNeg) => {}
+            Ok(CommandKind::Quit) => return Ok(Next::Close),
             _ => return Err(ProtocolError::Order(letter)),
         }
         let agreed =
@@ -210,7 +210,8 @@ impl Conversation {
     }
 
     fn rcpt(&mut self, payload: &[u8], answers: &mut impl Answers) -> Result<(), ProtocolError> {
-        let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(command::RCPT))?;
+        let argument =
+            packet::argument(payload).ok_or(ProtocolError::Malformed(CommandKind::Rcpt.into()))?;
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
         self.context.tally.count(&judgement.case, &judgement.verdict);
@@ -219,7 +220,7 @@ impl Conversation {
         }
         match &judgement.reply {
             Some(reply) => {
-                packet::write_with(answers.waiting(), ReplyKind::ReplyCode.into(), |out| {
+                packet::write_with(answers.waiting(), ReplyKind::ReplyCode, |out| {
                     out.extend_from_slice(reply.to_milter().as_bytes());
                     out.push(0);
                 });
@@ -235,7 +236,7 @@ impl Conversation {
 }
 
 fn go_on(out: &mut Vec<u8>) {
-    packet::write(out, ReplyKind::Continue.into(), b"");
+    packet::write(out, ReplyKind::Continue, b"");
 }
 
 fn go_on_unless(agreed: Agreed, noreply: ProtoOpts, out: &mut Vec<u8>) {

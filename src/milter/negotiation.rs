@@ -5,13 +5,13 @@
 //! Sendmail give the milter up.
 
 use super::packet;
-use indymilter::message::reply::ReplyKind;
-use indymilter::{Actions, ProtoOpts};
+use indymilter::message::{PROTOCOL_VERSION, Version, reply::ReplyKind};
+use indymilter::{Actions, MacroStage, ProtoOpts};
 
 /// The newest version of the protocol; Postfix gives a milter up that answers with a newer one.
-const VERSION: u32 = indymilter::message::PROTOCOL_VERSION;
+const NEWEST: Version = PROTOCOL_VERSION;
 /// The oldest version that MTAs in use speak.
-const OLDEST: u32 = 2;
+const OLDEST: Version = 2;
 
 /// Events that are not read, and events that need no answer.
 const WANTED: ProtoOpts = ProtoOpts::NO_HELO
@@ -26,21 +26,14 @@ const WANTED: ProtoOpts = ProtoOpts::NO_HELO
 /// Macros by stage, each list ended by NUL. `j` stands first in each: it is always defined, so
 /// that its presence shows that the list was honoured. Names need their braces. Once any list is
 /// sent, Postfix sends nothing at the stages that have none.
-const MACROS: [(u32, &[u8]); 3] = [
-    (stage::CONNECT, b"j {daemon_port}\0"),
-    (stage::MAIL, b"j {mail_addr} i\0"),
+const MACROS: [(MacroStage, &[u8]); 3] = [
+    (MacroStage::Connect, b"j {daemon_port}\0"),
+    (MacroStage::Mail, b"j {mail_addr} i\0"),
     (
-        stage::RCPT,
+        MacroStage::Rcpt,
         b"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i\0",
     ),
 ];
-
-/// Numbers of the stages in lists of macros.
-mod stage {
-    pub(super) const CONNECT: u32 = 0;
-    pub(super) const MAIL: u32 = 2;
-    pub(super) const RCPT: u32 = 3;
-}
 
 /// What was agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +61,12 @@ pub(super) fn negotiate(offer: &[u8], out: &mut Vec<u8>) -> Option<Agreed> {
     let options = WANTED & ProtoOpts::from_bits_truncate(options);
     let agreed = Agreed { options, lists: !actions.is_empty() };
     let lists = if agreed.lists { &MACROS[..] } else { &[] };
-    packet::write_with(out, ReplyKind::OptNeg.into(), |out| {
-        for word in [version.min(VERSION), actions.bits(), options.bits()] {
+    packet::write_with(out, ReplyKind::OptNeg, |out| {
+        for word in [version.min(NEWEST), actions.bits(), options.bits()] {
             out.extend_from_slice(&word.to_be_bytes());
         }
         for (stage, names) in lists {
-            out.extend_from_slice(&stage.to_be_bytes());
+            out.extend_from_slice(&i32::from(*stage).to_be_bytes());
             out.extend_from_slice(names);
         }
     });
@@ -83,6 +76,7 @@ pub(super) fn negotiate(offer: &[u8], out: &mut Vec<u8>) -> Option<Agreed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::{MacroValues, Macros, Stage};
 
     fn offer(version: u32, actions: u32, options: u32) -> Vec<u8> {
         [version, actions, options].into_iter().flat_map(u32::to_be_bytes).collect()
@@ -109,6 +103,19 @@ mod tests {
         assert!(agreed.lists);
         let lists = String::from_utf8_lossy(&payload[12..]);
         assert!(lists.contains("j {tls_version} {cipher} {cipher_bits}"), "{lists}");
+    }
+
+    #[test]
+    fn macros_that_are_asked_for_are_read() {
+        for (_, names) in MACROS {
+            let names = names.strip_suffix(b"\0").unwrap();
+            for name in names.split(|octet| *octet == b' ') {
+                let mut macros = Macros::default();
+                macros.replace(Stage::Rcpt, &[name, b"\0value\0"].concat());
+                let values = macros.read(Stage::Rcpt);
+                assert_ne!(values, MacroValues::default(), "{}", name.escape_ascii());
+            }
+        }
     }
 
     #[test]

@@ -1,43 +1,31 @@
 //! The packets of the milter protocol: four octets of length, a letter, a payload.
+//!
+//! Letters and stages are indymilter's. Its parsers of payloads are not used: they copy, take no
+//! `IPv6:` before an address (as Sendmail writes it), and no empty batch of macros (as Postfix
+//! sends it). The letters of address families are written out here, since indymilter keeps its own
+//! to itself.
 
 use crate::session::{ConnectionInfo, Stage};
+use indymilter::MacroStage;
+use indymilter::message::command::CommandKind;
 use policy::DomainName;
 use std::net::IpAddr;
 
-/// A longer packet is refused: SMTP commands have 2 KiB in Postfix and Sendmail, macros together
-/// a few.
+/// A longer packet is refused: SMTP commands are at most 2 KiB in Postfix and Sendmail, and all
+/// macros together a few KiB.
 pub(super) const MAX_PACKET: usize = 32 * 1024;
 /// The same for header lines and pieces of the body, where an MTA sends them unasked: they are
 /// not kept.
 pub(super) const MAX_CONTENT: usize = 1024 * 1024;
-
-/// Letters of the commands that an MTA sends.
-pub(super) mod command {
-    pub const ABORT: u8 = b'A';
-    pub const BODY: u8 = b'B';
-    pub const CONNECT: u8 = b'C';
-    pub const MACROS: u8 = b'D';
-    pub const END_OF_BODY: u8 = b'E';
-    pub const HELO: u8 = b'H';
-    pub const QUIT_NEW_CONNECTION: u8 = b'K';
-    pub const HEADER: u8 = b'L';
-    pub const MAIL: u8 = b'M';
-    pub const END_OF_HEADERS: u8 = b'N';
-    pub const NEGOTIATE: u8 = b'O';
-    pub const QUIT: u8 = b'Q';
-    pub const RCPT: u8 = b'R';
-    pub const DATA: u8 = b'T';
-    pub const UNKNOWN: u8 = b'U';
-}
 
 /// The first packet in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum First<'b> {
     /// Not all of it is there yet.
     Incomplete,
-    /// It has a length of none or too much.
+    /// Its length is 0, or more than is taken.
     BadLength(usize),
-    /// Its letter; it is a piece of the content, of which so many octets are still to come.
+    /// A header line or a piece of the body: its letter, and how many octets are still to come.
     Content(u8, usize),
     /// Its letter, its payload, and what comes after it.
     Packet(u8, &'b [u8], &'b [u8]),
@@ -55,7 +43,8 @@ pub(super) fn split(buffer: &[u8]) -> First<'_> {
     let Some(letter) = rest.first() else {
         return First::Incomplete;
     };
-    let is_content = matches!(*letter, command::HEADER | command::BODY);
+    let command = CommandKind::try_from(*letter);
+    let is_content = matches!(command, Ok(CommandKind::Header | CommandKind::BodyChunk));
     if length > MAX_PACKET && !is_content {
         return First::BadLength(length);
     }
@@ -67,14 +56,18 @@ pub(super) fn split(buffer: &[u8]) -> First<'_> {
 }
 
 /// Appends a packet.
-pub(super) fn write(out: &mut Vec<u8>, letter: u8, payload: &[u8]) {
-    write_with(out, letter, |out| out.extend_from_slice(payload));
+pub(super) fn write(out: &mut Vec<u8>, kind: impl Into<u8>, payload: &[u8]) {
+    write_with(out, kind, |out| out.extend_from_slice(payload));
 }
 
 /// Appends a packet with the payload that `payload` appends.
-pub(super) fn write_with(out: &mut Vec<u8>, letter: u8, payload: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn write_with(
+    out: &mut Vec<u8>,
+    kind: impl Into<u8>,
+    payload: impl FnOnce(&mut Vec<u8>),
+) {
     let start = out.len();
-    out.extend_from_slice(&[0, 0, 0, 0, letter]);
+    out.extend_from_slice(&[0, 0, 0, 0, kind.into()]);
     payload(out);
     let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
     if let Some(place) = out.get_mut(start..start + 4) {
@@ -88,16 +81,16 @@ pub(super) fn argument(payload: &[u8]) -> Option<&[u8]> {
     payload.get(..end)
 }
 
-/// A batch of macros: the stage it belongs to, and names and values. Stages of no interest are
-/// `None`.
+/// A batch of macros: the stage it belongs to, and names and values. `None` for stages whose macros
+/// are not read.
 pub(super) fn macros(payload: &[u8]) -> Option<(Stage, &[u8])> {
     let (letter, batch) = payload.split_first()?;
-    let stage = match *letter {
-        command::CONNECT => Stage::Connect,
-        command::HELO => Stage::Helo,
-        command::MAIL => Stage::Mail,
-        command::RCPT => Stage::Rcpt,
-        _ => return None,
+    let stage = match MacroStage::try_from(*letter).ok()? {
+        MacroStage::Connect => Stage::Connect,
+        MacroStage::Helo => Stage::Helo,
+        MacroStage::Mail => Stage::Mail,
+        MacroStage::Rcpt => Stage::Rcpt,
+        MacroStage::Data | MacroStage::Eoh | MacroStage::Eom => return None,
     };
     Some((stage, batch))
 }

@@ -1,7 +1,9 @@
 //! The MTA's side of a milter connection, as far as to see that the milter answers.
 
-use super::packet::{self, command};
+use super::packet;
 use config::settings::SocketSpec;
+use indymilter::message::{PROTOCOL_VERSION, command::CommandKind, reply::ReplyKind};
+use indymilter::{Actions, ProtoOpts};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io::{self, Read, Write},
@@ -12,8 +14,8 @@ use std::{
 
 /// A milter that is there answers at once; one that starts takes a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Version 6 with all actions and events, as Postfix offers them.
-const OFFER: [u32; 3] = [6, 0x1ff, 0x1f_ffff];
+/// All actions and options, as Postfix offers them.
+const OFFER: [u32; 3] = [PROTOCOL_VERSION, Actions::all().bits(), ProtoOpts::all().bits()];
 
 /// Connects to a milter and negotiates with it, as an MTA does.
 ///
@@ -54,7 +56,7 @@ fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
 
 fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
     let mut packets = Vec::new();
-    packet::write(&mut packets, command::NEGOTIATE, &OFFER.map(u32::to_be_bytes).concat());
+    packet::write(&mut packets, CommandKind::OptNeg, &OFFER.map(u32::to_be_bytes).concat());
     stream.write_all(&packets)?;
     // Length and letter of the answer.
     let mut answer = [0; 5];
@@ -64,11 +66,11 @@ fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
         }
         _ => error,
     })?;
-    if answer[4] != command::NEGOTIATE {
+    if answer[4] != u8::from(ReplyKind::OptNeg) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not answer as a milter"));
     }
     packets.clear();
-    packet::write(&mut packets, command::QUIT, b"");
+    packet::write(&mut packets, CommandKind::Quit, b"");
     stream.write_all(&packets)
 }
 
