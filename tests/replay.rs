@@ -47,7 +47,7 @@ fn context() -> Arc<Context> {
         policy: Arc::new(ArcSwap::from_pointee(policy_file::load(&path).policy.unwrap())),
         on_unknown_tls: OnUnknownTls::Defer,
         log: Log { local_parts: true, facts: true },
-        tally: Arc::default(),
+        activity: Arc::default(),
         ledger: Ledger::off(),
         metrics: None,
     })

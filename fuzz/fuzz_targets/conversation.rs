@@ -91,7 +91,7 @@ fn context(options: u8) -> Arc<Context> {
             OnUnknownTls::Pass
         },
         log: Log { local_parts: true, facts: true },
-        tally: Arc::default(),
+        activity: Arc::default(),
         ledger: Ledger::off(),
         metrics: None,
     })

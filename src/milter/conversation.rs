@@ -1,8 +1,8 @@
 //! The milter's side of one connection, without I/O: packets in, packets out.
 
+use super::activity::Activity;
 use super::negotiation::{self, Agreed};
 use super::packet;
-use super::tally::Tally;
 use crate::logging::Log;
 use crate::metrics::{Metrics, Open};
 use crate::session::Session;
@@ -23,8 +23,8 @@ pub struct Context {
     pub on_unknown_tls: OnUnknownTls,
     /// How verdicts are logged.
     pub log: Log,
-    /// Counts them.
-    pub tally: Arc<Tally>,
+    /// What the milter has done so far.
+    pub activity: Arc<Activity>,
     /// Where they are recorded.
     pub ledger: Ledger,
     /// Where they are counted.
@@ -214,7 +214,7 @@ impl Conversation {
             packet::argument(payload).ok_or(ProtocolError::Malformed(CommandKind::Rcpt.into()))?;
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
-        self.context.tally.count(&judgement.case, &judgement.verdict);
+        self.context.activity.count(&judgement.case, &judgement.verdict);
         if let Some(metrics) = &self.context.metrics {
             metrics.judged(&judgement.case, &judgement.verdict);
         }

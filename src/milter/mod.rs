@@ -10,15 +10,15 @@
 //! at the first failed accept, has no drain, and takes two tasks and a channel hop a packet.
 
 mod acceptor;
+mod activity;
 mod connection;
 mod conversation;
 mod negotiation;
 mod packet;
 mod probe;
 mod server;
-mod tally;
 
+pub use activity::{Activity, RecipientCounts};
 pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
 pub use probe::probe;
 pub use server::{Shutdown, serve};
-pub use tally::{Counts, Tally};

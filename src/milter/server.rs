@@ -34,13 +34,13 @@ use tokio::sync::{oneshot, watch};
 
 /// How long to wait before the next try when accepting fails (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Connections that are overdue are looked for so often at most.
+/// The least time between two searches for connections that are overdue.
 const SWEEP: Duration = Duration::from_secs(1);
-/// The loop takes a turn so often at least, to show that it lives.
+/// The longest time between two turns of the loop, which show that it lives.
 const PULSE: Duration = Duration::from_secs(5);
-/// Events that are taken at a time, and connections that are accepted on a socket: whoever connects
-/// and hangs up again and again is not to keep the others waiting.
-const EVENTS: usize = 256;
+/// How many events are taken at a time, and how many connections are accepted on one socket in a
+/// turn: whoever connects and hangs up again and again must not keep the others waiting.
+const BATCH: usize = 256;
 /// Somebody asks to stop.
 const WAKE: Token = Token(usize::MAX);
 
@@ -62,20 +62,20 @@ pub async fn serve(
 ) -> io::Result<usize> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKE)?;
-    let asked = Arc::new(AtomicU32::new(0));
-    let mut server = Server::new(poll, listeners, context, limits, Arc::clone(&asked))?;
+    let stop_requests = Arc::new(AtomicU32::new(0));
+    let mut server = Server::new(poll, listeners, context, limits, Arc::clone(&stop_requests))?;
     let (done, mut ended) = oneshot::channel();
     thread::Builder::new().name("milter".into()).spawn(move || done.send(server.run()))?;
     let mut pulse = tokio::time::interval(PULSE);
     loop {
-        let seen = asked.load(Ordering::Relaxed);
+        let seen = stop_requests.load(Ordering::Relaxed);
         tokio::select! {
             result = &mut ended => {
                 return result.unwrap_or_else(|_| Err(io::Error::other("the milter's thread died")));
             }
             // An error means that nobody is left to ask: stop then, too.
             times = shutdown.wait_for(|times| *times > seen) => {
-                asked.store(times.map_or(u32::MAX, |times| *times), Ordering::Relaxed);
+                stop_requests.store(times.map_or(u32::MAX, |times| *times), Ordering::Relaxed);
             }
             _ = pulse.tick() => {}
         }
@@ -94,16 +94,16 @@ struct Server {
     context: Arc<Context>,
     limits: Limits,
     /// How often it was asked to stop.
-    asked: Arc<AtomicU32>,
+    stop_requests: Arc<AtomicU32>,
     buffers: Buffers,
-    /// Connections that take another turn without an event.
-    eager: Vec<usize>,
+    /// Connections that are served again without waiting for an event.
+    ready: Vec<usize>,
     /// Whether all places are taken; said in the log once.
     full: bool,
-    /// When to look for connections that are overdue; none while there are none.
-    sweep: Option<Instant>,
+    /// When to look for connections that are overdue; none while there are no connections.
+    sweep_at: Option<Instant>,
     /// When to cut connections off.
-    end: Option<Instant>,
+    end_at: Option<Instant>,
 }
 
 impl Server {
@@ -112,7 +112,7 @@ impl Server {
         listeners: Vec<Listener>,
         context: Arc<Context>,
         limits: Limits,
-        asked: Arc<AtomicU32>,
+        stop_requests: Arc<AtomicU32>,
     ) -> io::Result<Self> {
         let mut acceptors = Vec::new();
         for (number, listener) in listeners.into_iter().enumerate() {
@@ -125,27 +125,27 @@ impl Server {
             connections: Slab::new(),
             context,
             limits,
-            asked,
+            stop_requests,
             buffers: Buffers::new(),
-            eager: Vec::new(),
+            ready: Vec::new(),
             full: false,
-            sweep: None,
-            end: None,
+            sweep_at: None,
+            end_at: None,
         })
     }
 
     /// Serves until it has to stop; returns how many connections are cut off.
     fn run(&mut self) -> io::Result<usize> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut events = Events::with_capacity(BATCH);
         let mut now = Instant::now();
         while !self.is_over(now) {
-            match self.poll.poll(&mut events, self.patience(now)) {
+            match self.poll.poll(&mut events, self.poll_timeout(now)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
             now = Instant::now();
-            self.context.tally.turn();
-            for key in std::mem::take(&mut self.eager) {
+            self.context.activity.turn();
+            for key in std::mem::take(&mut self.ready) {
                 self.turn(key, now);
             }
             for event in &events {
@@ -156,7 +156,7 @@ impl Server {
                     self.turn(key, now);
                     // The end comes once, maybe together with what came before it.
                     if event.is_read_closed() && self.connections.contains(key) {
-                        self.eager.push(key);
+                        self.ready.push(key);
                     }
                 }
             }
@@ -166,24 +166,24 @@ impl Server {
         Ok(self.connections.len())
     }
 
-    /// How long to wait for events.
-    fn patience(&self, now: Instant) -> Option<Duration> {
+    /// How long to wait for events; for ever if there is nothing else to do.
+    fn poll_timeout(&self, now: Instant) -> Option<Duration> {
         let has_room = self.connections.len() < self.limits.connections as usize;
         let may_accept =
             |acceptor: &Acceptor| acceptor.readable && acceptor.retry_at.is_none() && has_room;
-        if !self.eager.is_empty() || self.acceptors.iter().any(may_accept) {
+        if !self.ready.is_empty() || self.acceptors.iter().any(may_accept) {
             return Some(Duration::ZERO);
         }
         let retries = self.acceptors.iter().filter_map(|acceptor| acceptor.retry_at);
-        let next = retries.chain(self.sweep).chain(self.end).min()?;
+        let next = retries.chain(self.sweep_at).chain(self.end_at).min()?;
         Some(next.saturating_duration_since(now))
     }
 
     /// Whether it is time to end, because it was asked for.
     fn is_over(&mut self, now: Instant) -> bool {
-        let asked = self.asked.load(Ordering::Relaxed);
-        if asked > 0 && self.end.is_none() {
-            self.end = Some(now + self.limits.drain);
+        let asked = self.stop_requests.load(Ordering::Relaxed);
+        if asked > 0 && self.end_at.is_none() {
+            self.end_at = Some(now + self.limits.drain);
             // What waits to be accepted is left to who listens next, or learns that nobody does.
             for mut acceptor in self.acceptors.drain(..) {
                 // A socket that somebody else has open, too, would go on to give events.
@@ -191,22 +191,22 @@ impl Server {
             }
             systemd::stopping(self.limits.drain);
         }
-        asked > 1 || self.end.is_some_and(|end| self.connections.is_empty() || now >= end)
+        asked > 1 || self.end_at.is_some_and(|end| self.connections.is_empty() || now >= end)
     }
 
     fn turn(&mut self, key: usize, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let token = Token(self.first + key);
-        // A fault in here must not end the mail of everybody; the panic itself is logged.
+        // A panic in here must not end everybody's mail; it is logged.
         let need = catch_unwind(AssertUnwindSafe(|| {
             connection.turn(&mut self.buffers, self.poll.registry(), token, now)
         }));
         let due = connection.due();
         match need {
-            Ok(Ok(Need::Event)) => self.look_at(due),
+            Ok(Ok(Need::Event)) => self.sweep_by(due),
             Ok(Ok(Need::Turn)) => {
-                self.look_at(due);
-                self.eager.push(key);
+                self.sweep_by(due);
+                self.ready.push(key);
             }
             Ok(Ok(Need::End)) | Err(_) => self.close(key),
             Ok(Err(error)) => {
@@ -218,14 +218,14 @@ impl Server {
         }
     }
 
-    /// Closing a socket ends the interest in it, too.
+    /// Forgets a connection. Closing its socket ends the interest in it, too.
     fn close(&mut self, key: usize) {
         drop(self.connections.try_remove(key));
     }
 
     fn accept(&mut self, now: Instant) {
         for number in 0..self.acceptors.len() {
-            for _ in 0..EVENTS {
+            for _ in 0..BATCH {
                 let Some(socket) = self.next(number, now) else { break };
                 let conversation = Conversation::new(Arc::clone(&self.context));
                 let key = self.connections.insert(Connection::new(socket, conversation, now));
@@ -278,14 +278,14 @@ impl Server {
         None
     }
 
-    /// Looks for connections that are overdue at this time at the latest.
-    fn look_at(&mut self, due: Instant) {
-        self.sweep = Some(self.sweep.map_or(due, |sweep| sweep.min(due)));
+    /// Connections that are overdue are looked for at this time at the latest.
+    fn sweep_by(&mut self, due: Instant) {
+        self.sweep_at = Some(self.sweep_at.map_or(due, |at| at.min(due)));
     }
 
     /// Gives up connections that are overdue.
     fn sweep(&mut self, now: Instant) {
-        if self.sweep.is_none_or(|sweep| now < sweep) {
+        if self.sweep_at.is_none_or(|at| now < at) {
             return;
         }
         let overdue =
@@ -296,7 +296,7 @@ impl Server {
             broke_off(&ErrorKind::TimedOut.into());
         }
         let next = self.connections.iter().map(|(_, connection)| connection.due()).min();
-        self.sweep = next.map(|due| due.max(now + SWEEP));
+        self.sweep_at = next.map(|due| due.max(now + SWEEP));
     }
 }
 

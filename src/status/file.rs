@@ -1,6 +1,6 @@
 //! What the status file holds.
 
-use crate::milter::Counts;
+use crate::milter::RecipientCounts;
 use crate::wording::{age, counted};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct Status {
     /// The policy in force.
     pub policy: PolicyStatus,
     /// What it has judged.
-    pub recipients: Counts,
+    pub recipients: RecipientCounts,
     /// The ledger; none: no ledger is kept.
     pub ledger: Option<LedgerStatus>,
 }
@@ -131,7 +131,7 @@ mod tests {
                 fingerprint: u64::MAX,
                 problem: None,
             },
-            recipients: Counts::default(),
+            recipients: RecipientCounts::default(),
             ledger: None,
         }
     }

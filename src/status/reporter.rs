@@ -1,7 +1,7 @@
 //! Keeps the status file and systemd up to date while the milter runs.
 
 use super::file::{self, LedgerStatus, PolicyStatus, ProblemStatus, Status};
-use crate::milter::Tally;
+use crate::milter::Activity;
 use crate::reload::State;
 use crate::systemd::{self, Watchdog};
 use arc_swap::ArcSwap;
@@ -28,8 +28,8 @@ pub struct Reporter {
     pub policy: Arc<ArcSwap<Policy>>,
     /// How it stands to its files.
     pub state: watch::Receiver<State>,
-    /// What has been judged.
-    pub tally: Arc<Tally>,
+    /// What the milter has done so far.
+    pub activity: Arc<Activity>,
     /// What the ledger counts of itself, where one is kept.
     pub ledger: Option<Arc<ledger::Counts>>,
 }
@@ -57,7 +57,7 @@ impl Reporter {
                     first: problem.first,
                 }),
             },
-            recipients: self.tally.counts(),
+            recipients: self.activity.recipients(),
             ledger: self.ledger.as_ref().map(|counts| LedgerStatus {
                 written: counts.written(),
                 lost: counts.lost(),
@@ -81,7 +81,7 @@ impl Reporter {
         let mut failed = false;
         loop {
             clock.tick().await;
-            watchdog.alive(self.tally.turns());
+            watchdog.alive(self.activity.turns());
             let status = self.status();
             let line = status.line(Timestamp::now());
             if line != told {

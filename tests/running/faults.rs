@@ -12,7 +12,7 @@ use config::settings::LedgerSettings;
 use config::settings::{Limits, Listen, SocketSpec};
 use ledger::Ledger;
 use mandatory_tls::logging::Log;
-use mandatory_tls::milter::{Context, Tally, serve};
+use mandatory_tls::milter::{Context, serve};
 use mandatory_tls::net::Listener;
 use mandatory_tls::reload::Reloader;
 use policy::{OnUnknownTls, Policy};
@@ -109,7 +109,7 @@ impl Served {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             on_unknown_tls: OnUnknownTls::Defer,
             log: Log { local_parts: false, facts: false },
-            tally: Arc::new(Tally::default()),
+            activity: Arc::default(),
             ledger,
             metrics: None,
         };

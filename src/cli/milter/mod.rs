@@ -1,8 +1,8 @@
 //! `mandatory-tls milter`: the daemon.
 
 mod listeners;
+mod observers;
 mod process;
-mod records;
 mod signals;
 
 use super::status;
@@ -13,7 +13,7 @@ use crate::reload::Reloader;
 use crate::status::Reporter;
 use crate::systemd;
 use config::settings::{LogTarget, Settings};
-use records::Records;
+use observers::Observers;
 use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
@@ -95,8 +95,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -> ExitCode {
-    let records = match Records::start(&settings, &reloader) {
-        Ok(records) => records,
+    let observers = match Observers::start(&settings, &reloader) {
+        Ok(observers) => observers,
         Err(error) => {
             tracing::error!(%error, "cannot start");
             return status::UNAVAILABLE.into();
@@ -106,7 +106,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
     let Some(listeners) = listeners::listen(&settings, passed) else {
         return status::UNAVAILABLE.into();
     };
-    let ledger = settings.ledger.is_some().then(|| records.ledger.counts());
+    let ledger = settings.ledger.is_some().then(|| observers.ledger.counts());
     let context = Arc::new(Context {
         policy: reloader.policy(),
         on_unknown_tls: settings.on_unknown_tls,
@@ -114,9 +114,9 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
             local_parts: settings.log.local_parts,
             facts: settings.log.to == LogTarget::Journald,
         },
-        tally: Arc::default(),
-        ledger: records.ledger,
-        metrics: records.metrics,
+        activity: Arc::default(),
+        ledger: observers.ledger,
+        metrics: observers.metrics,
     });
     let reporter = Arc::new(Reporter {
         file: settings.status_file,
@@ -125,7 +125,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
         path: settings.policy,
         policy: reloader.policy(),
         state: reloader.state(),
-        tally: Arc::clone(&context.tally),
+        activity: Arc::clone(&context.activity),
         ledger,
     });
     let (reload, requests) = mpsc::channel(1);
@@ -143,7 +143,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
     reports.abort();
     let _ = reports.await;
     reporter.remove_file();
-    if let Some(recorder) = records.recorder {
+    if let Some(recorder) = observers.recorder {
         recorder.finish();
     }
     ended(served)

@@ -1,4 +1,8 @@
-//! What has been judged since the start, in numbers: whether the MTA asks, and tells of TLS.
+//! What the milter has done since its start, in numbers: whether the MTA asks and tells of TLS, and
+//! whether the loop lives.
+//!
+//! The metrics count recipients, too, under labels and only where they are asked for. These few
+//! numbers are always there, and their sum is not made up from labels each second.
 
 use jiff::Timestamp;
 use policy::{Case, Decision, TlsState, Verdict};
@@ -8,16 +12,16 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Counts judged recipients, and the turns of the loop that judges them.
+/// Counts recipients that were judged, and the turns of the loop that judges them.
 #[derive(Debug, Default)]
-pub struct Tally {
-    counts: Mutex<Counts>,
+pub struct Activity {
+    recipients: Mutex<RecipientCounts>,
     turns: AtomicU64,
 }
 
 /// Recipients (RCPT) since the start of the milter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct RecipientCounts {
     /// All of them.
     pub judged: u64,
     /// Those that were refused.
@@ -32,7 +36,7 @@ pub struct Counts {
     pub last_unknown_tls: Option<Timestamp>,
 }
 
-impl Tally {
+impl Activity {
     /// Counts a recipient.
     pub fn count(&self, case: &Case<'_>, verdict: &Verdict<'_>) {
         let mut counts = self.lock();
@@ -62,14 +66,14 @@ impl Tally {
         self.turns.load(Ordering::Relaxed)
     }
 
-    /// The counts so far.
+    /// The recipients so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn recipients(&self) -> RecipientCounts {
         *self.lock()
     }
 
-    /// Held for a few additions; one that failed inside has counted what it could.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Held for a few additions. Whoever panicked in between has counted what it could.
+    fn lock(&self) -> std::sync::MutexGuard<'_, RecipientCounts> {
+        self.recipients.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

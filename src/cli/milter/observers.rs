@@ -1,4 +1,5 @@
-//! The ledger and the metrics, as far as the settings ask for them.
+//! Who is told of each verdict besides the MTA and the log: the ledger and the metrics, as far as the
+//! settings ask for them.
 
 use crate::cli::ledger_file;
 use crate::metrics::{self, Metrics};
@@ -9,14 +10,14 @@ use ledger::{Ledger, Recorder};
 use std::{io, sync::Arc};
 use tokio::net::TcpListener;
 
-/// What is kept and counted of verdicts.
-pub(super) struct Records {
+/// The ledger and the metrics.
+pub(super) struct Observers {
     pub(super) ledger: Ledger,
     pub(super) recorder: Option<Recorder>,
     pub(super) metrics: Option<Arc<Metrics>>,
 }
 
-impl Records {
+impl Observers {
     /// Starts what the settings ask for.
     pub(super) fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
         let (ledger, recorder) = start_ledger(settings)?;
