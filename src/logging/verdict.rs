@@ -1,6 +1,6 @@
 //! The line of a judged RCPT.
 
-use super::safe;
+use super::safe::safe;
 use crate::session::Judgement;
 use policy::{Decision, Fault, Reason, Sender};
 use std::{borrow::Cow, fmt, net::IpAddr};
