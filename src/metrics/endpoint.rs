@@ -2,7 +2,7 @@
 //!
 //! Its connections take file descriptors that mail needs: there are few at a time, and none lasts.
 
-use super::Metrics;
+use super::registry::Metrics;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header, service::service_fn};
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 /// The media type of OpenMetrics 1.0, which Prometheus takes.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// So many connections at a time; more are closed at once.
+/// The most connections at a time; further ones are closed at once.
 const CONNECTIONS: usize = 16;
 
 /// How long a connection may last in all. Prometheus itself waits no longer, unless told to.

@@ -4,7 +4,7 @@ use super::activity::Activity;
 use super::negotiation::{self, Agreed};
 use super::packet;
 use crate::logging::Log;
-use crate::metrics::{Metrics, Open};
+use crate::metrics::{Metrics, OpenConnection};
 use crate::session::Session;
 use arc_swap::ArcSwap;
 use indymilter::ProtoOpts;
@@ -83,7 +83,7 @@ pub struct Conversation {
     /// Octets still to come of a packet whose payload is not looked at.
     missing: usize,
     /// Counts this connection as open, where that is counted.
-    _open: Option<Open>,
+    _open: Option<OpenConnection>,
 }
 
 impl Conversation {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use std::{fmt, net::IpAddr, sync::Arc};
 
 /// What is done for a domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// Nothing: as if it was not opted in.
     Off,

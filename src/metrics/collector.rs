@@ -1,0 +1,71 @@
+//! Figures that others keep, read when Prometheus asks.
+
+use crate::reload::State;
+use arc_swap::ArcSwap;
+use ledger::Counts;
+use policy::Policy;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use std::{fmt, sync::Arc};
+use tokio::sync::watch::Receiver;
+
+/// How the policy in force and the ledger are.
+#[derive(Debug)]
+pub(super) struct StateCollector {
+    pub policy: Arc<ArcSwap<Policy>>,
+    pub state: Receiver<State>,
+    pub ledger: Arc<Counts>,
+}
+
+impl Collector for StateCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let policy = self.policy.load();
+        let state = self.state.borrow().clone();
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for (name, help, value) in [
+            ("policy_domains", "Domains that are opted in", count(policy.domains.len())),
+            ("policy_senders", "Partners", count(policy.senders.len())),
+            (
+                "policy_loaded_timestamp_seconds",
+                "When the policy in force was loaded",
+                state.since.as_second(),
+            ),
+            (
+                "policy_broken",
+                "Whether the policy's files have errors, so that an older policy is in force",
+                state.problem.is_some().into(),
+            ),
+            (
+                "ledger_queue",
+                "Recipients that are added up and wait to be written",
+                i64::try_from(self.ledger.queued()).unwrap_or(i64::MAX),
+            ),
+            (
+                "ledger_failing",
+                "Whether the ledger cannot be written",
+                self.ledger.is_failing().into(),
+            ),
+        ] {
+            let gauge = ConstGauge::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        for (name, help, value) in [
+            ("policy_reloads", "Policies put in force since the start", state.reloads),
+            (
+                "policy_reload_failures",
+                "Policies that had errors and were not put in force",
+                state.failures,
+            ),
+            ("ledger_recorded", "Recipients written to the ledger", self.ledger.written()),
+            ("ledger_lost", "Recipients that could not be recorded", self.ledger.lost()),
+        ] {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        Ok(())
+    }
+}
