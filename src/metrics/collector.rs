@@ -1,6 +1,6 @@
 //! Figures that others keep, read when Prometheus asks.
 
-use crate::reload::State;
+use crate::reload::PolicyState;
 use arc_swap::ArcSwap;
 use ledger::Counts;
 use policy::Policy;
@@ -15,7 +15,7 @@ use tokio::sync::watch::Receiver;
 #[derive(Debug)]
 pub(super) struct StateCollector {
     pub policy: Arc<ArcSwap<Policy>>,
-    pub state: Receiver<State>,
+    pub state: Receiver<PolicyState>,
     pub ledger: Arc<Counts>,
 }
 
@@ -35,7 +35,7 @@ impl Collector for StateCollector {
             (
                 "policy_broken",
                 "Whether the policy's files have errors, so that an older policy is in force",
-                state.problem.is_some().into(),
+                state.rejected.is_some().into(),
             ),
             (
                 "ledger_queue",

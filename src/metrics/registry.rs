@@ -2,7 +2,7 @@
 
 use super::collector::StateCollector;
 use super::labels::{DomainLabels, RecipientLabels};
-use crate::reload::State;
+use crate::reload::PolicyState;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use ledger::Counts;
@@ -63,7 +63,7 @@ impl Metrics {
     pub fn new(
         domains: usize,
         policy: Arc<ArcSwap<Policy>>,
-        state: Receiver<State>,
+        state: Receiver<PolicyState>,
         ledger: Arc<Counts>,
     ) -> Self {
         let mut registry = Registry::with_prefix("mandatory_tls");

@@ -3,8 +3,8 @@
 use policy::{Directory, Entry, Policy};
 use std::{collections::BTreeSet, fmt, ptr};
 
-/// At most so many names of a kind are written out.
-const NAMES: usize = 20;
+/// The most names of a kind that are written out.
+const SHOWN: usize = 20;
 
 /// The difference between two policies, as an administrator would tell it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Names {
 
     fn add(&mut self, name: String) {
         self.count += 1;
-        if self.first.len() < NAMES {
+        if self.first.len() < SHOWN {
             self.first.insert(name);
         } else if self.first.last().is_some_and(|last| name < *last) {
             self.first.pop_last();
@@ -141,7 +141,7 @@ impl Changes {
             _ => name.clone(),
         };
         let mut shown: Vec<String> = names.first.iter().map(shown).collect();
-        if names.count > NAMES {
+        if names.count > SHOWN {
             shown.push("...".into());
         }
         shown.join(", ")

@@ -30,24 +30,24 @@ use watch::Watch;
 
 /// How often the log says that a policy with errors still waits to be mended.
 const REMIND: Duration = Duration::from_secs(600);
-/// How often files are read again that the system did not let be read, though they did not change.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
-/// How long the files are let alone after a fault inside.
-const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+/// How often files that the system did not let be read are read again, though they did not change.
+const RETRY: Duration = Duration::from_secs(5);
+/// How long the files are left alone after a panic.
+const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 
 /// A request to read the policy at once. It is answered when that is done, well or not.
 pub type Request = oneshot::Sender<()>;
 
 /// How the policy in force stands to its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct PolicyState {
     /// Since when it is in force.
     pub since: jiff::Timestamp,
     /// What its files looked like when they were last read, valid or not
     /// ([`Sources::fingerprint`]).
     pub fingerprint: u64,
-    /// What is wrong with them; then the policy is that of before.
-    pub problem: Option<Problem>,
+    /// What they hold now, if that cannot be put in force; then the policy is that of before.
+    pub rejected: Option<RejectedPolicy>,
     /// How often a policy was put in force since the start.
     pub reloads: u64,
     /// How often one could not be.
@@ -56,7 +56,7 @@ pub struct State {
 
 /// A policy that cannot be put in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct RejectedPolicy {
     /// Since when.
     pub since: jiff::Timestamp,
     /// How many errors it has.
@@ -73,15 +73,15 @@ pub struct Reloader {
     /// What the policy was last read from, valid or not.
     sources: Sources,
     watch: Watch,
-    /// Policies that are not in force any more, until no message is judged by them: the last one
-    /// who lets go of a policy frees all of it, and that must not keep mail waiting.
+    /// Policies that are not in force any more, until no message is judged by them: whoever drops the
+    /// last reference frees the whole policy, and that must not keep mail waiting.
     retired: Vec<Arc<Policy>>,
     /// What others see of it.
-    state: published::Sender<State>,
+    state: published::Sender<PolicyState>,
     /// When the log last said that the files hold errors.
     reminded: Instant,
-    /// When to read the files again though they did not change: the system did not let one be read.
-    again: Option<Instant>,
+    /// When to read the files again though they did not change, since the system did not let one be read.
+    retry_at: Option<Instant>,
     /// Whether the log may name mailboxes.
     local_parts: bool,
 }
@@ -114,10 +114,10 @@ impl Reloader {
         );
         logging::problems(&warnings);
         let policy = Arc::new(ArcSwap::from_pointee(policy));
-        let (state, _) = published::channel(State {
+        let (state, _) = published::channel(PolicyState {
             since: jiff::Timestamp::now(),
             fingerprint: sources.fingerprint(),
-            problem: None,
+            rejected: None,
             reloads: 0,
             failures: 0,
         });
@@ -132,7 +132,7 @@ impl Reloader {
             retired: Vec::new(),
             state,
             reminded: Instant::now(),
-            again: None,
+            retry_at: None,
             local_parts,
         })
     }
@@ -145,7 +145,7 @@ impl Reloader {
 
     /// How the policy in force stands to its files, as that changes.
     #[must_use]
-    pub fn state(&self) -> published::Receiver<State> {
+    pub fn state(&self) -> published::Receiver<PolicyState> {
         self.state.subscribe()
     }
 
@@ -161,9 +161,9 @@ impl Reloader {
         let thread = std::thread::Builder::new().name("reload".into());
         thread.spawn(move || {
             step_back();
-            // A fault in here must not be the end of all reloads; the panic itself is logged.
+            // A panic in here must not be the end of all reloads; it is logged.
             while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
-                std::thread::sleep(AFTER_A_FAULT);
+                std::thread::sleep(AFTER_A_PANIC);
                 tracing::error!("the policy's files are followed again");
             }
         })?;
@@ -171,7 +171,7 @@ impl Reloader {
     }
 
     async fn run(&mut self, requests: &mut mpsc::Receiver<Request>) {
-        // A fault may have come between the reading and this.
+        // There may have been a panic between the reading and this.
         self.watch.follow(&self.sources);
         loop {
             // Also sees what changed after the files were read and before they were watched.
@@ -180,15 +180,15 @@ impl Reloader {
                     () = self.watch.settled(&self.sources) => None,
                     request = requests.recv() => request,
                 };
-                self.again = None;
+                self.retry_at = None;
                 self.reload();
                 answer(request);
             }
             self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
             tokio::select! {
-                () = self.watch.changed(self.again) => {
-                    if self.again.is_some_and(|again| Instant::now() >= again) {
+                () = self.watch.changed(self.retry_at) => {
+                    if self.retry_at.is_some_and(|retry_at| Instant::now() >= retry_at) {
                         self.reload();
                     }
                 }
@@ -196,7 +196,7 @@ impl Reloader {
                     if request.is_none() {
                         return;
                     }
-                    self.again = None;
+                    self.retry_at = None;
                     self.reload();
                     answer(request);
                 }
@@ -211,7 +211,7 @@ impl Reloader {
     }
 
     fn read(&mut self) {
-        let again = self.again.take();
+        let is_retry = self.retry_at.take().is_some();
         let begun = Instant::now();
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
         let Ok(Loaded { policy, warnings, sources }) = loaded else {
@@ -219,7 +219,7 @@ impl Reloader {
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
             self.sources = self.sources.look_again();
-            self.publish_problem(1, "reading it failed inside".into());
+            self.publish_rejected(1, "reading it failed inside".into());
             return;
         };
         self.sources = sources;
@@ -233,9 +233,9 @@ impl Reloader {
                 let first = first.unwrap_or_default();
                 if problems.is_refused() {
                     // A long list is not read all the time.
-                    let pause = TRY_AGAIN.max(begun.elapsed() * 50);
-                    self.again = Some(Instant::now() + pause);
-                    if again.is_some() && self.is_known(&first) {
+                    let pause = RETRY.max(begun.elapsed() * 50);
+                    self.retry_at = Some(Instant::now() + pause);
+                    if is_retry && self.is_known(&first) {
                         return;
                     }
                 }
@@ -244,25 +244,27 @@ impl Reloader {
                     "policy not reloaded, the one in force stays"
                 );
                 logging::problems(&problems);
-                self.publish_problem(problems.count(), first);
+                self.publish_rejected(problems.count(), first);
             }
         }
     }
 
     /// Whether the log has this error already.
     fn is_known(&self, first: &str) -> bool {
-        self.state.borrow().problem.as_ref().is_some_and(|problem| problem.first == first)
+        self.state.borrow().rejected.as_ref().is_some_and(|rejected| rejected.first == first)
     }
 
     /// The policy's files have errors, from now on or still.
-    fn publish_problem(&mut self, errors: usize, first: String) {
+    fn publish_rejected(&mut self, errors: usize, first: String) {
         self.reminded = Instant::now();
         let fingerprint = self.sources.fingerprint();
         self.state.send_modify(|state| {
-            let since =
-                state.problem.as_ref().map_or_else(jiff::Timestamp::now, |problem| problem.since);
+            let since = state
+                .rejected
+                .as_ref()
+                .map_or_else(jiff::Timestamp::now, |rejected| rejected.since);
             state.fingerprint = fingerprint;
-            state.problem = Some(Problem { since, errors, first });
+            state.rejected = Some(RejectedPolicy { since, errors, first });
             state.failures += 1;
         });
     }
@@ -275,7 +277,7 @@ impl Reloader {
         self.state.send_modify(|state| {
             state.since = jiff::Timestamp::now();
             state.fingerprint = fingerprint;
-            state.problem = None;
+            state.rejected = None;
             state.reloads += 1;
         });
         let changes = Changes::between(&old, &policy, self.local_parts);
@@ -295,7 +297,8 @@ impl Reloader {
     }
 
     fn remind(&mut self) {
-        let Some(since) = self.state.borrow().problem.as_ref().map(|problem| problem.since) else {
+        let Some(since) = self.state.borrow().rejected.as_ref().map(|rejected| rejected.since)
+        else {
             return;
         };
         if self.reminded.elapsed() >= REMIND {

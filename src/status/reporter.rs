@@ -2,7 +2,7 @@
 
 use super::file::{self, LedgerStatus, PolicyStatus, ProblemStatus, Status};
 use crate::milter::Activity;
-use crate::reload::State;
+use crate::reload::PolicyState;
 use crate::systemd::{self, Watchdog};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub struct Reporter {
     /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
     /// How it stands to its files.
-    pub state: watch::Receiver<State>,
+    pub state: watch::Receiver<PolicyState>,
     /// What the milter has done so far.
     pub activity: Arc<Activity>,
     /// What the ledger counts of itself, where one is kept.
@@ -51,10 +51,10 @@ impl Reporter {
                 senders: policy.senders.len(),
                 since: state.since,
                 fingerprint: state.fingerprint,
-                problem: state.problem.map(|problem| ProblemStatus {
-                    since: problem.since,
-                    errors: problem.errors,
-                    first: problem.first,
+                problem: state.rejected.map(|rejected| ProblemStatus {
+                    since: rejected.since,
+                    errors: rejected.errors,
+                    first: rejected.first,
                 }),
             },
             recipients: self.activity.recipients(),

@@ -208,7 +208,7 @@ fn a_fault_in_a_reload_is_not_the_end_of_reloads() {
         let (request, done) = oneshot::channel();
         reload.blocking_send(request).unwrap();
         done.blocking_recv().unwrap();
-        assert!(state.borrow().problem.is_none(), "round {round}");
+        assert!(state.borrow().rejected.is_none(), "round {round}");
     }
     assert!(RELOADING.load(Ordering::Relaxed) >= 4);
 }
