@@ -1,6 +1,4 @@
-//! What the milter tells systemd: how the service is.
-//!
-//! Without systemd nobody is told.
+//! What the milter tells systemd of the service. Without systemd nothing is sent.
 
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
@@ -25,7 +23,7 @@ pub fn reloading() {
 
 /// The milter takes no more connections; those that are open may take so long to end.
 pub fn stopping(drain: Duration) {
-    /// What else there is to do after the drain.
+    /// Time for what is done after the drain.
     const REST: Duration = Duration::from_secs(10);
     let time = u32::try_from((drain + REST).as_micros()).unwrap_or(u32::MAX);
     let status = "Stopping: SMTP sessions that are under way may end";
@@ -45,7 +43,7 @@ fn tell(states: &[NotifyState<'_>]) {
 /// Tells systemd that the milter lives, where it wants to know (`WatchdogSec=`).
 #[derive(Debug)]
 pub struct Watchdog {
-    /// How often; three times within the time that systemd grants.
+    /// How often it is told: three times within the time that systemd allows.
     every: Option<Duration>,
     last: Instant,
     /// The turns that the milter's loop had taken then.

@@ -39,11 +39,11 @@ impl Events {
 }
 
 thread_local! {
-    /// Room for a record. Whoever needs it takes it away: a value that is shown may log, too.
+    /// Memory for a record. It is taken away while in use: formatting a value may log, too.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Octets of room that are kept for a record.
+/// How many octets of memory are kept for a record.
 const KEPT: usize = 4096;
 
 impl Subscriber for Events {

@@ -52,7 +52,7 @@ fn priority(level: Level) -> u8 {
 struct Fields<'r>(&'r mut Vec<u8>);
 
 impl Fields<'_> {
-    /// With the length of the value before it, so that the value can hold anything.
+    /// Writes the value's length before it, so that the value can hold anything.
     fn put(&mut self, field: &Field, value: impl FnOnce(&mut Vec<u8>)) {
         if field.name() == "message" {
             self.0.extend_from_slice(b"MESSAGE");
@@ -78,7 +78,7 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // A value that cannot be shown is left as far as it came.
+        // A value whose formatting fails is cut off there.
         self.put(field, |out| drop(write!(out, "{value:?}")));
     }
 }
@@ -87,7 +87,7 @@ impl Visit for Fields<'_> {
 #[derive(Debug)]
 pub(super) struct Journal {
     socket: UnixDatagram,
-    /// Looked up for each datagram: the journal may begin anew.
+    /// Looked up for each datagram: the journal may be restarted.
     path: PathBuf,
 }
 

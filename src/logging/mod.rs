@@ -1,7 +1,7 @@
 //! The log: how it is set up, and the line of a judged RCPT.
 //!
-//! Nothing from outside gets into the log but as printable ASCII without blanks, so that no
-//! client can make up a field or a line.
+//! What comes from outside is logged as printable ASCII without blanks, so that no client can forge
+//! a field or a line.
 
 mod events;
 mod journal;

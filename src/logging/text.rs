@@ -32,7 +32,7 @@ impl Fields<'_> {
     }
 
     fn show(&mut self, value: fmt::Arguments<'_>) {
-        // A value that cannot be shown is left as far as it came.
+        // A value whose formatting fails is cut off there.
         let _ = fmt::Write::write_fmt(&mut Visible(self.0), value);
     }
 }

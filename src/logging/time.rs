@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use std::cell::RefCell;
 use std::io::Write;
 
-/// Appends the time that it is, in UTC and to the microsecond.
+/// Appends the present time, in UTC and to the microsecond.
 pub(super) fn write_time(out: &mut Vec<u8>) {
     write_timestamp(Timestamp::now(), out);
 }
 
 fn write_timestamp(time: Timestamp, out: &mut Vec<u8>) {
     thread_local! {
-        /// The second of the event before, as a number and as text without its end: nearly always
-        /// that of this one, too.
+        /// The second of the last event, as a number and as text without its `Z`: nearly always the
+        /// second of this one, too.
         static SECOND: RefCell<(i64, String)> = RefCell::default();
     }
     let microsecond = time.as_microsecond();

@@ -16,8 +16,8 @@ pub struct Log {
 }
 
 /// One event with the fields of a verdict; the level must be a constant. What comes from outside
-/// is safe: a domain name by its type, all else by [`safe`]. Texts are given as such, where they are at
-/// hand: to have them formatted would take as long as all the rest of the line.
+/// is safe: a domain name by its type, all else by [`safe`]. What is a string already is given as a
+/// string: formatting it would take as long as all the rest of the line.
 macro_rules! write_line {
     ($level:expr, $log:expr, $judgement:expr) => {{
         let (log, judgement): (Log, &Judgement<'_>) = ($log, $judgement);
@@ -52,7 +52,7 @@ impl Log {
     /// others. What passes unjudged, or is refused for no fault of the sender, is a `warn`.
     pub fn judged(self, judgement: &Judgement<'_>) {
         let level = level(judgement);
-        // Most mail of a big gateway is nobody's who opted in: its lines are not even made up.
+        // Most mail of a big gateway concerns nobody who opted in: no line is made for it.
         if level > tracing::level_filters::LevelFilter::current() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Records on their way to standard error or the journal, without any wait for who takes them.
+//! Records on their way to standard error or the journal, without waiting for who takes them.
 //!
 //! Whoever reads the log may be slow or stand still: a full pipe, a suspended reader, a disk that
 //! hangs. Mail must not wait for that. Records go into a buffer, and a thread of its own writes them
@@ -12,13 +12,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Octets of lines that may wait.
+/// How many octets of lines may wait.
 const MOST: usize = 4 << 20;
 /// How long the lines of one moment are gathered.
 const GATHER: Duration = Duration::from_millis(10);
-/// How long the last lines are waited for when the process ends.
+/// How long the end of the process waits for the last lines.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Octets of room that are kept when there is little to write.
+/// How many octets of memory are kept when there is little to write.
 const USUAL: usize = 64 << 10;
 
 /// Where records end up.
@@ -78,7 +78,7 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// When no thread can be had.
+    /// When the system refuses a thread.
     pub(super) fn to(
         out: impl Sink,
         report: impl Fn(u64) + Send + 'static,

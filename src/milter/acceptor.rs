@@ -12,7 +12,7 @@ use std::{io, time::Instant};
 pub(super) struct Acceptor {
     // Dropped first: the file of a Unix socket is removed while the socket is still open.
     address: BoundAddress,
-    socket: Listening,
+    socket: MioListener,
     /// Whether connections may be waiting.
     pub readable: bool,
     /// After a failure, when to try again.
@@ -20,7 +20,7 @@ pub(super) struct Acceptor {
 }
 
 #[derive(Debug)]
-enum Listening {
+enum MioListener {
     Tcp(mio::net::TcpListener),
     Unix(mio::net::UnixListener),
 }
@@ -34,8 +34,12 @@ impl Acceptor {
     ) -> io::Result<Self> {
         let (address, socket) = listener.into_parts();
         let mut socket = match socket {
-            net::Socket::Tcp(socket) => Listening::Tcp(mio::net::TcpListener::from_std(socket)),
-            net::Socket::Unix(socket) => Listening::Unix(mio::net::UnixListener::from_std(socket)),
+            net::ListeningSocket::Tcp(socket) => {
+                MioListener::Tcp(mio::net::TcpListener::from_std(socket))
+            }
+            net::ListeningSocket::Unix(socket) => {
+                MioListener::Unix(mio::net::UnixListener::from_std(socket))
+            }
         };
         registry.register(socket.source(), token, Interest::READABLE)?;
         Ok(Self { address, socket, readable: false, retry_at: None })
@@ -54,17 +58,17 @@ impl Acceptor {
     /// The next connection; [`io::ErrorKind::WouldBlock`] where none is waiting.
     pub(super) fn accept(&self) -> io::Result<Socket> {
         match &self.socket {
-            Listening::Tcp(listener) => {
+            MioListener::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;
                 stream.set_nodelay(true)?;
                 Ok(Socket::Tcp(stream))
             }
-            Listening::Unix(listener) => Ok(Socket::Unix(listener.accept()?.0)),
+            MioListener::Unix(listener) => Ok(Socket::Unix(listener.accept()?.0)),
         }
     }
 }
 
-impl Listening {
+impl MioListener {
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Tcp(listener) => listener,

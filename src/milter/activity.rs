@@ -1,8 +1,9 @@
 //! What the milter has done since its start, in numbers: whether the MTA asks and tells of TLS, and
 //! whether the loop lives.
 //!
-//! The metrics count recipients, too, under labels and only where they are asked for. These few
-//! numbers are always there, and their sum is not made up from labels each second.
+//! The metrics count recipients as well, by labels, and only where the settings ask for them. These
+//! few numbers are always there; to make them from the metrics, those would have to be kept always,
+//! and all labels added up each second.
 
 use jiff::Timestamp;
 use policy::{Case, Decision, TlsState, Verdict};
@@ -32,7 +33,7 @@ pub struct RecipientCounts {
     pub unknown_tls: u64,
     /// When the last one was judged.
     pub last: Option<Timestamp>,
-    /// When the last one came of which the MTA did not tell.
+    /// When the last of those was judged.
     pub last_unknown_tls: Option<Timestamp>,
 }
 

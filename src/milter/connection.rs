@@ -6,18 +6,18 @@ use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-/// An MTA that says nothing for so long is gone: a bit longer than the longest time-outs of
-/// MTAs, and what libmilter waits.
+/// How long an MTA may say nothing before it counts as gone: a bit longer than the longest
+/// time-outs of MTAs, and as long as libmilter waits.
 const IDLE: Duration = Duration::from_secs(7210);
-/// An MTA negotiates as soon as it has connected, sends packets whole, and takes answers as soon
-/// as they come.
+/// How long all else may take: an MTA negotiates as soon as it has connected, sends packets whole,
+/// and takes answers as soon as they come.
 const PROMPT: Duration = Duration::from_secs(30);
-/// Octets that are read at a time.
+/// How many octets are read at a time.
 const READ: usize = 16 * 1024;
-/// Octets of room that are kept for answers.
+/// How many octets of memory are kept for answers.
 const KEPT: usize = 64 * 1024;
 
-/// A socket that a milter connection is on.
+/// The socket of a milter connection.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(mio::net::TcpStream),
@@ -119,16 +119,16 @@ pub(super) struct Connection {
     begun: Vec<u8>,
     /// Answers that the socket did not take yet. Nothing is read before they are sent.
     unsent: Vec<u8>,
-    /// What it was asked to be told of. Not before the first turn: an MTA speaks as soon as it has
-    /// connected, and there is no event to be waited for then. And each kind once: to ask again
-    /// makes the system tell of all that is ready already, each time.
+    /// The events that the system was asked for. None before the first turn: an MTA speaks as soon as
+    /// it has connected, so that no event is needed. Each kind is asked for once: asked again, the
+    /// system tells of all that is ready already, each time.
     watched: Option<Interest>,
     /// When it is given up unless something comes before.
     due: Instant,
 }
 
 impl Connection {
-    /// A connection on which nothing was said yet; its first turn is to be taken at once.
+    /// A connection on which nothing was said yet. Whoever makes it takes its first turn at once.
     pub(super) fn new(socket: Socket, conversation: Conversation, now: Instant) -> Self {
         Self {
             socket,

@@ -25,9 +25,9 @@ pub struct Context {
     pub log: Log,
     /// What the milter has done so far.
     pub activity: Arc<Activity>,
-    /// Where they are recorded.
+    /// Where verdicts are recorded.
     pub ledger: Ledger,
-    /// Where they are counted.
+    /// Where verdicts are counted, if they are.
     pub metrics: Option<Arc<Metrics>>,
 }
 
@@ -47,13 +47,13 @@ pub enum ProtocolError {
     /// A length of 0, or more than is taken.
     #[error("a packet with a length of {0} octets")]
     Length(usize),
-    /// A letter that is no command.
+    /// A letter that stands for no command.
     #[error("an unknown command `{}`", char::from(*.0).escape_default())]
     Command(u8),
     /// A payload that cannot be read.
     #[error("a malformed packet `{}`", char::from(*.0).escape_default())]
     Malformed(u8),
-    /// Something before the negotiation, or a second one.
+    /// A packet before the negotiation, or a second negotiation.
     #[error("a packet `{}` out of order", char::from(*.0).escape_default())]
     Order(u8),
 }
@@ -63,11 +63,11 @@ pub trait Answers {
     /// Those that have not been sent; further ones are appended.
     fn waiting(&mut self) -> &mut Vec<u8>;
 
-    /// A recipient has been answered, and is written down next: the MTA need not wait for that.
+    /// A recipient has been answered. It is recorded next, and the MTA need not wait for that.
     fn send_now(&mut self) {}
 }
 
-/// Answers that are sent by and by.
+/// Answers that are kept until somebody sends them.
 impl Answers for Vec<u8> {
     fn waiting(&mut self) -> &mut Vec<u8> {
         self

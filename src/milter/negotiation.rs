@@ -1,14 +1,14 @@
 //! What is asked of the MTA when a connection begins.
 //!
-//! Asked for is the least that judging needs: the client, MAIL and RCPT, and an answer only to
-//! RCPT. All that is not offered is done without: an option that the MTA does not know makes
-//! Sendmail give the milter up.
+//! The milter asks for the least that judging needs: the client, MAIL and RCPT, and an answer only to
+//! RCPT. It does without all that the MTA does not offer: Sendmail gives up a milter that asks for an
+//! option which Sendmail does not know.
 
 use super::packet;
 use indymilter::message::{PROTOCOL_VERSION, Version, reply::ReplyKind};
 use indymilter::{Actions, MacroStage, ProtoOpts};
 
-/// The newest version of the protocol; Postfix gives a milter up that answers with a newer one.
+/// The newest version of the protocol; Postfix gives up a milter that answers with a newer one.
 const NEWEST: Version = PROTOCOL_VERSION;
 /// The oldest version that MTAs in use speak.
 const OLDEST: Version = 2;

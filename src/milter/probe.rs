@@ -1,4 +1,4 @@
-//! The MTA's side of a milter connection, as far as to see that the milter answers.
+//! The MTA's side of a milter connection, just enough to see whether the milter answers.
 
 use super::packet;
 use config::settings::SocketSpec;
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// A milter that is there answers at once; one that starts takes a moment.
+/// How long to wait for an answer: a milter that runs answers at once, one that starts takes a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// All actions and options, as Postfix offers them.
 const OFFER: [u32; 3] = [PROTOCOL_VERSION, Actions::all().bits(), ProtoOpts::all().bits()];

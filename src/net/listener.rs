@@ -2,7 +2,7 @@
 
 use config::settings::{Listen, SocketSpec};
 use nix::unistd::Group;
-use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     fs, io,
     net::TcpListener,
@@ -18,12 +18,12 @@ use std::{
 pub struct Listener {
     // Dropped first: the file is removed while the socket is still open.
     address: BoundAddress,
-    socket: Socket,
+    socket: ListeningSocket,
 }
 
-/// A listening socket of either kind.
+/// A listening socket of either kind, as the standard library has it.
 #[derive(Debug)]
-pub enum Socket {
+pub enum ListeningSocket {
     /// `inet:HOST:PORT`, or `ListenStream=address:port`.
     Tcp(TcpListener),
     /// `unix:PATH`, or `ListenStream=/path`.
@@ -76,14 +76,14 @@ impl Listener {
     }
 
     /// Takes over a socket that systemd has bound.
-    pub(super) fn passed(socket: Socket) -> io::Result<Self> {
+    pub(super) fn passed(socket: ListeningSocket) -> io::Result<Self> {
         let spec = match &socket {
-            Socket::Unix(listener) => {
+            ListeningSocket::Unix(listener) => {
                 listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
                 SocketSpec::Unix(address.as_pathname().unwrap_or(Path::new("(unnamed)")).into())
             }
-            Socket::Tcp(listener) => {
+            ListeningSocket::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
                 SocketSpec::Inet(address.ip().to_string(), address.port())
@@ -100,7 +100,7 @@ impl Listener {
 
     /// The socket, to be served, and its address, to be kept as long.
     #[must_use]
-    pub fn into_parts(self) -> (BoundAddress, Socket) {
+    pub fn into_parts(self) -> (BoundAddress, ListeningSocket) {
         (self.address, self.socket)
     }
 }
@@ -143,14 +143,17 @@ pub fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
 fn tcp_listener(host: &str, port: u16) -> io::Result<Listener> {
     let socket = bind_tcp(host, port)?;
     let spec = SocketSpec::Inet(host.to_owned(), socket.local_addr()?.port());
-    Ok(Listener { address: BoundAddress { spec, file: None }, socket: Socket::Tcp(socket) })
+    Ok(Listener {
+        address: BoundAddress { spec, file: None },
+        socket: ListeningSocket::Tcp(socket),
+    })
 }
 
 fn unix_listener(path: &Path, listen: &Listen) -> io::Result<Listener> {
     let group = listen.group.as_deref().map(find_group).transpose()?;
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         // One that has a crowd waiting would otherwise keep us waiting, too.
-        let socket = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
         match socket.connect(&SockAddr::unix(path)?) {
             // Only this says that nobody listens; a lack of rights or a crowd does not.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -168,7 +171,7 @@ fn unix_listener(path: &Path, listen: &Listen) -> io::Result<Listener> {
     if let Some(mode) = listen.mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
-    Ok(Listener { address, socket: Socket::Unix(listener) })
+    Ok(Listener { address, socket: ListeningSocket::Unix(listener) })
 }
 
 fn find_group(name: &str) -> io::Result<Group> {

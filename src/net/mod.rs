@@ -7,7 +7,7 @@
 mod listener;
 mod passed;
 
-pub use listener::{BindError, BoundAddress, Listener, Socket, bind_tcp};
+pub use listener::{BindError, BoundAddress, Listener, ListeningSocket, bind_tcp};
 pub use passed::passed_by_systemd;
 
 #[cfg(test)]

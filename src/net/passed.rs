@@ -1,6 +1,6 @@
 //! The sockets that systemd has bound, and keeps: connections to them wait while nobody accepts.
 
-use super::listener::{Listener, Socket};
+use super::listener::{Listener, ListeningSocket};
 use std::io;
 
 /// Takes the sockets that systemd has passed (`sd_listen_fds(3)`); without systemd there are none.
@@ -15,9 +15,9 @@ pub fn passed_by_systemd() -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for index in 0..passed.len() {
         let socket = if let Ok(Some(socket)) = passed.take_unix_listener(index) {
-            Socket::Unix(socket)
+            ListeningSocket::Unix(socket)
         } else if let Some(socket) = passed.take_tcp_listener(index)? {
-            Socket::Tcp(socket)
+            ListeningSocket::Tcp(socket)
         } else {
             continue;
         };

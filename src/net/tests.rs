@@ -1,15 +1,15 @@
 use super::*;
 use config::settings::{Listen, SocketSpec};
-use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::{error::Error, io, path::Path};
 
 /// A Unix socket on which somebody listens and takes no connections, and one that waits.
-pub(crate) fn crowded(path: &Path) -> (RawSocket, RawSocket) {
+pub(crate) fn crowded(path: &Path) -> (Socket, Socket) {
     let address = SockAddr::unix(path).unwrap();
-    let listening = RawSocket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let listening = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     listening.bind(&address).unwrap();
     listening.listen(0).unwrap();
-    let waiting = RawSocket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let waiting = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     waiting.connect(&address).unwrap();
     (listening, waiting)
 }

@@ -23,7 +23,7 @@ pub struct Changes {
     local_parts: bool,
 }
 
-/// How many names there are, and the first ones: a million need not be held for a line of the log.
+/// How many names there are, and the first ones: a line of the log needs no million of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     count: usize,
@@ -69,7 +69,7 @@ impl Changes {
     }
 
     fn compare(&mut self, old: &Directory, new: &Directory, prefix: &str) {
-        // Most names share a few entries: two that say the same are compared once in a row.
+        // Most names share a few entries: the same pair, several times in a row, is compared once.
         let mut same: Option<(&Entry, &Entry)> = None;
         let mut kept = 0;
         for (name, after, before) in new.beside(old) {

@@ -17,9 +17,9 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Nothing more happens for so long: the change is complete.
+/// A change is complete when nothing more has happened for this long.
 const SETTLE: Duration = Duration::from_millis(100);
-/// The same where no events can be had, and the disk alone can tell.
+/// The same where the system gives no events, and only the disk can tell.
 const SETTLE_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
 /// How often the log says that a file is still being written.
 const SAY_OPEN: Duration = Duration::from_secs(60);
@@ -27,9 +27,9 @@ const SAY_OPEN: Duration = Duration::from_secs(60);
 const SAY_OPEN_FIRST: Duration = Duration::from_secs(10);
 /// The least time between two looks at the disk, however much happens.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often the disk is looked at besides: for network file systems, which send no events.
+/// How often the disk is looked at without an event: network file systems send none.
 const LOOK: Duration = Duration::from_secs(30);
-/// The same where no events can be had at all.
+/// The same where the system gives no events at all.
 const LOOK_WITHOUT_EVENTS: Duration = Duration::from_secs(2);
 /// More links in a row than this are a circle.
 const MAX_LINKS: usize = 40;

@@ -1,4 +1,4 @@
-//! The macros that an MTA sends, as they came, and those of them that are of use.
+//! The macros that an MTA sends: as they came, and the values of those that are read.
 
 use policy::TlsState;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub enum Stage {
     Rcpt,
 }
 
-/// Octets of macros for which room is kept.
+/// How many octets of memory are kept for macros.
 const USUAL: usize = 1024;
 
 /// The macros of a session by stage, as they came: names and values, each ended by NUL.
@@ -62,7 +62,7 @@ impl Macros {
         number.checked_sub(1).map_or(0, end)..end(number)
     }
 
-    /// The macros of a stage that are of use, by name.
+    /// The values of the macros of a stage.
     #[must_use]
     pub fn read(&self, stage: Stage) -> MacroValues<'_> {
         let mut values = MacroValues::default();
@@ -78,7 +78,7 @@ impl Macros {
     }
 }
 
-/// Takes the next string off, which is ended by NUL or by the end of all.
+/// Takes off the next string, which ends at a NUL or at the end of all octets.
 fn next_string<'m>(rest: &mut Option<&'m [u8]>) -> Option<&'m [u8]> {
     let octets = (*rest)?;
     let end = memchr::memchr(0, octets);

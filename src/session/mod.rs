@@ -29,7 +29,7 @@ pub struct ConnectionInfo {
     pub name: Option<DomainName>,
     /// Its address; none where it does not come over IP.
     pub address: Option<IpAddr>,
-    /// Its port; 0 where Postfix makes the client up.
+    /// Its port; 0 where Postfix invents a client for local mail.
     pub port: u16,
 }
 
@@ -168,7 +168,7 @@ impl Session {
         self.macros.clear(Stage::Rcpt);
     }
 
-    /// The message has ended, one way or other; what is known of the connection stays.
+    /// The message has ended, whether sent or not; what is known of the connection stays.
     pub fn end_message(&mut self) {
         self.message = None;
         self.macros.clear(Stage::Mail);
@@ -197,7 +197,7 @@ impl Session {
             .map_or(TlsState::Unknown, |macros| macros.tls())
     }
 
-    /// Whether Postfix makes the session up for mail from local programs (`non_smtpd_milters`):
+    /// Whether Postfix has invented this session for mail from local programs (`non_smtpd_milters`):
     /// client and daemon are on the loopback address with port 0, which no TCP connection has, and
     /// the recipient is not routed yet. Holds only where the list of macros was honoured.
     fn is_local_submission(&self, of_rcpt: &MacroValues<'_>) -> bool {

@@ -10,13 +10,13 @@ use policy::Policy;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// How often it is looked whether there is anything new to tell.
+/// How often to look for news.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Where the parts of a [`Status`] come from.
+/// Makes a [`Status`] from those who know its parts.
 #[derive(Debug)]
 pub struct Reporter {
-    /// The status file, if there shall be one.
+    /// The status file, if one is wanted.
     pub file: Option<PathBuf>,
     /// When the milter started.
     pub started: Timestamp,

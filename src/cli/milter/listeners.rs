@@ -3,7 +3,7 @@
 use crate::net::Listener;
 use config::settings::Settings;
 
-/// The sockets that the settings ask for; none, and the reason in the log, if one is not to be had.
+/// The sockets that the settings ask for. If one cannot be had: none, and the log says why.
 pub(super) fn listen(settings: &Settings, passed: Vec<Listener>) -> Option<Vec<Listener>> {
     let mut listeners = Vec::new();
     if settings.systemd && passed.is_empty() {

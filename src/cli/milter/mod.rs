@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             return status::UNAVAILABLE.into();
         }
     };
-    // A fault inside ends one connection; it belongs into the log like everything else.
+    // A panic ends one connection; it belongs into the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
     }));
