@@ -48,7 +48,7 @@ fn the_policy_is_pure() {
 
 #[test]
 fn only_the_milter_knows_the_milter_protocol() {
-    for part in ["src/cli", "src/logging", "src/reload", "src/session", "crates"] {
+    for part in ["src/cli", "src/logging", "src/net", "src/reload", "src/session", "crates"] {
         assert_eq!(mentions(part, &["indymilter"]), Vec::<String>::new(), "{part}");
     }
 }
@@ -56,7 +56,10 @@ fn only_the_milter_knows_the_milter_protocol() {
 #[test]
 fn imports_run_downwards() {
     for (part, above) in [
-        ("src/session", &["crate::milter", "crate::reload", "crate::cli"][..]),
+        ("src/net", &["crate::"][..]),
+        ("src/logging", &["crate::milter", "crate::reload", "crate::cli"]),
+        ("src/status", &["crate::cli"]),
+        ("src/session", &["crate::milter", "crate::reload", "crate::cli"]),
         ("src/milter", &["crate::cli", "crate::reload"]),
         ("src/metrics", &["crate::cli", "crate::milter"]),
         ("src/reload", &["crate::cli", "crate::metrics", "crate::milter", "crate::session"]),
