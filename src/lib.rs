@@ -22,6 +22,7 @@
 //! - [`logging`]: the log, and the line of a verdict.
 //! - [`systemd`]: what it is told. [`status`]: how the running milter is.
 //! - `postfix`: what a Postfix is set to, and what that means.
+//! - `wording`: numbers and times in words, for messages.
 //! - [`cli`]: one file a command.
 //!
 //! Imports run downwards: cli to milter and reload, these to session, that to the crates below.
