@@ -3,19 +3,10 @@
 use super::domain::DomainName;
 use super::entry::Entry;
 use super::pattern::Pattern;
+use super::place::Place;
 use super::records::{Record, Records};
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher};
-
-/// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
-/// line, from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub file: u16,
-    /// The line.
-    pub line: u32,
-}
 
 /// An entry that applies, with the pattern that names it.
 #[derive(Clone, Copy, Debug)]
@@ -375,7 +366,7 @@ fn depth(parent: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Mode;
+    use crate::entry::Mode;
 
     #[test]
     fn a_domain_of_a_million_takes_at_most_32_octets() {

@@ -3,8 +3,7 @@
 //! Replies are ASCII (RFC 5321, section 4.2.1; SMTPUTF8 cannot be counted on), so German is written
 //! with ae, oe, ue, ss.
 
-use super::reason::Fault;
-use super::reply::{TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER};
+use super::fault::Fault;
 use super::requirement::Shortfall;
 use super::tls::{Contradiction, cipher::Cipher};
 
@@ -18,6 +17,10 @@ pub enum Language {
     German,
 }
 
+const ENGLISH_FOR_RECIPIENT: &str = "Mail for {domain} is accepted only over an adequately \
+     encrypted connection: {reason}. {remedy} {url}";
+const ENGLISH_FOR_SENDER: &str = "Mail from {domain} is accepted only over an adequately \
+     encrypted connection: {reason}. {remedy} {url}";
 const GERMAN_FOR_RECIPIENT: &str = "E-Mails an {domain} werden nur ueber eine ausreichend \
      verschluesselte Verbindung angenommen: {reason}. {remedy} {url}";
 const GERMAN_FOR_SENDER: &str = "E-Mails von {domain} werden nur ueber eine ausreichend \
@@ -26,22 +29,22 @@ const GERMAN_FOR_SENDER: &str = "E-Mails von {domain} werden nur ueber eine ausr
 impl Language {
     /// The built-in replies: for recipients, for partners.
     pub(super) const TEXTS: [&str; 4] =
-        [TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, GERMAN_FOR_RECIPIENT, GERMAN_FOR_SENDER];
+        [ENGLISH_FOR_RECIPIENT, ENGLISH_FOR_SENDER, GERMAN_FOR_RECIPIENT, GERMAN_FOR_SENDER];
 
     /// The reply to a recipient, where the policy gives none.
     #[must_use]
-    pub fn text_for_recipient(self) -> &'static str {
+    pub const fn text_for_recipient(self) -> &'static str {
         match self {
-            Self::English => TEXT_FOR_RECIPIENT,
+            Self::English => ENGLISH_FOR_RECIPIENT,
             Self::German => GERMAN_FOR_RECIPIENT,
         }
     }
 
     /// The reply to a partner, where the policy gives none.
     #[must_use]
-    pub fn text_for_sender(self) -> &'static str {
+    pub const fn text_for_sender(self) -> &'static str {
         match self {
-            Self::English => TEXT_FOR_SENDER,
+            Self::English => ENGLISH_FOR_SENDER,
             Self::German => GERMAN_FOR_SENDER,
         }
     }
@@ -138,7 +141,8 @@ fn german(shortfall: &Shortfall) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Requirement, TlsState};
+    use crate::requirement::Requirement;
+    use crate::tls::TlsState;
 
     #[test]
     fn what_is_wrong_is_said_in_german_and_in_ascii() {

@@ -20,10 +20,13 @@ mod case;
 mod directory;
 mod domain;
 mod entry;
+mod fault;
 mod judge;
 mod language;
 mod pattern;
+mod place;
 mod reason;
+mod reason_kind;
 mod records;
 mod reply;
 pub mod requirement;
@@ -33,17 +36,17 @@ mod verdict;
 
 pub use address::{Mailbox, Origin, Recipient, Seen, Sender};
 pub use case::{Case, Client, OnUnknownTls};
-pub use directory::{Directory, Match, Place, Refused};
+pub use directory::{Directory, Match, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
+pub use fault::Fault;
 pub use judge::{Policy, Trusted, judge};
 pub use language::Language;
 pub use pattern::{Pattern, PatternError};
-pub use reason::{Decision, Fault, Reason, ReasonKind};
-pub use reply::{
-    PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, TEXT_FOR_RECIPIENT, TEXT_FOR_SENDER, check_url,
-    is_refusal,
-};
+pub use place::Place;
+pub use reason::{Decision, Reason};
+pub use reason_kind::ReasonKind;
+pub use reply::{PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, check_url, is_refusal};
 pub use requirement::{Requirement, shortfall::Shortfall};
 pub use tls::TlsState;
 pub use verdict::{Finding, Subject, Verdict};

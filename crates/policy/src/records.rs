@@ -5,7 +5,7 @@
 //! a walk: marks tell the place of a record here and there, and always where the lines alone would
 //! not.
 
-use super::directory::Place;
+use super::place::Place;
 
 /// Lines that a record can stand behind the one before it; with more, it has a mark of its own.
 const MAX_STEP: u32 = (1 << STEP_BITS) - 1;

@@ -28,13 +28,6 @@ const MAX_URL: usize = 300;
 pub const PLACEHOLDERS: [&str; 7] =
     ["domain", "reason", "remedy", "url", "client", "tls_version", "cipher"];
 
-/// The text for a recipient domain, where the policy gives none.
-pub const TEXT_FOR_RECIPIENT: &str = "Mail for {domain} is accepted only over an adequately \
-     encrypted connection: {reason}. {remedy} {url}";
-/// The text for a partner, where the policy gives none.
-pub const TEXT_FOR_SENDER: &str = "Mail from {domain} is accepted only over an adequately \
-     encrypted connection: {reason}. {remedy} {url}";
-
 /// A reply as the policy describes it; valid by construction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyTemplate {
@@ -332,14 +325,15 @@ impl fmt::Display for Reply {
 mod tests {
     use super::*;
 
+    const TEXT: &str = Language::English.text_for_recipient();
+
     fn fill(text: &str, value: &str) -> Reply {
         ReplyTemplate::new(450, text, None).unwrap().fill(|_| value.to_owned())
     }
 
     #[test]
     fn a_reply_says_what_its_template_says() {
-        let template =
-            ReplyTemplate::new(450, TEXT_FOR_RECIPIENT, Some("https://example.org/tls")).unwrap();
+        let template = ReplyTemplate::new(450, TEXT, Some("https://example.org/tls")).unwrap();
         let reply = template.fill(|name| format!("<{name}>"));
         assert_eq!(
             reply.to_string(),
@@ -368,10 +362,10 @@ mod tests {
     #[test]
     fn the_first_line_leaves_room_for_the_recipient_that_sendmail_puts_before_it() {
         let domain = format!("{}.example", "a.".repeat(100));
-        let wire = fill(TEXT_FOR_RECIPIENT, &domain).to_milter();
+        let wire = fill(TEXT, &domain).to_milter();
         let first = wire.split("\r\n").next().unwrap();
         assert!(first.len() + 262 + 2 <= MAX_LINE, "{} octets", first.len());
-        assert!(fill(TEXT_FOR_RECIPIENT, "example.com").lines.len() == 1);
+        assert!(fill(TEXT, "example.com").lines.len() == 1);
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::sync::LazyLock;
 
-use super::Requirement;
 use super::builtin_suites::{
     ANSSI, ANSSI_DEGRADED, BSI_FORWARD_SECRECY, BSI_STATIC, MOZILLA_INTERMEDIATE, MOZILLA_MODERN,
     MOZILLA_OLD, NCSC_GOOD, NCSC_PHASE_OUT, NCSC_SUFFICIENT, NIST,
 };
+use super::check::Requirement;
 use super::forbidden::{Forbidden, Property};
 use crate::tls::version::Version;
 
@@ -20,6 +20,14 @@ static BUILTINS: LazyLock<Vec<Requirement>> =
 /// All built-in requirements, the baseline first.
 pub fn builtins() -> impl Iterator<Item = &'static Requirement> {
     BUILTINS.iter()
+}
+
+impl Requirement {
+    /// A built-in requirement by its name, in lower case.
+    #[must_use]
+    pub fn builtin(name: &str) -> Option<&'static Self> {
+        builtins().find(|requirement| requirement.name == name)
+    }
 }
 
 struct Definition {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::forbidden::Property;
-use crate::reason::ReasonKind;
+use crate::reason_kind::ReasonKind;
 use crate::tls::Contradiction;
 use crate::tls::certificate::CertificateNames;
 use crate::tls::cipher::{Cipher, Suite};

@@ -1,7 +1,8 @@
 //! Tests of what requirements take and refuse.
 
 use super::*;
-use crate::tls::TlsState;
+use crate::tls::{Encryption, TlsState, Version, catalogue};
+use std::collections::BTreeSet;
 
 /// What an MTA would have said; `-` for a macro that it did not send.
 fn session(version: &str, cipher: &str, bits: &str) -> Encryption {
