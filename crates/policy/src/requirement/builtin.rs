@@ -11,7 +11,8 @@ use super::builtin_suites::{
     MOZILLA_OLD, NCSC_GOOD, NCSC_PHASE_OUT, NCSC_SUFFICIENT, NIST,
 };
 use super::check::Requirement;
-use super::forbidden::{Forbidden, Property};
+use super::forbidden::Forbidden;
+use super::property::Property;
 use crate::tls::version::Version;
 
 static BUILTINS: LazyLock<Vec<Requirement>> =

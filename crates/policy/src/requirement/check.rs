@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::forbidden::Property;
+use super::property::Property;
 use super::shortfall::Shortfall;
 use crate::tls::catalogue;
 use crate::tls::certificate::CertificateNames;

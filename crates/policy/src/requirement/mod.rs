@@ -20,12 +20,14 @@ mod builtin;
 mod builtin_suites;
 mod check;
 pub mod forbidden;
+mod property;
 pub mod shortfall;
 
 pub use builder::{RequirementBuilder, Unsatisfiable};
 pub use builtin::builtins;
 pub use check::Requirement;
-pub use forbidden::{CipherName, Forbidden, Property, UnknownCipherName, UnknownForbidden};
+pub use forbidden::{CipherName, Forbidden, UnknownCipherName, UnknownForbidden};
+pub use property::Property;
 pub use shortfall::Shortfall;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::forbidden::Property;
+use super::property::Property;
 use crate::reason_kind::ReasonKind;
 use crate::tls::Contradiction;
 use crate::tls::certificate::CertificateNames;
