@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::LazyLock;
 
-use super::suite::{Algorithm, Authentication, KeyExchange, Mac, Mode, Suite};
+use super::suite::Suite;
 use super::version::Version;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -115,11 +115,11 @@ fn read_suite(index: usize, line: &'static str) -> Option<Suite> {
         iana_name: next().map(|name| (!name.is_empty()).then_some(name))?,
         first: Version::from_name(next()?.as_bytes())?,
         last: Version::from_name(next()?.as_bytes())?,
-        key_exchange: key_exchange(next()?)?,
-        authentication: authentication(next()?)?,
-        algorithm: algorithm(next()?)?,
-        mode: mode(next()?)?,
-        mac: mac(next()?)?,
+        key_exchange: next()?.parse().ok()?,
+        authentication: next()?.parse().ok()?,
+        algorithm: next()?.parse().ok()?,
+        mode: next()?.parse().ok()?,
+        mac: next()?.parse().ok()?,
         strength_bits: next()?.parse().ok()?,
         export: next()? == "export",
         spellings: next()?,
@@ -128,113 +128,10 @@ fn read_suite(index: usize, line: &'static str) -> Option<Suite> {
     next().is_none().then_some(suite)
 }
 
-fn key_exchange(text: &str) -> Option<KeyExchange> {
-    Some(match text {
-        "RSA" => KeyExchange::Rsa,
-        "RSA_PSK" => KeyExchange::RsaPsk,
-        "DH" => KeyExchange::Dh,
-        "DHE" => KeyExchange::Dhe,
-        "DHE_PSK" => KeyExchange::DhePsk,
-        "DH_anon" => KeyExchange::DhAnon,
-        "ECDH" => KeyExchange::Ecdh,
-        "ECDHE" => KeyExchange::Ecdhe,
-        "ECDHE_PSK" => KeyExchange::EcdhePsk,
-        "ECDH_anon" => KeyExchange::EcdhAnon,
-        "PSK" => KeyExchange::Psk,
-        "SRP" => KeyExchange::Srp,
-        "KRB5" => KeyExchange::Krb5,
-        "GOST" => KeyExchange::Gost,
-        "TLS13" => KeyExchange::Tls13,
-        "CECPQ1" => KeyExchange::Cecpq1,
-        "ECCPWD" => KeyExchange::Eccpwd,
-        "FORTEZZA_KEA" => KeyExchange::FortezzaKea,
-        "SM9DHE" => KeyExchange::Sm9Dhe,
-        "SM9IBC" => KeyExchange::Sm9Ibc,
-        "none" => KeyExchange::None,
-        _ => return None,
-    })
-}
-
-fn authentication(text: &str) -> Option<Authentication> {
-    Some(match text {
-        "RSA" => Authentication::Rsa,
-        "DSS" => Authentication::Dss,
-        "ECDSA" => Authentication::Ecdsa,
-        "PSK" => Authentication::Psk,
-        "SRP" => Authentication::Srp,
-        "KRB5" => Authentication::Krb5,
-        "GOST94" | "GOST2001" | "GOST2012" => Authentication::Gost,
-        "TLS13" => Authentication::Tls13,
-        "ECCPWD" => Authentication::Eccpwd,
-        "FORTEZZA" => Authentication::Fortezza,
-        "SM2" => Authentication::Sm2,
-        "SM9" => Authentication::Sm9,
-        "none" => Authentication::None,
-        _ => return None,
-    })
-}
-
-fn algorithm(text: &str) -> Option<Algorithm> {
-    Some(match text {
-        "NULL" => Algorithm::Null,
-        "RC2" => Algorithm::Rc2,
-        "RC4" => Algorithm::Rc4,
-        "DES" => Algorithm::Des,
-        "3DES" => Algorithm::TripleDes,
-        "IDEA" => Algorithm::Idea,
-        "SEED" => Algorithm::Seed,
-        "SKIPJACK" => Algorithm::Skipjack,
-        "AES128" => Algorithm::Aes128,
-        "AES256" => Algorithm::Aes256,
-        "CAMELLIA128" => Algorithm::Camellia128,
-        "CAMELLIA256" => Algorithm::Camellia256,
-        "ARIA128" => Algorithm::Aria128,
-        "ARIA256" => Algorithm::Aria256,
-        "CHACHA20" => Algorithm::ChaCha20,
-        "SALSA20" => Algorithm::Salsa20,
-        "SM4" => Algorithm::Sm4,
-        "GOST28147" => Algorithm::Gost28147,
-        "KUZNYECHIK" => Algorithm::Kuznyechik,
-        "MAGMA" => Algorithm::Magma,
-        "AEGIS" => Algorithm::Aegis,
-        _ => return None,
-    })
-}
-
-fn mode(text: &str) -> Option<Mode> {
-    Some(match text {
-        "" => Mode::None,
-        "STREAM" => Mode::Stream,
-        "CBC" => Mode::Cbc,
-        "CFB" => Mode::Cfb,
-        "CTR" | "CNT" => Mode::Ctr,
-        "GCM" => Mode::Gcm,
-        "CCM" => Mode::Ccm,
-        "CCM8" => Mode::Ccm8,
-        "POLY1305" => Mode::Poly1305,
-        "MGM" => Mode::Mgm,
-        "AEGIS" => Mode::Aegis,
-        _ => return None,
-    })
-}
-
-fn mac(text: &str) -> Option<Mac> {
-    Some(match text {
-        "none" => Mac::None,
-        "MD5" => Mac::Md5,
-        "SHA1" => Mac::Sha1,
-        "SHA256" => Mac::Sha256,
-        "SHA384" => Mac::Sha384,
-        "SM3" => Mac::Sm3,
-        "GOST89IMIT" | "GOST94" | "STREEBOG256" | "KUZNYECHIK-OMAC" | "MAGMA-OMAC" => Mac::Gost,
-        "AEAD" => Mac::Aead,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::suite::{Algorithm, Mac, Mode};
 
     /// The name that tells most, in one spelling.
     fn iana_like(suite: &Suite) -> String {

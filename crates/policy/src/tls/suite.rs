@@ -1,20 +1,29 @@
 //! One cipher suite: what it is made of, as far as a requirement can ask for it.
+//!
+//! The words are those of `ciphers.csv`, in upper case where a variant gives none.
 
 use super::version::Version;
+use strum::EnumString;
 
 /// How the keys of the session are agreed upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum KeyExchange {
     Rsa,
+    #[strum(serialize = "RSA_PSK")]
     RsaPsk,
     Dh,
     Dhe,
+    #[strum(serialize = "DHE_PSK")]
     DhePsk,
+    #[strum(serialize = "DH_anon")]
     DhAnon,
     Ecdh,
     Ecdhe,
+    #[strum(serialize = "ECDHE_PSK")]
     EcdhePsk,
+    #[strum(serialize = "ECDH_anon")]
     EcdhAnon,
     Psk,
     Srp,
@@ -24,9 +33,11 @@ pub enum KeyExchange {
     Tls13,
     Cecpq1,
     Eccpwd,
+    #[strum(serialize = "FORTEZZA_KEA")]
     FortezzaKea,
     Sm9Dhe,
     Sm9Ibc,
+    #[strum(serialize = "none")]
     None,
 }
 
@@ -65,7 +76,8 @@ impl KeyExchange {
 }
 
 /// How the server proves who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Authentication {
     Rsa,
@@ -74,6 +86,7 @@ pub enum Authentication {
     Psk,
     Srp,
     Krb5,
+    #[strum(serialize = "GOST94", serialize = "GOST2001", serialize = "GOST2012")]
     Gost,
     /// Negotiated apart from the suite, as TLS 1.3 does it.
     Tls13,
@@ -82,11 +95,13 @@ pub enum Authentication {
     Sm2,
     Sm9,
     /// Not at all: an anonymous suite.
+    #[strum(serialize = "none")]
     None,
 }
 
 /// What encrypts the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Algorithm {
     /// Nothing does.
@@ -94,6 +109,7 @@ pub enum Algorithm {
     Rc2,
     Rc4,
     Des,
+    #[strum(serialize = "3DES")]
     TripleDes,
     Idea,
     Seed,
@@ -114,13 +130,16 @@ pub enum Algorithm {
 }
 
 /// The mode of the bulk cipher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Mode {
+    #[strum(serialize = "")]
     None,
     Stream,
     Cbc,
     Cfb,
+    #[strum(serialize = "CTR", serialize = "CNT")]
     Ctr,
     Gcm,
     Ccm,
@@ -132,15 +151,24 @@ pub enum Mode {
 }
 
 /// What protects the records against change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Mac {
+    #[strum(serialize = "none")]
     None,
     Md5,
     Sha1,
     Sha256,
     Sha384,
     Sm3,
+    #[strum(
+        serialize = "GOST89IMIT",
+        serialize = "GOST94",
+        serialize = "STREEBOG256",
+        serialize = "KUZNYECHIK-OMAC",
+        serialize = "MAGMA-OMAC"
+    )]
     Gost,
     /// The bulk cipher itself.
     Aead,
