@@ -46,7 +46,7 @@ pub use pattern::{Pattern, PatternError};
 pub use place::Place;
 pub use reason::{Decision, Reason};
 pub use reason_kind::ReasonKind;
-pub use reply::{PLACEHOLDERS, Reply, ReplyError, ReplyTemplate, check_url, is_refusal};
+pub use reply::{Placeholder, Reply, ReplyError, ReplyTemplate, check_url, is_refusal};
 pub use requirement::{Requirement, shortfall::Shortfall};
 pub use tls::TlsState;
 pub use verdict::{Finding, Subject, Verdict};

@@ -7,7 +7,7 @@ use super::domain::DomainName;
 use super::entry::{Entry, Mode};
 use super::language::Language;
 use super::reason::{Decision, Reason};
-use super::reply::Reply;
+use super::reply::{Placeholder, Reply};
 use std::borrow::Cow;
 
 /// What an entry was found for.
@@ -98,18 +98,19 @@ impl<'a> Verdict<'a> {
             return None;
         }
         let language = finding.entry.language;
-        Some(finding.entry.reply.fill(|name| -> Cow<'_, str> {
-            match name {
-                "domain" => finding.subject.for_reply(language).into(),
-                "reason" => language.fault(fault).into(),
-                "remedy" => language.remedy(fault).into(),
-                "client" => match case.client.address {
+        let template = &finding.entry.reply;
+        Some(template.fill(|placeholder| -> Cow<'_, str> {
+            match placeholder {
+                Placeholder::Domain => finding.subject.for_reply(language).into(),
+                Placeholder::Reason => language.fault(fault).into(),
+                Placeholder::Remedy => language.remedy(fault).into(),
+                Placeholder::Url => template.url().unwrap_or_default().into(),
+                Placeholder::Client => match case.client.address {
                     Some(address) => address.to_string().into(),
                     None => "unknown".into(),
                 },
-                "tls_version" => case.tls.version(),
-                "cipher" => case.tls.cipher().into(),
-                _ => "".into(),
+                Placeholder::TlsVersion => case.tls.version(),
+                Placeholder::Cipher => case.tls.cipher().into(),
             }
         }))
     }
