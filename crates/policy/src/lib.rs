@@ -48,5 +48,6 @@ pub use reason::{Decision, Reason};
 pub use reason_kind::ReasonKind;
 pub use reply::{Placeholder, Reply, ReplyError, ReplyTemplate, check_url, is_refusal};
 pub use requirement::{Requirement, shortfall::Shortfall};
+pub use suggest::nearest;
 pub use tls::TlsState;
 pub use verdict::{Finding, Subject, Verdict};

@@ -1,24 +1,30 @@
-//! "Did you mean" for the names of a policy file.
+//! "Did you mean" for what people write: the keys and words of files, names of ciphers.
 
 use std::fmt;
 
 /// Longer texts are no typos of anything here.
 const LONGEST: usize = 80;
+/// A word of at least this length may be the start of what is meant, or go on after it.
+const SHORTEST_START: usize = 4;
 
-/// The candidate that is so near to the text that it may be meant.
-pub(crate) fn nearest(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'static str>,
-) -> Option<&'static str> {
+/// The candidate that is so near to the text that it may be meant: a few typos away, or one is the
+/// start of the other (`retention` for `retention_days`).
+pub fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if text.len() > LONGEST {
         return None;
     }
     let text = text.to_ascii_uppercase();
     let allowed = (text.len() / 3).clamp(1, 4);
+    let starts =
+        |start: &str, whole: &str| start.len() >= SHORTEST_START && whole.starts_with(start);
     candidates
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&text, &name.to_ascii_uppercase()), name))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter_map(|name| {
+            let upper = name.to_ascii_uppercase();
+            let distance = strsim::damerau_levenshtein(&text, &upper);
+            let is_near = distance <= allowed || starts(&text, &upper) || starts(&upper, &text);
+            is_near.then_some((distance, name))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -32,5 +38,30 @@ impl fmt::Display for DidYouMean {
             Some(name) => write!(f, " (did you mean `{name}`?)"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_and_half_a_word_are_answered_with_what_may_be_meant() {
+        let keys = ["mode", "require", "enforce_from", "exceptions", "retention_days", "de"];
+        for (text, expected) in [
+            ("mod", Some("mode")),
+            ("Mode", Some("mode")),
+            ("requirement", Some("require")),
+            ("enforce", Some("enforce_from")),
+            ("excpetion", Some("exceptions")),
+            ("retention", Some("retention_days")),
+            ("dx", Some("de")),
+            ("deutsch", None),
+            ("", None),
+            ("portal", None),
+        ] {
+            assert_eq!(nearest(text, keys), expected, "{text}");
+        }
+        assert_eq!(nearest(&"mode".repeat(40), keys), None);
     }
 }

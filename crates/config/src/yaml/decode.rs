@@ -211,11 +211,5 @@ fn kind(node: Node<'_>) -> Cow<'static, str> {
 /// "did you mean ...?", if one of the words is near.
 #[must_use]
 fn did_you_mean<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> String {
-    words
-        .into_iter()
-        .map(|word| (strsim::jaro_winkler(text, word), word))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, word)| format!("did you mean `{word}`?"))
-        .unwrap_or_default()
+    policy::nearest(text, words).map(|word| format!("did you mean `{word}`?")).unwrap_or_default()
 }
