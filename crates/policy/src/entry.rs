@@ -174,7 +174,7 @@ impl Entry {
         let reply = ReplyTemplate::new(450, language.text_for_recipient(), None);
         Self {
             schedule: Schedule::Always(mode),
-            requirement: Arc::new(baseline.clone()),
+            requirement: Arc::clone(baseline),
             reply: Arc::new(reply.expect("the built-in text is valid")),
             exceptions: Vec::new(),
             contact: None,

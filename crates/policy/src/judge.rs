@@ -6,7 +6,7 @@ use super::directory::{Directory, Match};
 use super::entry::{self, Entry, Exception, Mode};
 use super::fault::Fault;
 use super::reason::{Decision, Reason};
-use super::requirement::Requirement;
+use super::requirement::{self, Requirement};
 use super::tls::TlsState;
 use super::verdict::{Finding, Subject, Verdict};
 use ipnet::IpNet;
@@ -72,6 +72,12 @@ fn rank(reason: &Reason<'_>) -> u8 {
 }
 
 impl Policy {
+    /// The requirement of this name: one of the policy's own, or a built-in one.
+    #[must_use]
+    pub fn requirement(&self, name: &str) -> Option<&Arc<Requirement>> {
+        requirement::named(name, &self.requirements)
+    }
+
     /// All that the entries in sight say of a case, in the order of sight. [`judge`] takes the
     /// strictest; `explain` shows them all.
     #[must_use]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use policy::tls::certificate::Certificate;
 use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// A case as it was typed.
 #[derive(Debug, Deserialize)]
@@ -75,7 +76,7 @@ pub(super) struct Facts {
     sender: Sender,
     recipient: Recipient,
     now: Timestamp,
-    require: Option<Requirement>,
+    require: Option<Arc<Requirement>>,
 }
 
 impl Input {
@@ -103,10 +104,8 @@ impl Input {
         let require = match self.require {
             Some(name) => Some(
                 policy
-                    .requirements
-                    .get(&name)
-                    .map(|own| Requirement::clone(own))
-                    .or_else(|| Requirement::builtin(&name).cloned())
+                    .requirement(&name)
+                    .cloned()
                     .ok_or_else(|| format!("there is no requirement `{name}`"))?,
             ),
             None => None,
@@ -147,7 +146,7 @@ impl Facts {
             recipient: &self.recipient,
             now: self.now,
             on_unknown_tls: OnUnknownTls::Defer,
-            require: self.require.as_ref(),
+            require: self.require.as_deref(),
         }
     }
 }

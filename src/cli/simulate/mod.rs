@@ -12,11 +12,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use ledger::simulation::{Simulation, Trial, simulate};
 use ledger::{Day, Reader, Selection};
-use policy::{Entry, Mode, Pattern, Policy, Requirement, Schedule};
+use policy::{Entry, Mode, Pattern, Policy, Schedule};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 const AFTER_HELP: &str = "\
@@ -161,7 +160,7 @@ fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Polic
         ModeArg::Enforce => Mode::Enforce,
     });
     if let Some(name) = &args.require {
-        entry.requirement = requirement(policy, name).ok_or_else(|| {
+        entry.requirement = policy.requirement(name).cloned().ok_or_else(|| {
             let name = name.escape_debug();
             Failure::usage(format!(
                 "error: there is no requirement `{name}`\n  = help: `mandatory-tls requirements` lists them"
@@ -171,9 +170,4 @@ fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Polic
     let mut policy = policy.clone();
     policy.domains.replace(&Pattern::Domain(domain.0.clone()), entry);
     Ok(policy)
-}
-
-fn requirement(policy: &Policy, name: &str) -> Option<Arc<Requirement>> {
-    let own = policy.requirements.get(name).cloned();
-    own.or_else(|| Requirement::builtin(name).cloned().map(Arc::new))
 }

@@ -2,7 +2,7 @@
 
 use super::values;
 use crate::yaml::{Decoder, Fields, Node, Spot};
-use policy::requirement::{Requirement, RequirementBuilder};
+use policy::requirement::{Requirement, RequirementBuilder, named};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
@@ -40,10 +40,8 @@ pub(super) fn read(
         }
     }
     for _ in 0..MAX_CHAIN {
-        let ready = |one: &Raw<'_>| {
-            base_name(one.node)
-                .is_none_or(|base| done.contains_key(base) || Requirement::builtin(base).is_some())
-        };
+        let ready =
+            |one: &Raw<'_>| base_name(one.node).is_none_or(|base| named(base, &done).is_some());
         let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| ready(one));
         waiting = later;
         if now.is_empty() {
@@ -108,8 +106,7 @@ fn one_requirement(
     let mut builder = Requirement::builder(one.name.to_owned());
     let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
     if let Some(base) = base {
-        let own = done.get(base).map(|own| &**own);
-        if let Some(base) = own.or_else(|| Requirement::builtin(base)) {
+        if let Some(base) = named(base, done) {
             builder = builder.extends(base);
         }
     }

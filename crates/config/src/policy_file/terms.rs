@@ -31,8 +31,6 @@ pub(super) struct Defaults {
     pub requirements: BTreeMap<String, Arc<Requirement>>,
     /// Own requirements that have errors: who asks for one need not be told again.
     pub faulty: BTreeSet<String>,
-    /// The built-in requirements, each shared by all who ask for it.
-    built_in: BTreeMap<&'static str, Arc<Requirement>>,
     /// The replies of entries that say nothing of theirs, by side and language; made when the
     /// first one needs it.
     replies: [[OnceCell<Arc<ReplyTemplate>>; 2]; 2],
@@ -56,17 +54,14 @@ pub(super) enum Side {
 impl Defaults {
     /// What holds where the policy says nothing at all.
     pub(super) fn new() -> Self {
-        let built_in: BTreeMap<_, _> = requirement::builtins()
-            .map(|requirement| (requirement.name(), Arc::new(requirement.clone())))
-            .collect();
+        let baseline = Requirement::builtin("baseline").expect("the baseline is built in");
         Self {
             mode: Mode::Enforce,
-            requirement: Arc::clone(built_in.get("baseline").expect("the baseline is built in")),
+            requirement: Arc::clone(baseline),
             reply: ReplyParts::default(),
             language: Language::default(),
             requirements: BTreeMap::new(),
             faulty: BTreeSet::new(),
-            built_in,
             replies: Default::default(),
         }
     }
@@ -109,7 +104,7 @@ impl Defaults {
         node: Node<'_>,
     ) -> Option<Arc<Requirement>> {
         let name = decoder.text(node, "a requirement")?;
-        let found = self.requirements.get(name).or_else(|| self.built_in.get(name)).cloned();
+        let found = requirement::named(name, &self.requirements).cloned();
         if found.is_none() && self.faulty.contains(name) {
             return None;
         }

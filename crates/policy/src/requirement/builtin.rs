@@ -4,7 +4,8 @@
 //! baseline wins. What a standard asks for beyond version and cipher is named in `unseen`: no
 //! macro of an MTA shows it, so no requirement can hold a session to it.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use super::builtin_suites::{
     ANSSI, ANSSI_DEGRADED, BSI_FORWARD_SECRECY, BSI_STATIC, MOZILLA_INTERMEDIATE, MOZILLA_MODERN,
@@ -15,19 +16,28 @@ use super::forbidden::Forbidden;
 use super::property::Property;
 use crate::tls::version::Version;
 
-static BUILTINS: LazyLock<Vec<Requirement>> =
-    LazyLock::new(|| DEFINITIONS.iter().map(Definition::build).collect());
+static BUILTINS: LazyLock<Vec<Arc<Requirement>>> =
+    LazyLock::new(|| DEFINITIONS.iter().map(|one| Arc::new(one.build())).collect());
 
 /// All built-in requirements, the baseline first.
 pub fn builtins() -> impl Iterator<Item = &'static Requirement> {
-    BUILTINS.iter()
+    BUILTINS.iter().map(|requirement| &**requirement)
+}
+
+/// The requirement that a policy calls by this name: one of its own, or a built-in one.
+#[must_use]
+pub fn named<'r>(
+    name: &str,
+    own: &'r BTreeMap<String, Arc<Requirement>>,
+) -> Option<&'r Arc<Requirement>> {
+    own.get(name).or_else(|| Requirement::builtin(name))
 }
 
 impl Requirement {
     /// A built-in requirement by its name, in lower case.
     #[must_use]
-    pub fn builtin(name: &str) -> Option<&'static Self> {
-        builtins().find(|requirement| requirement.name == name)
+    pub fn builtin(name: &str) -> Option<&'static Arc<Self>> {
+        BUILTINS.iter().find(|requirement| requirement.name == name)
     }
 }
 
@@ -307,7 +317,7 @@ mod tests {
             ]
         );
         for requirement in builtins() {
-            assert_eq!(Requirement::builtin(requirement.name()), Some(requirement));
+            assert_eq!(&**Requirement::builtin(requirement.name()).unwrap(), requirement);
             assert!(!requirement.title().is_empty() && !requirement.source().is_empty());
         }
         assert_eq!(Requirement::builtin("BASELINE"), None);

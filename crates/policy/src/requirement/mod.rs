@@ -24,7 +24,7 @@ mod property;
 pub mod shortfall;
 
 pub use builder::{RequirementBuilder, Unsatisfiable};
-pub use builtin::builtins;
+pub use builtin::{builtins, named};
 pub use check::Requirement;
 pub use forbidden::{CipherName, Forbidden, UnknownCipherName, UnknownForbidden};
 pub use property::Property;
