@@ -5,6 +5,7 @@ use super::requirement::Requirement;
 use super::tls::TlsState;
 use jiff::Timestamp;
 use std::net::IpAddr;
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 /// The client of the SMTP session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub struct Client {
 }
 
 /// What to do with opted-in mail when the MTA does not tell of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum OnUnknownTls {
     /// Refuse for now.
     #[default]

@@ -9,9 +9,13 @@ use super::tls::{TlsState, certificate::CertificateNames};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{fmt, net::IpAddr, sync::Arc};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 /// What is done for a domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Mode {
     /// Nothing: as if it was not opted in.
     Off,
@@ -25,11 +29,7 @@ impl Mode {
     /// The word for it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Monitor => "monitor",
-            Self::Enforce => "enforce",
-        }
+        self.into()
     }
 }
 

@@ -6,14 +6,17 @@
 use super::fault::Fault;
 use super::requirement::Shortfall;
 use super::tls::{Contradiction, cipher::Cipher};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
-/// A language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A language; its word is its tag (BCP 47).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
 pub enum Language {
     /// English.
     #[default]
+    #[strum(serialize = "en")]
     English,
     /// German.
+    #[strum(serialize = "de")]
     German,
 }
 

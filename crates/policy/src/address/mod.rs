@@ -19,19 +19,23 @@ use super::domain::{DomainError, DomainName};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use strum::IntoStaticStr;
 
 /// In a convoluted address, more words than this are not gone through: the address then counts
 /// as unreadable, and the strictest terms in force apply.
 const MAX_WORDS: usize = 24;
 
 /// Where an address or a domain was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Origin {
     /// The macro `{rcpt_addr}` or `{mail_addr}`: what the MTA understood.
+    #[strum(serialize = "rcpt_addr")]
     Macro,
     /// The argument of RCPT or MAIL: what the client wrote.
     Argument,
     /// The macro `{rcpt_host}`: where the MTA routes to.
+    #[strum(serialize = "rcpt_host")]
     Host,
 }
 
@@ -39,11 +43,7 @@ impl Origin {
     /// The name of the place, as the log and `explain` give it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Macro => "rcpt_addr",
-            Self::Argument => "argument",
-            Self::Host => "rcpt_host",
-        }
+        self.into()
     }
 }
 
