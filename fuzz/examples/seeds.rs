@@ -41,7 +41,7 @@ fn main() {
     let product = fuzz.parent().unwrap();
     let recordings = recordings(&product.join("tests/fixtures/traces"));
     write(&fuzz.join("corpus/recipient"), recipients(&recordings));
-    let tls = product.join("tests/fixtures/tls");
+    let tls = product.join("crates/policy/tests/fixtures/tls");
     write(&fuzz.join("corpus/macros"), macros(&recordings, &tls));
     write(&fuzz.join("corpus/policy_file"), policies(product));
     write(&fuzz.join("corpus/conversation"), conversations(&recordings));

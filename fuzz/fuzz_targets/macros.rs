@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Every cipher name that there is, in upper case, from a list that the product does not read.
 static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    include_str!("../../tests/fixtures/tls/names.csv")
+    include_str!("../../crates/policy/tests/fixtures/tls/names.csv")
         .lines()
         .skip(1)
         .filter_map(|line| line.split(',').next())

@@ -136,7 +136,7 @@ fn told([version, cipher, bits]: [&[u8]; 3]) -> Told {
 
 /// All names of ciphers in upper case, but for those that show themselves to be weak.
 static CIPHERS: LazyLock<BTreeSet<Vec<u8>>> = LazyLock::new(|| {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/policy/tests/fixtures/tls");
     let mut names = BTreeSet::new();
     for (file, columns) in [("names.csv", &[0][..]), ("ciphers_other.csv", &[0, 2])] {
         let text = fs::read_to_string(directory.join(file)).unwrap();

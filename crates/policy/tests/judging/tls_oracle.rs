@@ -2,7 +2,7 @@
 //! the tables behind the catalogue and the standards for itself, column by column.
 //!
 //! Nothing of the catalogue's own file or of the built-in definitions is used here: the tables
-//! in `fixtures/tls` are older than both and were made apart from them.
+//! in `../fixtures/tls` are older than both and were made apart from them.
 
 #![expect(
     clippy::indexing_slicing,
@@ -66,13 +66,13 @@ fn table(text: &str) -> Vec<Row> {
 }
 
 fn ciphers() -> Vec<Row> {
-    table(include_str!("fixtures/tls/ciphers.csv"))
+    table(include_str!("../fixtures/tls/ciphers.csv"))
 }
 
 /// Every legal pair of a suite and a version, with all spellings of the suite.
 fn pairs() -> Vec<(Row, &'static str, Vec<String>)> {
     let mut names: HashMap<String, Vec<String>> = HashMap::new();
-    for row in table(include_str!("fixtures/tls/names.csv")) {
+    for row in table(include_str!("../fixtures/tls/names.csv")) {
         for value in row["iana_values"].split(';') {
             names.entry(value.to_owned()).or_default().push(row["name"].clone());
         }
@@ -100,7 +100,7 @@ fn profiles() -> HashMap<String, Profile> {
     let mut profiles: HashMap<String, Profile> = HashMap::new();
     let mut name = String::new();
     let mut key = String::new();
-    for line in include_str!("fixtures/tls/profiles.yaml").lines() {
+    for line in include_str!("../fixtures/tls/profiles.yaml").lines() {
         let plain = |text: &str| text.trim().trim_matches('\'').to_owned();
         if let Some(item) = line.strip_prefix("- name:") {
             name = plain(item);
@@ -298,7 +298,7 @@ fn without_a_version_a_suite_passes_if_it_does_in_all_its_versions() {
 #[test]
 fn suites_that_openssl_never_had_are_judged_by_the_lists_and_by_their_names() {
     let profiles = profiles();
-    let rows = table(include_str!("fixtures/tls/ciphers_other.csv"));
+    let rows = table(include_str!("../fixtures/tls/ciphers_other.csv"));
     assert_eq!(rows.len(), 125);
     for row in rows {
         let name = row["iana_name"].as_str();
@@ -327,7 +327,7 @@ fn every_name_of_every_library_leads_to_its_suite() {
     for row in ciphers() {
         by_value.insert(row["iana_value"].clone(), row);
     }
-    let names = table(include_str!("fixtures/tls/names.csv"));
+    let names = table(include_str!("../fixtures/tls/names.csv"));
     assert_eq!(names.len(), 1490);
     for row in names {
         let cipher = Cipher::from_name(row["name"].as_bytes());
@@ -345,7 +345,7 @@ fn every_name_of_every_library_leads_to_its_suite() {
             assert!(found.contains(&pair), "{}: {found:?}", row["name"]);
         }
     }
-    for row in table(include_str!("fixtures/tls/ciphers_other.csv")) {
+    for row in table(include_str!("../fixtures/tls/ciphers_other.csv")) {
         for name in [&row["iana_name"], &row["gnutls_name"]] {
             if !name.is_empty() {
                 let cipher = Cipher::from_name(name.as_bytes());
@@ -358,7 +358,7 @@ fn every_name_of_every_library_leads_to_its_suite() {
 
 #[test]
 fn every_recorded_handshake_is_understood_and_judged_by_its_suite() {
-    let rows = table(include_str!("fixtures/tls/handshakes.csv"));
+    let rows = table(include_str!("../fixtures/tls/handshakes.csv"));
     assert_eq!(rows.len(), 805);
     let oracles = oracles();
     let ciphers = ciphers();

@@ -59,7 +59,7 @@ fn compare(id: &str, requirement: &str, state: &TlsState, expected: &str) {
 
 #[test]
 fn every_odd_macro_value_means_what_it_should() {
-    let mut lines = include_str!("fixtures/tls/edge_cases.csv").lines();
+    let mut lines = include_str!("../fixtures/tls/edge_cases.csv").lines();
     let head = fields(lines.next().unwrap());
     let mut rows = 0;
     for line in lines {

@@ -1,0 +1,7 @@
+//! What is judged of one RCPT: tables of cases, properties, and an oracle beside it.
+
+mod judge;
+mod properties;
+mod tls_edge_cases;
+mod tls_oracle;
+mod tls_properties;
