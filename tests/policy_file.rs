@@ -2,7 +2,7 @@
 
 use config::policy_file;
 use config::settings::Settings;
-use policy::{DomainName, Mode};
+use policy::{DomainName, Mode, Placeholder};
 use std::{fs, path::Path};
 
 /// Writes files into a directory.
@@ -48,6 +48,15 @@ fn the_shipped_files_are_valid() {
     let policy = loaded.policy.unwrap_or_else(|problems| panic!("{problems}"));
     assert!(!policy.domains.is_empty() && !policy.senders.is_empty());
     assert!(policy.trusted.authenticated && policy.trusted.clients.len() == 2);
+}
+
+#[test]
+fn the_shipped_policy_names_every_placeholder_of_replies() {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
+    let policy = fs::read_to_string(conf.join("policy.yaml")).unwrap();
+    for name in Placeholder::NAMES {
+        assert!(policy.contains(&format!("{{{name}}}")), "{name}");
+    }
 }
 
 #[test]
