@@ -2,9 +2,9 @@
 
 use super::domain::DomainName;
 use super::entry::Entry;
+use super::packed_patterns::{PackedPattern, PackedPatterns};
 use super::pattern::Pattern;
 use super::place::Place;
-use super::records::{Record, Records};
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher};
 
@@ -16,7 +16,7 @@ pub struct Match<'p> {
     pub pattern: &'p str,
     /// What it says.
     pub entry: &'p Entry,
-    records: &'p Records,
+    patterns: &'p PackedPatterns,
     at: u32,
 }
 
@@ -24,7 +24,7 @@ impl Match<'_> {
     /// Where the entry stands. This takes longer than to find it.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.records.place(self.at)
+        self.patterns.place(self.at)
     }
 }
 
@@ -45,14 +45,14 @@ pub enum Refused {
 pub struct Directory {
     entries: Vec<Entry>,
     /// All patterns.
-    records: Records,
-    /// Where in the records each pattern is. Apart, because there are few wildcards as a rule, and
+    patterns: PackedPatterns,
+    /// Where in `patterns` each one is. Apart, because there are few wildcards as a rule, and
     /// their table then stays in the processor's caches.
     mailboxes: HashTable<u32>,
     domains: HashTable<u32>,
     below: HashTable<u32>,
     every: Option<u32>,
-    /// Records that are no pattern's any more: a few at most.
+    /// Packed patterns that no table leads to any more: a few at most.
     replaced: Vec<u32>,
     /// Keyed: who adds domains cannot know which ones meet in a table.
     hasher: DefaultHashBuilder,
@@ -114,19 +114,19 @@ impl Directory {
             Pattern::Below(domain) => Key::Below(domain.as_str()),
             Pattern::Every => return self.insert_every(entry, place),
         };
-        let Self { mailboxes, domains, below, records, hasher, .. } = self;
+        let Self { mailboxes, domains, below, patterns, hasher, .. } = self;
         let table = match key {
             Key::Mailbox(..) => mailboxes,
             Key::Domain(_) => domains,
             Key::Below(_) => below,
         };
-        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
-        match table.entry(key.hash(hasher), is_same, |at| hash_of(records, hasher, *at)) {
+        let is_same = |at: &u32| patterns.get(*at).is_some_and(|packed| key.is(packed.octets()));
+        match table.entry(key.hash(hasher), is_same, |at| hash_of(patterns, hasher, *at)) {
             hash_table::Entry::Occupied(old) => {
-                return Err(Refused::Duplicate(records.place(*old.get())));
+                return Err(Refused::Duplicate(patterns.place(*old.get())));
             }
             hash_table::Entry::Vacant(free) => {
-                free.insert(records.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
+                free.insert(patterns.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
             }
         }
         if let Key::Below(parent) = key {
@@ -137,24 +137,24 @@ impl Directory {
 
     fn insert_every(&mut self, entry: u32, place: Place) -> Result<(), Refused> {
         if let Some(old) = self.every {
-            return Err(Refused::Duplicate(self.records.place(old)));
+            return Err(Refused::Duplicate(self.patterns.place(old)));
         }
-        self.every = Some(self.records.push(&["*"], entry, place).ok_or(Refused::Full)?);
+        self.every = Some(self.patterns.push(&["*"], entry, place).ok_or(Refused::Full)?);
         Ok(())
     }
 
     /// Makes room in the table for so many more domains.
     pub fn reserve(&mut self, domains: usize) {
-        let Self { domains: table, records, hasher, .. } = self;
-        table.reserve(domains, |at| hash_of(records, hasher, *at));
+        let Self { domains: table, patterns, hasher, .. } = self;
+        table.reserve(domains, |at| hash_of(patterns, hasher, *at));
     }
 
     /// Gives back the memory that is held for more patterns: to be called when all are there.
     pub fn shrink_to_fit(&mut self) {
-        let Self { mailboxes, domains, below, records, hasher, .. } = self;
-        records.shrink_to_fit();
+        let Self { mailboxes, domains, below, patterns, hasher, .. } = self;
+        patterns.shrink_to_fit();
         for table in [mailboxes, domains, below] {
-            table.shrink_to_fit(|at| hash_of(records, hasher, *at));
+            table.shrink_to_fit(|at| hash_of(patterns, hasher, *at));
         }
         self.entries.shrink_to_fit();
     }
@@ -168,7 +168,7 @@ impl Directory {
     }
 
     fn remove(&mut self, pattern: &Pattern) {
-        let Self { mailboxes, domains, below, every, records, hasher, .. } = self;
+        let Self { mailboxes, domains, below, every, patterns, hasher, .. } = self;
         let (table, key) = match pattern {
             Pattern::Mailbox(local, domain) => (mailboxes, Key::Mailbox(local, domain.as_str())),
             Pattern::Domain(domain) => (domains, Key::Domain(domain.as_str())),
@@ -178,7 +178,7 @@ impl Directory {
                 return;
             }
         };
-        let is_same = |at: &u32| records.get(*at).is_some_and(|record| key.is(record.octets()));
+        let is_same = |at: &u32| patterns.get(*at).is_some_and(|packed| key.is(packed.octets()));
         if let Ok(found) = table.find_entry(key.hash(hasher), is_same) {
             self.replaced.push(found.remove().0);
         }
@@ -221,8 +221,8 @@ impl Directory {
 
     /// Every pattern as text, with its entry, in the order in which they came in.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        let in_force = self.records.iter().filter(|(at, _)| !self.replaced.contains(at));
-        in_force.filter_map(|(_, record)| Some((record.text(), self.entry(&record)?)))
+        let in_force = self.patterns.iter().filter(|(at, _)| !self.replaced.contains(at));
+        in_force.filter_map(|(_, packed)| Some((packed.text(), self.entry(&packed)?)))
     }
 
     /// Every pattern as text, with its entry and the one that it has in another directory.
@@ -232,16 +232,16 @@ impl Directory {
         &'d self,
         other: &'d Self,
     ) -> impl Iterator<Item = (&'d str, &'d Entry, Option<&'d Entry>)> {
-        // The record of the other that comes next if they go on alike.
+        // The packed of the other that comes next if they go on alike.
         let mut next = 0;
-        self.records.iter().filter_map(move |(_, record)| {
-            let alike = other.records.get(next).filter(|there| there.octets() == record.octets());
-            let there = alike.or_else(|| other.records.get(other.exactly(record.text())?.at));
+        self.patterns.iter().filter_map(move |(_, packed)| {
+            let alike = other.patterns.get(next).filter(|there| there.octets() == packed.octets());
+            let there = alike.or_else(|| other.patterns.get(other.exactly(packed.text())?.at));
             if let Some(there) = &there {
                 next = there.end();
             }
             let entry = there.and_then(|there| other.entry(&there));
-            Some((record.text(), self.entry(&record)?, entry))
+            Some((packed.text(), self.entry(&packed)?, entry))
         })
     }
 
@@ -283,24 +283,24 @@ impl Directory {
             return None;
         }
         let is_same =
-            |at: &u32| self.records.get(*at).is_some_and(|record| key.is(record.octets()));
+            |at: &u32| self.patterns.get(*at).is_some_and(|packed| key.is(packed.octets()));
         self.matched(*table.find(key.hash(&self.hasher), is_same)?)
     }
 
     fn matched(&self, at: u32) -> Option<Match<'_>> {
-        let record = self.records.get(at)?;
-        let entry = self.entry(&record)?;
-        Some(Match { pattern: record.text(), entry, records: &self.records, at })
+        let packed = self.patterns.get(at)?;
+        let entry = self.entry(&packed)?;
+        Some(Match { pattern: packed.text(), entry, patterns: &self.patterns, at })
     }
 
-    fn entry(&self, record: &Record<'_>) -> Option<&Entry> {
-        self.entries.get(record.entry as usize)
+    fn entry(&self, packed: &PackedPattern<'_>) -> Option<&Entry> {
+        self.entries.get(packed.entry as usize)
     }
 }
 
-/// The hash of a record, for a table that moves it.
-fn hash_of(records: &Records, hasher: &DefaultHashBuilder, at: u32) -> u64 {
-    records.get(at).map_or(0, |record| Key::of(record.text()).hash(hasher))
+/// The hash of a packed pattern, for a table that moves it.
+fn hash_of(patterns: &PackedPatterns, hasher: &DefaultHashBuilder, at: u32) -> u64 {
+    patterns.get(at).map_or(0, |packed| Key::of(packed.text()).hash(hasher))
 }
 
 /// What is looked up: a pattern in its parts, so that none has to be put together.
@@ -380,7 +380,7 @@ mod tests {
             directory.insert(&pattern, entry, Place { file: 0, line }).unwrap();
         }
         directory.shrink_to_fit();
-        let octets = directory.records.allocated() + directory.domains.allocation_size();
+        let octets = directory.patterns.allocated() + directory.domains.allocation_size();
         assert_eq!(directory.len(), count);
         assert!(octets <= 32 * count, "{}", octets as f64 / count as f64);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use strum::{EnumIter, EnumMessage, EnumString, IntoEnumIterator, IntoStaticStr};
 
-use crate::tls::suite::{Algorithm, Authentication, KeyExchange, Mac, Mode, Suite};
+use crate::tls::suite::{Algorithm, Authentication, CipherMode, KeyExchange, Mac, Suite};
 
 /// A property of cipher suites that a requirement can forbid.
 ///
@@ -184,10 +184,10 @@ impl Property {
             Self::ChaCha20 => algorithm == Algorithm::ChaCha20,
             Self::Aes128 => algorithm == Algorithm::Aes128,
             Self::Aes256 => algorithm == Algorithm::Aes256,
-            Self::Cbc => mode == Mode::Cbc,
-            Self::Gcm => mode == Mode::Gcm,
-            Self::Ccm => matches!(mode, Mode::Ccm | Mode::Ccm8),
-            Self::Ccm8 => mode == Mode::Ccm8,
+            Self::Cbc => mode == CipherMode::Cbc,
+            Self::Gcm => mode == CipherMode::Gcm,
+            Self::Ccm => matches!(mode, CipherMode::Ccm | CipherMode::Ccm8),
+            Self::Ccm8 => mode == CipherMode::Ccm8,
             Self::Md5 => suite.mac == Mac::Md5,
             Self::Sha1 => suite.mac == Mac::Sha1,
         }

@@ -131,7 +131,7 @@ fn read_suite(index: usize, line: &'static str) -> Option<Suite> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::suite::{Algorithm, Mac, Mode};
+    use crate::tls::suite::{Algorithm, CipherMode, Mac};
 
     /// The name that tells most, in one spelling.
     fn iana_like(suite: &Suite) -> String {
@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(suite.algorithm == Algorithm::Des, has(&["DES"]) && !triple, "{name}");
             let aead = has(&["GCM", "CCM", "POLY1305", "MGM", "AEGIS"]);
             assert_eq!(suite.is_aead(), aead, "{name}");
-            assert_eq!(suite.mode == Mode::Cbc, has(&["CBC"]) && !null, "{name}");
+            assert_eq!(suite.mode == CipherMode::Cbc, has(&["CBC"]) && !null, "{name}");
             let anonymous = has(&["_ANON_", "AECDH", "SSL_CK_NULL"]) && !has(&["NULL_WITH_MD5"])
                 || name == "TLS_NULL_WITH_NULL_NULL";
             assert_eq!(suite.is_anonymous(), anonymous, "{name}");

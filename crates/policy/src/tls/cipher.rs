@@ -9,7 +9,7 @@ use std::fmt;
 use super::catalogue;
 pub use super::catalogue::suites;
 use super::safe_name::SafeName;
-pub use super::suite::{Algorithm, Authentication, KeyExchange, Mac, Mode, Suite};
+pub use super::suite::{Algorithm, Authentication, CipherMode, KeyExchange, Mac, Suite};
 use super::version::Version;
 
 /// What a cipher name stands for.

@@ -133,7 +133,7 @@ pub enum Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString)]
 #[strum(serialize_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
-pub enum Mode {
+pub enum CipherMode {
     #[strum(serialize = "")]
     None,
     Stream,
@@ -194,7 +194,7 @@ pub struct Suite {
     /// What encrypts.
     pub algorithm: Algorithm,
     /// The mode of that.
-    pub mode: Mode,
+    pub mode: CipherMode,
     /// What protects against change.
     pub mac: Mac,
     /// The strength of the bulk cipher in bits: 112 for 3DES. Libraries report other figures,

@@ -1,26 +1,26 @@
 //! Patterns as text, with the number of their entry and their place, in little memory.
 //!
-//! A record is its head (the entry's number, and how many lines it stands behind the record before
-//! it), the length of its text, and the text. Where it stands is asked for rarely, so that is worth
-//! a walk: marks tell the place of a record here and there, and always where the lines alone would
-//! not.
+//! A packed pattern is its head (the entry's number, and how many lines it stands below the pattern
+//! before it), the length of its text, and the text. Where it stands in the files is asked for
+//! rarely, so that is found by a walk: marks hold the place of some patterns, and of each one whose
+//! place does not follow from the number of lines.
 
 use super::place::Place;
 
-/// Lines that a record can stand behind the one before it; with more, it has a mark of its own.
+/// The most lines that a pattern can stand below the one before it without a mark of its own.
 const MAX_STEP: u32 = (1 << STEP_BITS) - 1;
 /// The bits of a head that hold the lines.
 const STEP_BITS: u32 = 3;
-/// After so many records without one there is a mark.
+/// After so many patterns without a mark there is one.
 const MARK_EVERY: u32 = 64;
 
-/// Records, one after the other.
+/// Packed patterns, one after the other.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Records {
+pub(super) struct PackedPatterns {
     octets: Vec<u8>,
-    /// In the order of the records.
+    /// In the order of the patterns.
     marks: Vec<Mark>,
-    /// Where the last record stands, and how many there are since the last mark.
+    /// Where the last pattern stands, and how many there are since the last mark.
     last: Place,
     since_mark: u32,
 }
@@ -31,9 +31,9 @@ struct Mark {
     place: Place,
 }
 
-/// A record as it is read.
+/// A packed pattern as it is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'r> {
+pub(super) struct PackedPattern<'r> {
     /// The number of the entry.
     pub entry: u32,
     text: &'r [u8],
@@ -41,14 +41,14 @@ pub(super) struct Record<'r> {
     end: u32,
 }
 
-impl<'r> Record<'r> {
+impl<'r> PackedPattern<'r> {
     /// The pattern.
     pub(super) fn text(&self) -> &'r str {
         // It was a `str` when it came in.
         str::from_utf8(self.text).unwrap_or_default()
     }
 
-    /// Where the next record is.
+    /// Where the next packed pattern is.
     pub(super) fn end(&self) -> u32 {
         self.end
     }
@@ -59,7 +59,7 @@ impl<'r> Record<'r> {
     }
 }
 
-impl Records {
+impl PackedPatterns {
     /// Takes in a pattern and says where it is; none if there is no more room, after 4 GiB.
     pub(super) fn push(&mut self, text: &[&str], entry: u32, place: Place) -> Option<u32> {
         let at = u32::try_from(self.octets.len()).ok()?;
@@ -80,48 +80,48 @@ impl Records {
         Some(at)
     }
 
-    /// The record at a place that [`Self::push`] gave.
-    pub(super) fn get(&self, at: u32) -> Option<Record<'_>> {
+    /// The pattern at an offset that [`Self::push`] gave.
+    pub(super) fn get(&self, at: u32) -> Option<PackedPattern<'_>> {
         let mut rest = self.octets.get(at as usize..)?;
         let head = read_number(&mut rest)?;
         let length = usize::try_from(read_number(&mut rest)?).ok()?;
         let text = rest.get(..length)?;
-        Some(Record {
+        Some(PackedPattern {
             entry: u32::try_from(head >> STEP_BITS).ok()?,
             text,
             step: u32::try_from(head & u64::from(MAX_STEP)).ok()?,
-            // After the last record there can be more than 4 GiB, and then none is to come.
+            // After the last pattern there can be more than 4 GiB, and then none is to come.
             end: u32::try_from(self.octets.len() - rest.len() + length).unwrap_or(u32::MAX),
         })
     }
 
-    /// Where a record stands in the policy's files.
+    /// Where a pattern stands in the policy's files.
     pub(super) fn place(&self, at: u32) -> Place {
         let after = self.marks.partition_point(|mark| mark.at <= at);
         let Some(mark) = after.checked_sub(1).and_then(|before| self.marks.get(before)) else {
             return Place::default();
         };
         let between = self.from(mark.at).skip(1).take_while(|(here, _)| *here <= at);
-        let lines: u32 = between.map(|(_, record)| record.step).sum();
+        let lines: u32 = between.map(|(_, pattern)| pattern.step).sum();
         Place { line: mark.place.line.saturating_add(lines), ..mark.place }
     }
 
-    /// All records and where they are, in the order in which they came in.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Record<'_>)> {
+    /// All patterns and their offsets, in the order in which they came in.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, PackedPattern<'_>)> {
         self.from(0)
     }
 
-    fn from(&self, start: u32) -> impl Iterator<Item = (u32, Record<'_>)> {
+    fn from(&self, start: u32) -> impl Iterator<Item = (u32, PackedPattern<'_>)> {
         let mut next = start;
         std::iter::from_fn(move || {
             let at = next;
-            let record = self.get(at)?;
-            next = record.end;
-            Some((at, record))
+            let pattern = self.get(at)?;
+            next = pattern.end;
+            Some((at, pattern))
         })
     }
 
-    /// Gives back the memory that is held for more records.
+    /// Gives back the memory that is held for more patterns.
     pub(super) fn shrink_to_fit(&mut self) {
         self.octets.shrink_to_fit();
         self.marks.shrink_to_fit();
@@ -166,8 +166,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_record_keeps_its_text_entry_and_place() {
-        let mut records = Records::default();
+    fn each_pattern_keeps_its_text_entry_and_place() {
+        let mut patterns = PackedPatterns::default();
         let mut expected = Vec::new();
         let lines = (0..500).map(|n| n / 2 * 3).chain([5, 5, 1_000_000, u32::MAX, 0, 7, 8, 16]);
         for (number, line) in lines.enumerate() {
@@ -175,16 +175,16 @@ mod tests {
             let place = Place { file: u16::try_from(number / 100).unwrap(), line };
             let entry = if number % 7 == 0 { u32::MAX - number } else { number };
             let name = "x".repeat(number as usize);
-            let at = records.push(&[&name, "@", "é.example"], entry, place).unwrap();
+            let at = patterns.push(&[&name, "@", "é.example"], entry, place).unwrap();
             expected.push((at, format!("{name}@é.example"), entry, place));
         }
-        records.shrink_to_fit();
+        patterns.shrink_to_fit();
         for (at, text, entry, place) in &expected {
-            let record = records.get(*at).unwrap();
-            assert_eq!((record.text(), record.entry), (&**text, *entry));
-            assert_eq!(records.place(*at), *place, "{at}");
+            let pattern = patterns.get(*at).unwrap();
+            assert_eq!((pattern.text(), pattern.entry), (&**text, *entry));
+            assert_eq!(patterns.place(*at), *place, "{at}");
         }
-        let all: Vec<&str> = records.iter().map(|(_, record)| record.text()).collect();
+        let all: Vec<&str> = patterns.iter().map(|(_, pattern)| pattern.text()).collect();
         assert_eq!(all, expected.iter().map(|(_, text, ..)| text).collect::<Vec<_>>());
     }
 }
