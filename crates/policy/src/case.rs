@@ -10,7 +10,7 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
 /// The client of the SMTP session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// Its address; none where it does not come over IP.
+    /// Its address, if it comes over IP.
     pub address: Option<IpAddr>,
     /// Whether it has authenticated.
     pub authenticated: bool,

@@ -102,7 +102,7 @@ impl Directory {
         self.entries.get(number as usize)
     }
 
-    /// Lets `pattern` be decided by the entry with this number.
+    /// Lets the entry with this number decide for `pattern`.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Makes room in the table for so many more domains.
+    /// Makes room in the table for this many more domains.
     pub fn reserve(&mut self, domains: usize) {
         let Self { domains: table, patterns, hasher, .. } = self;
         table.reserve(domains, |at| hash_of(patterns, hasher, *at));
@@ -159,7 +159,7 @@ impl Directory {
         self.entries.shrink_to_fit();
     }
 
-    /// Lets `pattern` be decided by this entry, whatever decided it before: to try things out.
+    /// Lets this entry decide for `pattern`, whatever did before: to try out a change.
     pub fn replace(&mut self, pattern: &Pattern, entry: Entry) {
         self.remove(pattern);
         let number = self.add_entry(entry);
@@ -303,7 +303,7 @@ fn hash_of(patterns: &PackedPatterns, hasher: &DefaultHashBuilder, at: u32) -> u
     patterns.get(at).map_or(0, |packed| Key::of(packed.text()).hash(hasher))
 }
 
-/// What is looked up: a pattern in its parts, so that none has to be put together.
+/// What is looked up: a pattern in its parts, so that its text need not be put together.
 #[derive(Clone, Copy, Debug)]
 enum Key<'k> {
     Mailbox(&'k str, &'k str),

@@ -22,7 +22,7 @@ pub struct DomainName(CompactString);
 /// Why a text is not a domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DomainError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("a domain name is missing")]
     Empty,
     /// Over 253 octets.
@@ -49,7 +49,7 @@ impl DomainName {
     ///
     /// # Errors
     ///
-    /// When the text is no domain name; see [`DomainError`].
+    /// When the text is not a domain name; see [`DomainError`].
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.is_ascii() {
@@ -73,7 +73,7 @@ impl DomainName {
     ///
     /// # Errors
     ///
-    /// As [`DomainName::parse`]; a second reading that is no name is left out.
+    /// As [`DomainName::parse`]; a second reading that is not a domain name is left out.
     pub fn readings(text: &str) -> Result<(Self, Option<Self>), DomainError> {
         let first = Self::parse(text)?;
         if text.is_ascii() {

@@ -85,10 +85,10 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// For one entry: who is let through all the same, how long, and why.
+/// For one entry: whose mail is accepted although the session is not adequate, until when, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// The client's network, one of these; none: any client.
+    /// The client must be in one of these networks; if there are none, it can be any client.
     pub clients: Vec<IpNet>,
     /// The sender, as the envelope gives it; anybody can make one up.
     pub sender: Option<Pattern>,
@@ -104,7 +104,7 @@ impl Exception {
     /// Whether the exception holds for this client and sender at this time.
     ///
     /// A client whose address is not known is in no network; a sender that is not one plain
-    /// address has no domain; a certificate that the MTA does not trust is none.
+    /// address has no domain; a certificate that the MTA does not trust does not count.
     #[must_use]
     pub fn applies(
         &self,
@@ -152,7 +152,7 @@ pub struct Entry {
     pub requirement: Arc<Requirement>,
     /// The reply to a refused RCPT.
     pub reply: Arc<ReplyTemplate>,
-    /// Who is let through all the same.
+    /// Whose mail is accepted although the session is not adequate.
     pub exceptions: Vec<Exception>,
     /// Whom to tell: a mail address.
     pub contact: Option<String>,
@@ -161,8 +161,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What the policy says of those of whom it says nothing but their names: the baseline, in
-    /// this mode.
+    /// An entry that gives nothing but a mode: the baseline, and the built-in reply.
     ///
     /// # Panics
     ///

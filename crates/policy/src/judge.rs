@@ -12,7 +12,7 @@ use super::verdict::{Finding, Subject, Verdict};
 use ipnet::IpNet;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-/// Whom the whole gateway trusts: never judged.
+/// Whom the whole gateway trusts: their mail is never judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trusted {
     /// Client networks.
@@ -56,8 +56,8 @@ pub fn judge<'a>(policy: &'a Policy, case: &Case<'a>) -> Verdict<'a> {
     Verdict { finding: strictest }
 }
 
-/// Among findings that accept, the one that tells most: a domain that was let through by a rule
-/// is worth more than one that is switched off.
+/// How much a reason tells, to choose between findings that all accept: that mail was let through
+/// by a rule tells more than that an entry is switched off.
 fn rank(reason: &Reason<'_>) -> u8 {
     match reason {
         Reason::NotOptedIn | Reason::Off => 0,
@@ -199,8 +199,9 @@ fn reason<'p>(policy: &Policy, case: &Case<'_>, entry: &Entry, mode: Mode) -> Re
     Reason::Fault(fault)
 }
 
-/// The exception that holds for a case. Asked only for what would be refused: the log then shows
-/// which exceptions are in use. A recipient that cannot be understood is nobody's, and has none.
+/// The exception that holds for a case. It is looked for only where the mail would be refused, so
+/// that the log shows which exceptions are in use. A recipient that cannot be understood belongs
+/// to no entry, so no exception holds for it.
 fn exception<'p>(case: &Case<'_>, entry: &'p Entry) -> Option<&'p Exception> {
     entry
         .exceptions

@@ -34,7 +34,7 @@ impl Language {
     pub(super) const TEXTS: [&str; 4] =
         [ENGLISH_FOR_RECIPIENT, ENGLISH_FOR_SENDER, GERMAN_FOR_RECIPIENT, GERMAN_FOR_SENDER];
 
-    /// The reply to a recipient, where the policy gives none.
+    /// The text of the reply for a recipient, where the policy does not give one.
     #[must_use]
     pub const fn text_for_recipient(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl Language {
         }
     }
 
-    /// The reply to a partner, where the policy gives none.
+    /// The text of the reply for a partner, where the policy does not give one.
     #[must_use]
     pub const fn text_for_sender(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Language {
         }
     }
 
-    /// What a recipient without a domain is called.
+    /// How a reply calls a recipient without a domain.
     pub(super) fn this_recipient(self) -> &'static str {
         match self {
             Self::English => "this recipient",

@@ -11,7 +11,7 @@ use super::place::Place;
 const MAX_STEP: u32 = (1 << STEP_BITS) - 1;
 /// The bits of a head that hold the lines.
 const STEP_BITS: u32 = 3;
-/// After so many patterns without a mark there is one.
+/// A mark is set after this many patterns without one.
 const MARK_EVERY: u32 = 64;
 
 /// Packed patterns, one after the other.
@@ -60,7 +60,7 @@ impl<'r> PackedPattern<'r> {
 }
 
 impl PackedPatterns {
-    /// Takes in a pattern and says where it is; none if there is no more room, after 4 GiB.
+    /// Takes in a pattern and returns its offset; `None` when 4 GiB are full.
     pub(super) fn push(&mut self, text: &[&str], entry: u32, place: Place) -> Option<u32> {
         let at = u32::try_from(self.octets.len()).ok()?;
         let step = place.line.checked_sub(self.last.line).filter(|step| {
@@ -90,7 +90,7 @@ impl PackedPatterns {
             entry: u32::try_from(head >> STEP_BITS).ok()?,
             text,
             step: u32::try_from(head & u64::from(MAX_STEP)).ok()?,
-            // After the last pattern there can be more than 4 GiB, and then none is to come.
+            // The last pattern can end behind 4 GiB: none comes after it.
             end: u32::try_from(self.octets.len() - rest.len() + length).unwrap_or(u32::MAX),
         })
     }

@@ -16,13 +16,13 @@ pub enum Pattern {
     Every,
 }
 
-/// Why a text names neither a mailbox nor a domain.
+/// Why a text cannot be the name of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// The domain part is no domain.
+    /// The domain part is not a domain name.
     #[error(transparent)]
     Domain(#[from] DomainError),
-    /// A `*` that does not stand as the first label.
+    /// A `*` anywhere but as the first label.
     #[error("`*` can only stand alone or as the first part, as in \"*.example.org\"")]
     Star,
     /// A local part that needs quotes, or is empty.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Longer texts are no typos of anything here.
+/// No name is as long as this, so a longer text is not a typo of one.
 const LONGEST: usize = 80;
 /// A word of at least this length may be the start of what is meant, or go on after it.
 const SHORTEST_START: usize = 4;

@@ -55,7 +55,7 @@ impl<'a> Subject<'a> {
 pub struct Finding<'a> {
     /// What the entry was found for.
     pub subject: Subject<'a>,
-    /// The pattern that named it; none for `local` and for recipients that cannot be understood.
+    /// The pattern that named it. `local` and recipients that cannot be understood have no pattern.
     pub matched: Option<Match<'a>>,
     /// The entry.
     pub entry: &'a Entry,
@@ -71,7 +71,7 @@ pub struct Finding<'a> {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Verdict<'a> {
-    /// The finding that decided; none where nothing in sight is opted in.
+    /// The finding that decided, if anything in sight is opted in.
     pub finding: Option<Finding<'a>>,
 }
 

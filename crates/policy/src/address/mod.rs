@@ -166,8 +166,8 @@ impl Recipient {
     }
 
     /// Every word of a convoluted address counts as a domain, and every pair of words as a
-    /// mailbox. There are few words and domains, and the pairs are not made up here: whoever writes
-    /// such addresses is not to take more time than others.
+    /// mailbox. The number of words is limited, and the pairs are not built here, so that such an
+    /// address takes hardly more time than others.
     fn read_words(&mut self, text: &str, origin: Origin) {
         if text.contains('[') {
             self.local = true;

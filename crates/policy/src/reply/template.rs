@@ -30,7 +30,7 @@ enum Piece {
 /// Why a reply cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    /// A code that is no refusal of one recipient.
+    /// A code that does not refuse just one recipient.
     #[error(
         "a refused recipient is answered with a code from 450 to 459 or 550 to 559: 450 keeps the \
          message in the sender's queue, 550 returns it at once"
@@ -60,7 +60,7 @@ pub enum ReplyError {
     /// `{url}` in the text, and no URL.
     #[error("the text has `{{url}}`, but no `url` is given")]
     NoUrl,
-    /// Not an address that a reader could open.
+    /// Something that a reader could not open as a link.
     #[error(
         "a URL starts with https://, http:// or mailto: and has at most {MAX_URL} characters, without blanks"
     )]

@@ -1,4 +1,4 @@
-//! How requirements are made: condition by condition, each of which can only refuse more.
+//! How requirements are made.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::tls::suite::Suite;
 use crate::tls::version::Version;
 
 impl Requirement {
-    /// Starts a requirement of a policy's own. As it is, it is the baseline.
+    /// Starts a requirement of a policy's own: the baseline, until conditions are added.
     pub fn builder(name: impl Into<Cow<'static, str>>) -> RequirementBuilder {
         RequirementBuilder(Self {
             name: name.into(),
@@ -32,7 +32,7 @@ impl Requirement {
     }
 }
 
-/// Builds a requirement, condition by condition. Each one only adds: none takes anything back.
+/// Builds a requirement, condition by condition. Each one can only refuse more.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RequirementBuilder(Requirement);
@@ -160,7 +160,7 @@ impl RequirementBuilder {
     ///
     /// # Errors
     ///
-    /// If no session at all would satisfy it.
+    /// If no session could satisfy it.
     pub fn build(self) -> Result<Requirement, Unsatisfiable> {
         if self.0.is_satisfiable() { Ok(self.0) } else { Err(Unsatisfiable) }
     }

@@ -52,7 +52,7 @@ struct Definition {
     forward_secrecy: bool,
     aead: bool,
     forbid: &'static [Property],
-    /// Lists of suites, separated by spaces; none for any suite.
+    /// The only suites that are accepted, names separated by spaces; if empty, any suite is.
     allow: &'static [&'static str],
 }
 
@@ -79,10 +79,10 @@ impl Definition {
 const GROUPS: &str = "The size of a Diffie-Hellman group and the elliptic curve are not shown.";
 
 const CBC_TAKEN: &str = "CBC ciphers are meant to be used with encrypt-then-MAC (RFC 7366). \
-    Whether they are is not shown; they are taken all the same.";
+    No macro shows whether they are; they are accepted nevertheless.";
 
-const CBC_REFUSED: &str = "CBC ciphers would do with encrypt-then-MAC (RFC 7366). Whether it is \
-    used is not shown, so they are refused.";
+const CBC_REFUSED: &str = "CBC ciphers would be acceptable with encrypt-then-MAC (RFC 7366). No \
+    macro shows whether it is used, so they are refused.";
 
 /// What the definitions below have in common with the baseline.
 const BASELINE: Definition = Definition {
@@ -182,7 +182,7 @@ const DEFINITIONS: &[Definition] = &[
         source: "NIST SP 800-52 Rev. 2, sections 3.1 (versions) and 3.3.1 (ciphers)",
         unseen: &[GROUPS],
         notes: &[
-            "ChaCha20 is not on the list, in TLS 1.3 neither. RSA key transport (appendix D) and \
+            "ChaCha20 is not on the list, not even in TLS 1.3. RSA key transport (appendix D) and \
              pre-shared keys are left out here.",
         ],
         min_version: Version::Tlsv1_2,

@@ -118,7 +118,7 @@ impl Requirement {
         }
     }
 
-    /// Whether any session at all would pass.
+    /// Whether some session can pass.
     pub(super) fn is_satisfiable(&self) -> bool {
         catalogue::suites().any(|suite| self.takes(suite))
     }
@@ -206,8 +206,8 @@ impl Requirement {
         Some(allowed.iter().copied().filter_map(catalogue::suite_at))
     }
 
-    /// The ciphers that are on its own list of those allowed, but that another condition
-    /// refuses all the same: worth a warning.
+    /// The ciphers that its list allows, but that another of its conditions refuses: worth a
+    /// warning.
     pub fn allowed_in_vain(&self) -> impl Iterator<Item = &'static Suite> {
         self.allowed_suites().into_iter().flatten().filter(|suite| !self.takes(suite))
     }

@@ -64,7 +64,7 @@ pub enum Property {
     /// Diffie-Hellman with a key from the certificate.
     #[strum(to_string = "static-DH", serialize = "kDH", message = "static DH key exchange")]
     StaticDh,
-    /// The same on elliptic curves.
+    /// Elliptic-curve Diffie-Hellman with a key from the certificate.
     #[strum(to_string = "static-ECDH", serialize = "kECDH", message = "static ECDH key exchange")]
     StaticEcdh,
     /// Ephemeral finite-field Diffie-Hellman of TLS 1.2 and before, also with a pre-shared key.
@@ -127,7 +127,7 @@ pub enum Property {
     /// Counter mode with CBC-MAC, with a tag of 16 or 8 octets.
     #[strum(to_string = "CCM", message = "CCM")]
     Ccm,
-    /// The same with a tag of 8 octets.
+    /// Counter mode with CBC-MAC, with a tag of 8 octets.
     #[strum(to_string = "CCM8", serialize = "CCM-8", message = "CCM with a short tag")]
     Ccm8,
     /// Records protected by HMAC-MD5.

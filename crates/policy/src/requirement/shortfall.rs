@@ -27,7 +27,7 @@ pub enum Shortfall {
         /// The oldest that is accepted.
         required: Version,
     },
-    /// The cipher is not in the catalogue, or the MTA named none.
+    /// The cipher is not in the catalogue, or the MTA did not name the cipher.
     UnknownCipher {
         /// What the MTA said.
         cipher: Cipher,
@@ -61,7 +61,7 @@ pub enum Shortfall {
         /// The cipher.
         suite: &'static Suite,
     },
-    /// The cipher does not protect against change as it encrypts.
+    /// The cipher does not protect the records against change while it encrypts them (AEAD).
     Aead {
         /// The cipher.
         suite: &'static Suite,

@@ -3,7 +3,7 @@
 //! Postfix gives the bare common names of subject and issuer, and only of a certificate that it
 //! trusts. Sendmail gives the whole distinguished names in xtext (RFC 3461, section 4: `+20` for a
 //! blank), of any certificate, and says in `{verify}` whether it trusts it. A certificate that is
-//! not trusted counts as none.
+//! not trusted does not count.
 
 use std::borrow::Cow;
 

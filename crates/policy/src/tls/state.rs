@@ -4,7 +4,7 @@
 //!
 //! * `{tls_version}` and `{cipher}` both absent or empty: plaintext. Whether the MTA was able to
 //!   tell is for the caller to find out; this module never yields [`TlsState::Unknown`].
-//! * A cipher of `(NONE)` is what OpenSSL calls no cipher: plaintext, whatever else is said.
+//! * `(NONE)` is OpenSSL's word for "no cipher": plaintext, whatever the other macros say.
 //! * A cipher that encrypts nothing (`NULL-SHA256`) or that is not in the catalogue is a TLS
 //!   session all the same, for the log and the reply to name; no requirement takes it.
 //!
@@ -33,7 +33,7 @@
 //!   TLS 1.2 or `AES256-SHA` in TLS 1.3. For a version newer than all known, the suites of
 //!   TLS 1.3 are possible.
 //!
-//! One thing that looks so is none: Sendmail before 8.15.1 with OpenSSL 1.1 says `SSLv3` of a
+//! One case only looks like a contradiction: Sendmail before 8.15.1 with OpenSSL 1.1 says `SSLv3` of a
 //! TLS 1.2 session with an old suite, because it gives the oldest version of the suite. Nothing
 //! tells it from a true SSL 3 session, so it is taken for one and refused.
 
@@ -196,13 +196,13 @@ impl Said {
         match oldest.cmp(&newest) {
             Ordering::Less => SeenVersion::Between { oldest, newest },
             Ordering::Equal => SeenVersion::Known(oldest),
-            // `TLSv1/SSLv3` with a suite of TLS 1.3: those libraries have none.
+            // `TLSv1/SSLv3` with a suite of TLS 1.3, which those libraries do not have.
             Ordering::Greater => SeenVersion::Unknown,
         }
     }
 }
 
-/// A number, if it is one. One that is too large for its type is still not 0.
+/// The number that the digits write; one that is too large becomes the largest, which is not 0.
 fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

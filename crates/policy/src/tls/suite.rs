@@ -213,7 +213,7 @@ impl Suite {
         self.algorithm == Algorithm::Null
     }
 
-    /// Whether neither side proves who it is. That is encryption all the same: enough against
+    /// Whether neither side proves who it is. The session is encrypted nevertheless: enough against
     /// those who listen, and what opportunistic SMTP clients offer (RFC 7672, section 8.2).
     #[must_use]
     pub fn is_anonymous(&self) -> bool {

@@ -29,7 +29,7 @@ pub enum Version {
     Tlsv1_2,
     /// TLS 1.3 (RFC 8446).
     Tlsv1_3,
-    /// Newer than all that existed when this was written; older than none of them.
+    /// Newer than all that existed when this was written; it counts as newer than each of them.
     Newer {
         /// The 1 of TLSv1.4.
         major: u8,
@@ -106,7 +106,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A version in a policy file that is none.
+/// A text in a policy file that should be a version of TLS and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "`{text}` is no version of TLS{}; possible are TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3",
