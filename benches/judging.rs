@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use policy::tls::cipher::{Cipher, suites};
 use policy::{
-    Case, Client, Directory, DomainName, Entry, Mode, OnUnknownTls, Place, Policy, Recipient,
+    Case, Client, Directory, DomainName, Entry, EntryPlace, Mode, OnUnknownTls, Policy, Recipient,
     Sender, TlsState, judge,
 };
 use std::hint::black_box;
@@ -21,7 +21,7 @@ fn directory_of(patterns: impl Iterator<Item = String>) -> Directory {
     let mut directory = Directory::new();
     let number = directory.add_entry(entry());
     for (line, pattern) in (1..).zip(patterns) {
-        directory.insert(&pattern.parse().unwrap(), number, Place { file: 0, line }).unwrap();
+        directory.insert(&pattern.parse().unwrap(), number, EntryPlace { file: 0, line }).unwrap();
     }
     directory.shrink_to_fit();
     directory

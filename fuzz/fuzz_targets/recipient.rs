@@ -9,7 +9,8 @@
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use policy::{
-    Case, Client, Decision, OnUnknownTls, Policy, Reason, Recipient, Seen, Sender, TlsState, judge,
+    Case, Client, Decision, OnUnknownTls, Policy, Reason, Recipient, Sender, Sighting, TlsState,
+    judge,
 };
 use mandatory_tls_fuzz::{policy, route, said};
 use std::sync::LazyLock;
@@ -175,7 +176,7 @@ fn is_plain_elsewhere(address: &str) -> bool {
         && route::is_plainly_at(address, &meant)
 }
 
-fn is_same(one: &Seen, other: &Seen) -> bool {
+fn is_same(one: &Sighting, other: &Sighting) -> bool {
     one.domain == other.domain && one.mailbox == other.mailbox
 }
 

@@ -2,9 +2,9 @@
 
 use super::domain::DomainName;
 use super::entry::Entry;
+use super::entry_place::EntryPlace;
 use super::packed_patterns::{PackedPattern, PackedPatterns};
 use super::pattern::Pattern;
-use super::place::Place;
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher};
 
@@ -23,7 +23,7 @@ pub struct Match<'p> {
 impl Match<'_> {
     /// Where the entry stands. This takes longer than to find it.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> EntryPlace {
         self.patterns.place(self.at)
     }
 }
@@ -32,7 +32,7 @@ impl Match<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It was already there: the place.
-    Duplicate(Place),
+    Duplicate(EntryPlace),
     /// There is no more room: all patterns together take 4 GiB.
     Full,
 }
@@ -107,7 +107,12 @@ impl Directory {
     /// # Errors
     ///
     /// When the pattern is there already, or there is no more room; nothing is changed then.
-    pub fn insert(&mut self, pattern: &Pattern, entry: u32, place: Place) -> Result<(), Refused> {
+    pub fn insert(
+        &mut self,
+        pattern: &Pattern,
+        entry: u32,
+        place: EntryPlace,
+    ) -> Result<(), Refused> {
         let key = match pattern {
             Pattern::Mailbox(local, domain) => Key::Mailbox(local, domain.as_str()),
             Pattern::Domain(domain) => Key::Domain(domain.as_str()),
@@ -135,7 +140,7 @@ impl Directory {
         Ok(())
     }
 
-    fn insert_every(&mut self, entry: u32, place: Place) -> Result<(), Refused> {
+    fn insert_every(&mut self, entry: u32, place: EntryPlace) -> Result<(), Refused> {
         if let Some(old) = self.every {
             return Err(Refused::Duplicate(self.patterns.place(old)));
         }
@@ -163,7 +168,7 @@ impl Directory {
     pub fn replace(&mut self, pattern: &Pattern, entry: Entry) {
         self.remove(pattern);
         let number = self.add_entry(entry);
-        let inserted = self.insert(pattern, number, Place::default());
+        let inserted = self.insert(pattern, number, EntryPlace::default());
         debug_assert!(inserted.is_ok(), "it was removed before");
     }
 
@@ -377,7 +382,7 @@ mod tests {
         for number in 0..count {
             let pattern: Pattern = format!("d{:06}.example.net", number * 16).parse().unwrap();
             let line = 2 + u32::try_from(number).unwrap();
-            directory.insert(&pattern, entry, Place { file: 0, line }).unwrap();
+            directory.insert(&pattern, entry, EntryPlace { file: 0, line }).unwrap();
         }
         directory.shrink_to_fit();
         let octets = directory.patterns.allocated() + directory.domains.allocation_size();

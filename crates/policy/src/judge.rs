@@ -1,6 +1,6 @@
 //! The judging of one RCPT: the strictest entry in sight decides.
 
-use super::address::{Mailbox, Seen};
+use super::address::{Mailbox, Sighting};
 use super::case::{Case, OnUnknownTls};
 use super::directory::{Directory, Match};
 use super::entry::{self, Entry, Exception, Mode};
@@ -36,7 +36,7 @@ pub struct Policy {
     pub requirements: BTreeMap<String, Arc<Requirement>>,
     /// What may separate a mailbox's name from an extension (`user+news@example.org`).
     pub recipient_delimiter: String,
-    /// The files that the policy was read from, in order; [`super::Place`] points here.
+    /// The files that the policy was read from, in order; [`super::EntryPlace`] points here.
     pub files: Vec<PathBuf>,
 }
 
@@ -112,7 +112,12 @@ impl Policy {
 
     /// The entries for what was seen: the most specific one, and beside it those for a mailbox
     /// that the address may lead to all the same.
-    fn each_match<'p>(&self, directory: &'p Directory, seen: &Seen, found: impl FnMut(Match<'p>)) {
+    fn each_match<'p>(
+        &self,
+        directory: &'p Directory,
+        seen: &Sighting,
+        found: impl FnMut(Match<'p>),
+    ) {
         let domain = &seen.domain;
         let mailbox = |local: &str| directory.find_mailbox(local, domain);
         // A mailbox by its name before an extension.

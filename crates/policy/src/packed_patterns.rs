@@ -5,7 +5,7 @@
 //! rarely, so that is found by a walk: marks hold the place of some patterns, and of each one whose
 //! place does not follow from the number of lines.
 
-use super::place::Place;
+use super::entry_place::EntryPlace;
 
 /// The most lines that a pattern can stand below the one before it without a mark of its own.
 const MAX_STEP: u32 = (1 << STEP_BITS) - 1;
@@ -21,14 +21,14 @@ pub(super) struct PackedPatterns {
     /// In the order of the patterns.
     marks: Vec<Mark>,
     /// Where the last pattern stands, and how many there are since the last mark.
-    last: Place,
+    last: EntryPlace,
     since_mark: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     at: u32,
-    place: Place,
+    place: EntryPlace,
 }
 
 /// A packed pattern as it is read.
@@ -61,7 +61,7 @@ impl<'r> PackedPattern<'r> {
 
 impl PackedPatterns {
     /// Takes in a pattern and returns its offset; `None` when 4 GiB are full.
-    pub(super) fn push(&mut self, text: &[&str], entry: u32, place: Place) -> Option<u32> {
+    pub(super) fn push(&mut self, text: &[&str], entry: u32, place: EntryPlace) -> Option<u32> {
         let at = u32::try_from(self.octets.len()).ok()?;
         let step = place.line.checked_sub(self.last.line).filter(|step| {
             place.file == self.last.file && *step <= MAX_STEP && self.since_mark < MARK_EVERY
@@ -96,14 +96,14 @@ impl PackedPatterns {
     }
 
     /// Where a pattern stands in the policy's files.
-    pub(super) fn place(&self, at: u32) -> Place {
+    pub(super) fn place(&self, at: u32) -> EntryPlace {
         let after = self.marks.partition_point(|mark| mark.at <= at);
         let Some(mark) = after.checked_sub(1).and_then(|before| self.marks.get(before)) else {
-            return Place::default();
+            return EntryPlace::default();
         };
         let between = self.from(mark.at).skip(1).take_while(|(here, _)| *here <= at);
         let lines: u32 = between.map(|(_, pattern)| pattern.step).sum();
-        Place { line: mark.place.line.saturating_add(lines), ..mark.place }
+        EntryPlace { line: mark.place.line.saturating_add(lines), ..mark.place }
     }
 
     /// All patterns and their offsets, in the order in which they came in.
@@ -172,7 +172,7 @@ mod tests {
         let lines = (0..500).map(|n| n / 2 * 3).chain([5, 5, 1_000_000, u32::MAX, 0, 7, 8, 16]);
         for (number, line) in lines.enumerate() {
             let number = u32::try_from(number).unwrap();
-            let place = Place { file: u16::try_from(number / 100).unwrap(), line };
+            let place = EntryPlace { file: u16::try_from(number / 100).unwrap(), line };
             let entry = if number % 7 == 0 { u32::MAX - number } else { number };
             let name = "x".repeat(number as usize);
             let at = patterns.push(&[&name, "@", "é.example"], entry, place).unwrap();

@@ -2,7 +2,8 @@
 
 use super::input::Facts;
 use policy::{
-    Case, Decision, DomainName, Finding, Place, Policy, Reason, Seen, Subject, TlsState, Verdict,
+    Case, Decision, DomainName, EntryPlace, Finding, Policy, Reason, Sighting, Subject, TlsState,
+    Verdict,
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -126,9 +127,9 @@ fn sight(out: &mut impl Write, policy: &Policy, case: &Case<'_>) -> io::Result<(
 }
 
 /// Each domain once, in the order of sight.
-fn domains(seen: &[Seen]) -> Vec<&DomainName> {
+fn domains(seen: &[Sighting]) -> Vec<&DomainName> {
     let mut domains = Vec::new();
-    for Seen { domain, .. } in seen {
+    for Sighting { domain, .. } in seen {
         if !domains.contains(&domain) {
             domains.push(domain);
         }
@@ -179,7 +180,7 @@ fn entry(
     writeln!(out, "  so          {decision}: {}", finding.reason)
 }
 
-fn place(policy: &Policy, place: Place) -> String {
+fn place(policy: &Policy, place: EntryPlace) -> String {
     let file = policy.files.get(usize::from(place.file)).map(|path| path.display().to_string());
     format!("{}:{}", file.unwrap_or_default(), place.line)
 }

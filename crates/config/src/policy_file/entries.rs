@@ -3,7 +3,7 @@
 use super::terms::{Defaults, Side};
 use super::values;
 use crate::yaml::{Decoder, Node, Pairs, Value};
-use policy::{Directory, Pattern, Place, Refused};
+use policy::{Directory, EntryPlace, Pattern, Refused};
 use std::{collections::HashMap, path::PathBuf};
 
 /// Where entries go.
@@ -38,7 +38,7 @@ pub(super) fn entries(
         if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
             warn_of_contact(decoder, name, &pattern, side);
         }
-        let place = Place { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
+        let place = EntryPlace { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
         if let Err(refused) = directory.insert(&pattern, number, place) {
             not_taken(decoder, name, &pattern, refused, place, files);
         }
@@ -140,7 +140,7 @@ fn not_taken(
     name: Node<'_>,
     pattern: &Pattern,
     refused: Refused,
-    place: Place,
+    place: EntryPlace,
     files: &[PathBuf],
 ) {
     let Refused::Duplicate(earlier) = refused else {

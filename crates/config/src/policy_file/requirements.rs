@@ -105,10 +105,8 @@ fn one_requirement(
     let mut fields = decoder.fields(one.node, "a requirement")?;
     let mut builder = Requirement::builder(one.name.to_owned());
     let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
-    if let Some(base) = base {
-        if let Some(base) = named(base, done) {
-            builder = builder.extends(base);
-        }
+    if let Some(base) = base.and_then(|base| named(base, done)) {
+        builder = builder.extends(base);
     }
     builder = strengths(decoder, &mut fields, builder);
     builder = ciphers(decoder, &mut fields, builder);

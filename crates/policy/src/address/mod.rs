@@ -61,7 +61,7 @@ pub enum Mailbox {
 
 /// A domain, and perhaps mailbox, that the address may lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct Sighting {
     /// The local part.
     pub mailbox: Mailbox,
     /// The domain.
@@ -74,7 +74,7 @@ pub struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipient {
     /// Nearly always one.
-    seen: SmallVec<[Seen; 1]>,
+    seen: SmallVec<[Sighting; 1]>,
     local: bool,
     unreadable: bool,
 }
@@ -105,7 +105,7 @@ impl Recipient {
 
     /// The domains that the recipient may lead to, in the order in which they were seen.
     #[must_use]
-    pub fn seen(&self) -> &[Seen] {
+    pub fn seen(&self) -> &[Sighting] {
         &self.seen
     }
 
@@ -156,7 +156,7 @@ impl Recipient {
             Ok((first, second)) => {
                 let mailbox = Mailbox::Exact(lower_case(local));
                 for domain in second.into_iter().chain([first]) {
-                    self.push(Seen { mailbox: mailbox.clone(), domain, origin });
+                    self.push(Sighting { mailbox: mailbox.clone(), domain, origin });
                 }
             }
             // `user@` and `user@.`: some MTAs take it for their own user.
@@ -231,7 +231,7 @@ impl Recipient {
                 true => Mailbox::Perhaps(Arc::clone(&words)),
                 false => Mailbox::None,
             };
-            self.push(Seen { mailbox, domain, origin });
+            self.push(Sighting { mailbox, domain, origin });
         }
     }
 
@@ -250,13 +250,13 @@ impl Recipient {
         if let Ok((first, second)) = DomainName::readings(name) {
             for domain in second.into_iter().chain([first]) {
                 if !self.seen.iter().any(|seen| seen.domain == domain) {
-                    self.push(Seen { mailbox: Mailbox::None, domain, origin: Origin::Host });
+                    self.push(Sighting { mailbox: Mailbox::None, domain, origin: Origin::Host });
                 }
             }
         }
     }
 
-    fn push(&mut self, new: Seen) {
+    fn push(&mut self, new: Sighting) {
         if !self.seen.iter().any(|old| old.domain == new.domain && old.mailbox == new.mailbox) {
             self.seen.push(new);
         }
@@ -281,7 +281,7 @@ impl Sender {
 
     /// Every domain and mailbox that the sender may be: for what must be strict.
     #[must_use]
-    pub fn seen(&self) -> &[Seen] {
+    pub fn seen(&self) -> &[Sighting] {
         self.0.seen()
     }
 
@@ -296,7 +296,7 @@ impl Sender {
     #[must_use]
     pub fn domain(&self) -> Option<&DomainName> {
         match self.0.seen() {
-            [Seen { mailbox: Mailbox::Exact(_), domain, .. }]
+            [Sighting { mailbox: Mailbox::Exact(_), domain, .. }]
                 if !self.0.local && !self.0.unreadable =>
             {
                 Some(domain)

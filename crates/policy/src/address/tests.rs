@@ -24,7 +24,7 @@ fn a_plain_address_has_one_domain_and_its_mailbox() {
         let recipient = argument(text);
         assert_eq!(
             recipient.seen(),
-            [Seen {
+            [Sighting {
                 mailbox: Mailbox::Exact("user".into()),
                 domain: DomainName::parse("example.com").unwrap(),
                 origin: Origin::Argument,

@@ -2,8 +2,8 @@
 
 use policy::tls::cipher::suites;
 use policy::{
-    Case, Client, Decision, Directory, DomainName, Entry, OnUnknownTls, Pattern, Place, Policy,
-    Recipient, Refused, ReplyTemplate, Requirement, Sender, TlsState, judge,
+    Case, Client, Decision, Directory, DomainName, Entry, EntryPlace, OnUnknownTls, Pattern,
+    Policy, Recipient, Refused, ReplyTemplate, Requirement, Sender, TlsState, judge,
 };
 use policy::{Mode, requirement::builtins};
 use proptest::prelude::*;
@@ -77,7 +77,7 @@ fn decide(policy: &Policy, tls: &TlsState, rcpt: &str) -> Decision {
 fn policy_of(pattern: &str, entry: Entry) -> Policy {
     let mut policy = Policy::default();
     let number = policy.domains.add_entry(entry);
-    policy.domains.insert(&pattern.parse().unwrap(), number, Place::default()).unwrap();
+    policy.domains.insert(&pattern.parse().unwrap(), number, EntryPlace::default()).unwrap();
     policy
 }
 
@@ -110,10 +110,10 @@ proptest! {
     ) {
         let mut directory = Directory::new();
         // What has come in, as text, with its place and mode.
-        let mut model: Vec<(String, Place, Mode)> = Vec::new();
-        let mut place = Place { file: 0, line: 1 };
+        let mut model: Vec<(String, EntryPlace, Mode)> = Vec::new();
+        let mut place = EntryPlace { file: 0, line: 1 };
         for (text, lines, file, mode) in patterns {
-            place = Place { file, line: if file == place.file { place.line + lines } else { 1 } };
+            place = EntryPlace { file, line: if file == place.file { place.line + lines } else { 1 } };
             let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
             let result = directory.insert(&text.parse().unwrap(), number, place);
             match model.iter().find(|(old, ..)| *old == text) {
@@ -160,7 +160,7 @@ proptest! {
             let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
             for text in patterns {
                 // One that is there already stays as it is.
-                let _ = directory.insert(&text.parse().unwrap(), number, Place::default());
+                let _ = directory.insert(&text.parse().unwrap(), number, EntryPlace::default());
             }
             directory
         };
@@ -220,7 +220,7 @@ proptest! {
         let alone = policy_of(&first, entry(modes.0, baseline));
         let mut both = alone.clone();
         let number = both.domains.add_entry(entry(modes.1, baseline));
-        both.domains.insert(&Pattern::Domain(DomainName::parse(&second).unwrap()), number, Place::default()).unwrap();
+        both.domains.insert(&Pattern::Domain(DomainName::parse(&second).unwrap()), number, EntryPlace::default()).unwrap();
         let rcpt = format!("<u@{first}>");
         prop_assert_eq!(decide(&alone, &tls, &rcpt), decide(&both, &tls, &rcpt));
     }

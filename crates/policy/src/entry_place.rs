@@ -3,7 +3,7 @@
 /// Where an entry stands: a file of the policy (an index into [`super::Policy::files`]) and a
 /// line, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryPlace {
     /// The file.
     pub file: u16,
     /// The line.
