@@ -15,13 +15,13 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// All Rust files of the crate and its tests, as one text.
+/// All Rust files of the crates and the tests, as one text.
 fn code() -> String {
     fn files(directory: PathBuf) -> Vec<PathBuf> {
         let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
         entries.flat_map(|path| if path.is_dir() { files(path) } else { vec![path] }).collect()
     }
-    let sources = ["src", "tests"].map(|part| files(root().join(part))).concat();
+    let sources = ["crates", "src", "tests"].map(|part| files(root().join(part))).concat();
     let rust = sources.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
     rust.map(read).collect()
 }
