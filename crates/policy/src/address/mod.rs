@@ -175,6 +175,27 @@ impl Recipient {
         if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
             self.unreadable = true;
         }
+        let (words, domains) = self.words_and_domains(text);
+        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
+        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
+            self.local = true;
+        } else if domains.is_empty() {
+            // `<@>`: nothing in it could be judged.
+            self.unreadable = true;
+        }
+        // A domain has a dot in nearly every case; without one it may still be a name that the
+        // MTA routes, so it is kept, but no pairs are made of it.
+        for domain in domains {
+            let mailbox = match domain.as_str().contains('.') {
+                true => Mailbox::Perhaps(Arc::clone(&words)),
+                false => Mailbox::None,
+            };
+            self.push(Sighting { mailbox, domain, origin });
+        }
+    }
+
+    /// The words of a convoluted address, in lower case, and those that are domains.
+    fn words_and_domains(&mut self, text: &str) -> (Arc<[CompactString]>, Vec<DomainName>) {
         // As it stands, without quotes, without all that a parser might drop, and with a dot for
         // blanks and comments, as Sendmail has it (`BlankSub`).
         let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
@@ -210,29 +231,13 @@ impl Recipient {
                 }
             }
         }
-        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
-        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
-            self.local = true;
-        } else if domains.is_empty() {
-            // `<@>`: nothing in it could be judged.
-            self.unreadable = true;
-        }
-        // A domain has a dot in nearly every case; without one it may still be a name that the
-        // MTA routes, so it is kept, but no pairs are made of it.
         let mut lower_words = Vec::with_capacity(words.len());
         for word in words.into_iter().map(lower_case) {
             if !lower_words.contains(&word) {
                 lower_words.push(word);
             }
         }
-        let words: Arc<[_]> = lower_words.into();
-        for domain in domains {
-            let mailbox = match domain.as_str().contains('.') {
-                true => Mailbox::Perhaps(Arc::clone(&words)),
-                false => Mailbox::None,
-            };
-            self.push(Sighting { mailbox, domain, origin });
-        }
+        (lower_words.into(), domains)
     }
 
     /// Where the MTA routes to, if it names a domain that was not seen in the address. A relay
