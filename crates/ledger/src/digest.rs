@@ -1,10 +1,10 @@
 //! What the contact of a domain has to be told: who was, or would be, refused for the first time.
 
-use super::reader::{Reader, Selection};
-use super::record::{Day, Found};
-use super::report::domain_text;
-use super::row::{OTHERS, Row};
-use super::store::{Store, StoreError};
+use crate::model::key::{Day, Found};
+use crate::model::row::{OTHERS, Row};
+use crate::report::domain_text;
+use crate::sqlite::reader::{Reader, Selection};
+use crate::sqlite::store::{Store, StoreError};
 use policy::{Decision, DomainName, Language, Policy};
 use rusqlite::params;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

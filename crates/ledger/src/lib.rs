@@ -18,32 +18,23 @@
     clippy::todo
 )]
 
-mod batch;
-mod damaged;
 pub mod digest;
-mod imports;
+mod model;
 pub mod postfix_log;
-mod privacy;
-mod reader;
-mod record;
 mod recorder;
 pub mod report;
-mod retention;
-mod row;
-mod schema;
 pub mod simulation;
-mod store;
-mod writer;
+mod sqlite;
 
-pub use damaged::damaged_beside;
-pub use imports::{Held, Imported};
-pub use privacy::Clients;
-pub use reader::{Reader, Selection};
-pub use record::{DAY, Day, Found, From, Key, Record, day_of};
+pub use model::clients::Clients;
+pub use model::key::{DAY, Day, Found, From, Key, Record, day_of};
+pub use model::row::{Facts, NULL_SENDER, OTHERS, Row, RowKey, Source, Tally};
+pub use recorder::retention::Pruned;
 pub use recorder::{Counts, Ledger, Recorder};
-pub use retention::Pruned;
-pub use row::{Facts, NULL_SENDER, OTHERS, Row, RowKey, Source, Tally};
-pub use store::{Store, StoreError};
+pub use sqlite::damaged::damaged_beside;
+pub use sqlite::imports::{Held, Imported};
+pub use sqlite::reader::{Reader, Selection};
+pub use sqlite::store::{Store, StoreError};
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,10 @@
 //! Both policies judge every row with the same `judge` as the milter: the one in force and the
 //! other one. What they decide differently is the difference.
 
-use super::reader::{Reader, Selection};
-use super::report::domain_text;
-use super::row::Row;
-use super::store::StoreError;
+use crate::model::row::Row;
+use crate::report::domain_text;
+use crate::sqlite::reader::{Reader, Selection};
+use crate::sqlite::store::StoreError;
 use jiff::Timestamp;
 use policy::{Decision, OnUnknownTls, Policy, Reason, judge};
 use serde::Serialize;

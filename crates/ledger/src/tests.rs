@@ -1,7 +1,7 @@
 //! The ledger's file: what goes in comes out, within bounds.
 
-use super::report::{By, Query, Report};
 use super::*;
+use crate::report::{By, Query, Report};
 use config::settings::{ROOM, Room};
 use policy::{Decision, DomainName, TlsState};
 use std::{
@@ -20,7 +20,7 @@ fn tls(version: &str, cipher: &str, bits: &str) -> TlsState {
 }
 
 /// A refused recipient of this client.
-pub(super) fn key(client: &str) -> Key {
+pub(crate) fn key(client: &str) -> Key {
     Key {
         day: TODAY,
         domain: Some(domain("example.com")),
@@ -87,7 +87,7 @@ fn what_is_written_is_read_and_the_same_again_is_added_up() {
 
 #[test]
 fn in_memory_the_same_is_added_up_and_what_is_beyond_the_room_is_lost_and_counted() {
-    use super::batch::{Batch, MOST_ROWS};
+    use crate::recorder::batch::{Batch, MOST_ROWS};
     let mut batch = Batch::default();
     let most = u32::try_from(MOST_ROWS).unwrap();
     let client = |number: u32| key(&std::net::Ipv4Addr::from(number).to_string());
@@ -100,7 +100,7 @@ fn in_memory_the_same_is_added_up_and_what_is_beyond_the_room_is_lost_and_counte
 
 #[test]
 fn rows_that_differ_in_anything_are_counted_apart() {
-    use super::batch::Batch;
+    use crate::recorder::batch::Batch;
     let plain = key("192.0.2.1");
     let others = [
         Key { day: TODAY + 1, ..plain.clone() },

@@ -5,10 +5,10 @@ mod outcome;
 
 pub use outcome::Outcome;
 
-use super::reader::{Reader, Selection};
-use super::record::{DAY, Day, Found};
-use super::row::{OTHERS, Row, Source};
-use super::store::StoreError;
+use crate::model::key::{DAY, Day, Found};
+use crate::model::row::{OTHERS, Row, Source};
+use crate::sqlite::reader::{Reader, Selection};
+use crate::sqlite::store::StoreError;
 use outcome::Outcomes;
 use policy::Decision;
 use serde::Serialize;
@@ -393,7 +393,7 @@ impl Gathered {
 /// Every day from the first with mail to the last, also those without mail.
 fn without_gaps(days: BTreeMap<Day, Group>, since: Day, until: i64) -> Vec<Group> {
     let first = days.keys().next().copied().unwrap_or(since);
-    let last = super::record::day_of(until).max(first);
+    let last = crate::model::key::day_of(until).max(first);
     let mut days = days;
     let all = (first..=last).map(|day| {
         let group = days.remove(&day).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What became of those that were or would be refused: did they come back with TLS?
 
-use crate::record::DAY;
-use crate::row::{OTHERS, Row};
+use crate::model::key::DAY;
+use crate::model::row::{OTHERS, Row};
 use policy::Decision;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -92,7 +92,7 @@ struct Fault {
 
 /// Faults, and when the same came without.
 #[derive(Default)]
-pub(super) struct Outcomes {
+pub(crate) struct Outcomes {
     domains: Numbers,
     clients: Numbers,
     senders: Numbers,
@@ -103,7 +103,7 @@ pub(super) struct Outcomes {
 }
 
 /// The worst that became of each.
-pub(super) struct Found {
+pub(crate) struct Found {
     pub peers: HashMap<String, Outcome>,
     pub senders: HashMap<String, Outcome>,
     pub all_peers: u64,

@@ -1,8 +1,8 @@
 //! A row of the ledger, and the case that it was.
 
-use super::privacy::Clients;
-use super::record::Day;
-use super::record::{FOREIGN, Found, From, Key, NONE, NOT_SAID, UNKNOWN, tls_words};
+use crate::model::clients::Clients;
+use crate::model::key::Day;
+use crate::model::key::{FOREIGN, Found, From, Key, NONE, NOT_SAID, UNKNOWN, tls_words};
 use jiff::Timestamp;
 use policy::tls::certificate::{self, Certificate};
 use policy::{Case, Client, Decision, OnUnknownTls, Recipient, Requirement, Sender, TlsState};
@@ -139,7 +139,7 @@ impl RowKey {
     }
 
     /// Where about it is in the ledger: the first parts of its key.
-    pub(super) fn place(&self) -> (Day, &str, &str, &str) {
+    pub(crate) fn place(&self) -> (Day, &str, &str, &str) {
         (self.day, &self.domain, &self.client, &self.sender)
     }
 
@@ -201,7 +201,7 @@ impl RowKey {
     }
 
     /// Whether the MTA said of the cipher that it has no bits, whatever the cipher.
-    pub(super) fn has_zero_bits(&self) -> bool {
+    pub(crate) fn has_zero_bits(&self) -> bool {
         self.flags & ZERO_BITS != 0
     }
 
@@ -250,7 +250,7 @@ impl RowKey {
 }
 
 /// A sender as the ledger has it.
-pub(super) fn sender_text(sender: &From) -> &str {
+pub(crate) fn sender_text(sender: &From) -> &str {
     match sender {
         From::Domain(domain) => domain.as_str(),
         From::Null => NULL_SENDER,
@@ -284,7 +284,7 @@ impl Facts {
 }
 
 /// The verdict of a word in the ledger.
-pub(super) fn verdict(word: &str) -> Option<Decision> {
+pub(crate) fn verdict(word: &str) -> Option<Decision> {
     [Decision::Accept, Decision::WouldRefuse, Decision::Refuse]
         .into_iter()
         .find(|verdict| verdict.code() == word)

@@ -3,9 +3,9 @@
 //! What the rest of the program does with storage are the public methods of [`Store`] and
 //! [`super::Reader`]; another kind of storage would be another pair of these.
 
-use super::record::{DAY, Day};
-use super::row::{OTHERS, Row, RowKey, Tally};
-use super::schema;
+use crate::model::key::{DAY, Day};
+use crate::model::row::{OTHERS, Row, RowKey, Tally};
+use crate::sqlite::schema;
 use config::Room;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use std::{
@@ -94,13 +94,13 @@ impl StoreError {
 /// A ledger that is open for writing.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
     path: PathBuf,
     /// Device and inode of the file.
     identity: Option<(u64, u64)>,
     room: Room,
     /// Rows of domains and days that were written to.
-    pub(super) rows_of_domain: HashMap<(Day, String), u32>,
+    pub(crate) rows_of_domain: HashMap<(Day, String), u32>,
     rows_of_day: HashMap<Day, u32>,
 }
 
@@ -176,11 +176,11 @@ impl Store {
         written
     }
 
-    pub(super) fn begin(&self) -> Result<(), StoreError> {
+    pub(crate) fn begin(&self) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
     }
 
-    pub(super) fn roll_back(&mut self) {
+    pub(crate) fn roll_back(&mut self) {
         // Where SQLite has rolled back by itself, there is nothing to roll back.
         let _ = self.connection.execute_batch("ROLLBACK");
         self.rows_of_domain.clear();
@@ -189,7 +189,7 @@ impl Store {
 
     /// Adds to a row within a transaction; where the row is new and there is no room for it, to the
     /// row of the others.
-    pub(super) fn add(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
+    pub(crate) fn add(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
         if self.update(key, tally)? {
             return Ok(());
         }
@@ -260,7 +260,7 @@ impl Store {
     }
 
     /// Deletes what is of other days than these, and gives the space back. Returns how many rows went.
-    pub(super) fn keep(&mut self, days: &RangeInclusive<Day>) -> Result<usize, StoreError> {
+    pub(crate) fn keep(&mut self, days: &RangeInclusive<Day>) -> Result<usize, StoreError> {
         let (first, last) = (*days.start(), *days.end());
         let (from, until) = (i64::from(first) * DAY, (i64::from(last) + 1) * DAY);
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -328,7 +328,7 @@ fn run(
 }
 
 /// SQLite's integers have a sign.
-pub(super) fn signed(count: u64) -> i64 {
+pub(crate) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

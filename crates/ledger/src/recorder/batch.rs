@@ -1,17 +1,17 @@
 //! What was judged and is not in the ledger yet, in memory.
 
-use super::record::{Day, Key, Seen};
-use super::row::Tally;
+use crate::model::key::{Day, Key, Seen};
+use crate::model::row::Tally;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// Different rows that are kept in memory, most of all while the ledger cannot be written; some
 /// 20 MiB.
-pub(super) const MOST_ROWS: usize = 50_000;
+pub(crate) const MOST_ROWS: usize = 50_000;
 
 /// Recipients by what a row counts.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     pub rows: HashMap<Key, Tally>,
     /// Recipients that could not be taken in, by day.
     pub lost: BTreeMap<Day, u64>,

@@ -1,6 +1,6 @@
 //! Ledgers that were damaged: they are kept aside, for as long as their rows would have been kept.
 
-use super::record::{Day, day_of};
+use crate::model::key::{Day, day_of};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use std::{
     fs, io,
@@ -19,7 +19,7 @@ const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 /// # Errors
 ///
 /// When it cannot be renamed.
-pub(super) fn set_aside(path: &Path, at: Timestamp) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path, at: Timestamp) -> io::Result<PathBuf> {
     let to = with(path, &format!("{MARK}{}", at.strftime(TIME)));
     fs::rename(path, &to)?;
     for part in PARTS.iter().filter(|part| !part.is_empty()) {
@@ -54,7 +54,7 @@ pub fn damaged_beside(path: &Path) -> io::Result<Vec<(PathBuf, Day)>> {
 /// # Errors
 ///
 /// When the directory cannot be read, or a file not be removed.
-pub(super) fn remove_old(path: &Path, kept: &RangeInclusive<Day>) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn remove_old(path: &Path, kept: &RangeInclusive<Day>) -> io::Result<Vec<PathBuf>> {
     let mut old = damaged_beside(path)?;
     old.retain(|(_, day)| !kept.contains(day));
     old.into_iter().map(|(file, _)| fs::remove_file(&file).map(|()| file)).collect()

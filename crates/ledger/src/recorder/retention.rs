@@ -4,8 +4,8 @@
 //! days too old at once. So the file remembers the day that it was last pruned by. A clock that is
 //! far from it, on either side, deletes nothing until it has stayed so for a day.
 
-use super::record::{DAY, Day, day_of};
-use super::store::{Store, StoreError};
+use crate::model::key::{DAY, Day, day_of};
+use crate::sqlite::store::{Store, StoreError};
 use rusqlite::{OptionalExtension, params};
 use std::ops::RangeInclusive;
 

@@ -5,9 +5,12 @@
 //! thread exchanges the full batch for an empty one; a disk that does not answer holds up nothing.
 //! Where the batch is full, the recipient is lost, and counted.
 
-use super::batch::{Batch, MOST_ROWS};
-use super::record::Seen;
-use super::writer::Writer;
+pub mod batch;
+pub mod retention;
+mod writer;
+
+use crate::model::key::Seen;
+use batch::{Batch, MOST_ROWS};
 use config::LedgerSettings;
 use policy::{Case, DomainName, Verdict};
 use std::{
@@ -21,6 +24,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use writer::Writer;
 
 /// How often what was added up is written.
 const HAND_OVER: Duration = Duration::from_secs(1);
@@ -40,13 +44,13 @@ pub struct Counts {
     /// Recipients added up.
     added: AtomicU64,
     /// Of those, the ones that were written, or lost after all.
-    pub(super) settled: AtomicU64,
+    pub(crate) settled: AtomicU64,
     /// Recipients written.
-    pub(super) written: AtomicU64,
+    pub(crate) written: AtomicU64,
     /// Recipients lost, for want of room in memory.
-    pub(super) lost: AtomicU64,
+    pub(crate) lost: AtomicU64,
     /// Whether the last attempt to write failed.
-    pub(super) failing: AtomicBool,
+    pub(crate) failing: AtomicBool,
 }
 
 impl Counts {
@@ -78,7 +82,7 @@ impl Counts {
 
 /// What is added up, between the milter and the thread that writes.
 #[derive(Debug, Default)]
-pub(super) struct Gathering {
+pub(crate) struct Gathering {
     state: Mutex<State>,
     /// Told of the first recipient of a batch, of one that is half full, and of the end.
     news: Condvar,
@@ -229,9 +233,9 @@ fn patience(batch: &Batch) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Key;
-    use super::super::tests::key;
     use super::*;
+    use crate::model::key::Key;
+    use crate::tests::key;
 
     #[test]
     fn a_batch_that_is_half_full_is_not_waited_for() {

@@ -1,9 +1,9 @@
 //! Reading the ledger, also while the milter writes it.
 
-use super::record::{Day, Found};
-use super::row::{Row, RowKey, Source, Tally, verdict};
-use super::schema;
-use super::store::StoreError;
+use crate::model::key::{Day, Found};
+use crate::model::row::{Row, RowKey, Source, Tally, verdict};
+use crate::sqlite::schema;
+use crate::sqlite::store::StoreError;
 use policy::Decision;
 use rusqlite::{Connection, OpenFlags, params};
 use std::{fs, io, path::Path, time::Duration};
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A ledger that is open for reading.
 #[derive(Debug)]
 pub struct Reader {
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// Which rows are wanted.

@@ -1,6 +1,6 @@
 //! The tables of the ledger, and how an older file becomes a newer one.
 
-use super::store::StoreError;
+use crate::sqlite::store::StoreError;
 use rusqlite::Connection;
 
 /// One step from each version to the next. A step that was released is never changed.
@@ -51,13 +51,13 @@ const STEPS: [&str; 3] = [
 ];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = STEPS.len() as i64;
+pub(crate) const VERSION: i64 = STEPS.len() as i64;
 
 /// Marks the file as a ledger for file(1) and for us: "mtls".
 const APPLICATION: i64 = 0x6d74_6c73;
 
 /// Brings the file up to date; an empty one gets its tables.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     if version(connection)? == VERSION {
         return Ok(());
     }
@@ -75,7 +75,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// The version of a file that can be read.
-pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+pub(crate) fn version(connection: &Connection) -> Result<i64, StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
         return Err(StoreError::Newer { found: version });

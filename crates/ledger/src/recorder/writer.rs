@@ -1,14 +1,14 @@
 //! The thread that writes: whatever happens to the file, it goes on and says so.
 
-use super::batch::{Batch, MOST_ROWS};
-use super::damaged::{remove_old, set_aside};
-use super::privacy::Clients;
-use super::record::{Day, day_of};
-use super::recorder::{Counts, Gathering};
-use super::report::day_text;
-use super::retention::Pruned;
-use super::row::{RowKey, Source, Tally};
-use super::store::{Store, StoreError};
+use super::{Counts, Gathering};
+use crate::model::clients::Clients;
+use crate::model::key::{Day, day_of};
+use crate::model::row::{RowKey, Source, Tally};
+use crate::recorder::batch::{Batch, MOST_ROWS};
+use crate::recorder::retention::Pruned;
+use crate::report::day_text;
+use crate::sqlite::damaged::{remove_old, set_aside};
+use crate::sqlite::store::{Store, StoreError};
 use config::LedgerSettings;
 use hashbrown::{HashMap, hash_map::Entry};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ const REMIND: Duration = Duration::from_secs(600);
 const SET_ASIDE_AT_MOST: u32 = 3;
 
 /// Writes batches.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     settings: LedgerSettings,
     counts: Arc<Counts>,
     clients: Option<Clients>,
@@ -276,8 +276,8 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::key;
     use super::*;
+    use crate::tests::key;
     use config::ClientDetail;
     use std::fs;
 
@@ -321,7 +321,7 @@ mod tests {
     fn a_damaged_ledger_is_removed_when_it_is_older_than_what_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = writer(directory.path());
-        let day = |number: i64| Timestamp::from_second(number * super::super::record::DAY).unwrap();
+        let day = |number: i64| Timestamp::from_second(number * crate::model::key::DAY).unwrap();
         fs::write(&writer.settings.path, "no database").unwrap();
         let aside = set_aside(&writer.settings.path, day(20_000)).unwrap();
         writer.write();

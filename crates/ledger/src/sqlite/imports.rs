@@ -1,8 +1,8 @@
 //! What was imported from logs, so that nothing is counted twice.
 
-use super::record::{Day, From};
-use super::row::{OTHERS, RowKey, Tally, sender_text};
-use super::store::{Store, StoreError, signed};
+use crate::model::key::{Day, From};
+use crate::model::row::{OTHERS, RowKey, Tally, sender_text};
+use crate::sqlite::store::{Store, StoreError, signed};
 use rusqlite::params;
 use std::collections::HashMap;
 

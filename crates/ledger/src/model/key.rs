@@ -99,7 +99,7 @@ pub struct Key {
 
 /// The same as it is seen at a RCPT: most rows are there already, and nothing is to be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen<'s> {
+pub(crate) struct Seen<'s> {
     pub day: Day,
     domain: Option<&'s DomainName>,
     found: Found,
@@ -189,7 +189,7 @@ impl hashbrown::Equivalent<Key> for Seen<'_> {
 }
 
 impl Key {
-    pub(super) fn seen(&self) -> Seen<'_> {
+    pub(crate) fn seen(&self) -> Seen<'_> {
         Seen {
             day: self.day,
             domain: self.domain.as_ref(),
@@ -247,7 +247,7 @@ fn recipient<'s>(
 
 /// The version, cipher and certificate of a session as the ledger has them, and whether it had a
 /// cipher with zero bits. [`TlsState::from_macros`] makes the same state of them again.
-pub(super) fn tls_words(tls: &TlsState) -> (String, String, String, bool) {
+pub(crate) fn tls_words(tls: &TlsState) -> (String, String, String, bool) {
     let TlsState::Encrypted(encryption) = tls else {
         let word = if *tls == TlsState::Plaintext { NONE } else { UNKNOWN };
         return (word.into(), word.into(), String::new(), false);
@@ -263,10 +263,10 @@ pub(super) fn tls_words(tls: &TlsState) -> (String, String, String, bool) {
 }
 
 /// In place of version and cipher: plaintext.
-pub(super) const NONE: &str = "none";
+pub(crate) const NONE: &str = "none";
 /// In place of version and cipher: the MTA did not tell of TLS.
-pub(super) const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 /// In place of a version that was not said, while the cipher was.
-pub(super) const NOT_SAID: &str = "not-said";
+pub(crate) const NOT_SAID: &str = "not-said";
 /// In place of a version that is none.
-pub(super) const FOREIGN: &str = "foreign";
+pub(crate) const FOREIGN: &str = "foreign";
