@@ -1,4 +1,4 @@
-//! How much of a client's address is stored.
+//! How much of a client is stored: the privacy of those who send.
 
 use config::ClientDetail;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,9 +8,9 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::IpAddr,
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+use tempfile::{NamedTempFile, PersistError};
 
 /// Octets of the key.
 const KEY: usize = 32;
@@ -86,23 +86,21 @@ fn read_key(path: &Path) -> io::Result<Box<[u8; KEY]>> {
 }
 
 /// Puts a key at `path`, whole or not at all: half a key would be another key after the next
-/// start. Of two processes that do this at once, the first has made the key of both.
+/// start. If two processes do this at the same time, the first one has made the key of both.
 fn make_key(path: &Path) -> io::Result<()> {
-    let (mut key, mut suffix) = ([0; KEY], [0; 8]);
+    let mut key = [0; KEY];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    getrandom::fill(&mut suffix).map_err(io::Error::other)?;
-    let new = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(suffix)));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    let made = file
-        .write_all(&key)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&new, path))
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        });
-    fs::remove_file(&new)?;
-    made
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    // Nobody else may read it: tempfile makes files so.
+    let mut file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(PersistError { error, .. }) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
