@@ -2,7 +2,7 @@
 
 use crate::reload::PolicyState;
 use arc_swap::ArcSwap;
-use ledger::Counts;
+use ledger::LedgerCounts;
 use policy::Policy;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -16,7 +16,7 @@ use tokio::sync::watch::Receiver;
 pub(super) struct StateCollector {
     pub policy: Arc<ArcSwap<Policy>>,
     pub state: Receiver<PolicyState>,
-    pub ledger: Arc<Counts>,
+    pub ledger: Arc<LedgerCounts>,
 }
 
 impl Collector for StateCollector {

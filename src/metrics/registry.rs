@@ -5,7 +5,7 @@ use super::labels::{DomainLabels, RecipientLabels};
 use crate::reload::PolicyState;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use ledger::Counts;
+use ledger::LedgerCounts;
 use policy::{Case, Decision, DomainName, Policy, TlsState, Verdict};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -64,7 +64,7 @@ impl Metrics {
         domains: usize,
         policy: Arc<ArcSwap<Policy>>,
         state: Receiver<PolicyState>,
-        ledger: Arc<Counts>,
+        ledger: Arc<LedgerCounts>,
     ) -> Self {
         let mut registry = Registry::with_prefix("mandatory_tls");
         let judged: Family<RecipientLabels, Counter> = Family::default();

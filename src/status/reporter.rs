@@ -31,7 +31,7 @@ pub struct Reporter {
     /// What the milter has done so far.
     pub activity: Arc<Activity>,
     /// What the ledger counts of itself, where one is kept.
-    pub ledger: Option<Arc<ledger::Counts>>,
+    pub ledger: Option<Arc<ledger::LedgerCounts>>,
 }
 
 impl Reporter {

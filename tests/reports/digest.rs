@@ -1,5 +1,5 @@
 use super::support::{Ledger, Mail, Over, RC4, TLS13};
-use policy::Decision;
+use policy::{Decision, ReasonKind};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -23,7 +23,7 @@ fn refused(client: &'static str, name: &'static str, to: &'static str) -> Mail {
         sender: "peer.example",
         over: Over::Plaintext,
         verdict: Decision::Refuse,
-        reason: "plaintext",
+        reason: ReasonKind::Plaintext,
     }
 }
 
@@ -42,9 +42,11 @@ fn ledger() -> Ledger {
     let mut ledger =
         Ledger::new(POLICY, "digest: { from: 'Gateway <gw@mx.example>', sendmail: ./sendmail }");
     ledger.add(1, 3, refused("192.0.2.1", "mx.peer.example", "example.org"));
-    let old = Mail { over: RC4, reason: "cipher", ..refused("192.0.2.2", "", "example.org") };
+    let old =
+        Mail { over: RC4, reason: ReasonKind::Cipher, ..refused("192.0.2.2", "", "example.org") };
     ledger.add(2, 1, old);
-    let mended = Mail { over: TLS13, verdict: Decision::Accept, reason: "adequate", ..old };
+    let mended =
+        Mail { over: TLS13, verdict: Decision::Accept, reason: ReasonKind::Adequate, ..old };
     ledger.add(1, 1, mended);
     let watched = refused("192.0.2.1", "mx.peer.example", "a.example.com");
     ledger.add(1, 5, Mail { verdict: Decision::WouldRefuse, ..watched });
@@ -188,7 +190,11 @@ fn servers_that_a_full_day_does_not_tell_apart_are_told_of_together() {
     ledger.bound_domains(1);
     let monitored = |mail| Mail { verdict: Decision::WouldRefuse, ..mail };
     // The first one of a day has a row of its own.
-    let ok = Mail { verdict: Decision::Accept, reason: "adequate", ..refused("192.0.2.9", "", "") };
+    let ok = Mail {
+        verdict: Decision::Accept,
+        reason: ReasonKind::Adequate,
+        ..refused("192.0.2.9", "", "")
+    };
     for to in ["example.org", "a.example.com"] {
         ledger.add(1, 1, Mail { to, ..ok });
     }

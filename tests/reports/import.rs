@@ -1,4 +1,5 @@
 use super::support::{Ledger, Mail, TLS13};
+use policy::ReasonKind;
 use std::fs;
 
 /// Three messages of today: one encrypted, one not, one of an authenticated user.
@@ -147,7 +148,7 @@ fn judged(to: &'static str) -> Mail {
         sender: "peer.example",
         over: TLS13,
         verdict: policy::Decision::Accept,
-        reason: "adequate",
+        reason: ReasonKind::Adequate,
     }
 }
 

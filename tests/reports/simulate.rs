@@ -1,6 +1,6 @@
 use super::support::{Ledger, Mail, Over, two_weeks};
 use ledger::Clients;
-use policy::Decision;
+use policy::{Decision, ReasonKind};
 use rusqlite::Connection;
 use std::{fs, time::Instant};
 
@@ -89,7 +89,7 @@ fn what_a_full_day_does_not_tell_apart_is_counted_and_not_judged() {
         sender: "peer.example",
         over: Over::Plaintext,
         verdict: Decision::Refuse,
-        reason: "plaintext",
+        reason: ReasonKind::Plaintext,
     };
     ledger.add(1, 2, mail);
     ledger.add(1, 5, Mail { to: "b.example", ..mail });
@@ -113,11 +113,11 @@ fn trusted_clients_whose_addresses_are_not_stored_are_not_taken_for_strangers() 
         sender: "peer.example",
         over: Over::Plaintext,
         verdict: Decision::Accept,
-        reason: "trusted-client",
+        reason: ReasonKind::TrustedClient,
     };
     ledger.add(1, 2, mail);
     ledger.add(1, 3, Mail { client: "198.51.100.9", ..mail });
-    ledger.add(1, 5, Mail { verdict: Decision::Refuse, reason: "plaintext", ..mail });
+    ledger.add(1, 5, Mail { verdict: Decision::Refuse, reason: ReasonKind::Plaintext, ..mail });
     // The whole network of the second one was trusted, and is no more.
     let found = try_policy(&ledger, &trusted("192.0.2.7"));
     assert_eq!((&found["judged"], &found["trusted_not_judged"]), (&8.into(), &2.into()));

@@ -1,8 +1,10 @@
 //! A ledger with a known history, and the program that reads it.
 
 use config::settings::Room;
-use ledger::{Clients, DAY, Day, Found, From, Key, Row, RowKey, Source, Store, Tally, day_of};
-use policy::{Decision, DomainName, TlsState};
+use ledger::{
+    Clients, DAY, Day, Key, Row, RowKey, SenderDomain, Source, Store, SubjectKind, Tally, day_of,
+};
+use policy::{Decision, DomainName, ReasonKind, TlsState};
 use std::{
     fs,
     path::PathBuf,
@@ -30,7 +32,7 @@ pub struct Mail {
     pub sender: &'static str,
     pub over: Over,
     pub verdict: Decision,
-    pub reason: &'static str,
+    pub reason: ReasonKind,
 }
 
 /// A ledger in a directory of its own, with settings and a policy beside it.
@@ -78,15 +80,15 @@ impl Ledger {
 
     /// Takes in mail, so many days ago at noon.
     pub fn add(&mut self, days_ago: Day, count: u64, mail: Mail) {
-        self.add_found(Found::Recipient, days_ago, count, mail);
+        self.add_found(SubjectKind::Recipient, days_ago, count, mail);
     }
 
     /// The same of mail that was judged for its sender, a partner.
     pub fn add_for_sender(&mut self, days_ago: Day, count: u64, mail: Mail) {
-        self.add_found(Found::Sender, days_ago, count, mail);
+        self.add_found(SubjectKind::Sender, days_ago, count, mail);
     }
 
-    fn add_found(&mut self, found: Found, days_ago: Day, count: u64, mail: Mail) {
+    fn add_found(&mut self, found: SubjectKind, days_ago: Day, count: u64, mail: Mail) {
         let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
         let at = i64::from(day) * DAY + DAY / 2;
         let tls = match mail.over {
@@ -102,8 +104,8 @@ impl Ledger {
             client: mail.client.parse().ok(),
             name: DomainName::parse(mail.name).ok(),
             sender: match mail.sender {
-                "<>" => From::Null,
-                name => From::Domain(domain(name)),
+                "<>" => SenderDomain::Null,
+                name => SenderDomain::Of(domain(name)),
             },
             tls,
             authenticated: false,
@@ -151,7 +153,7 @@ pub fn two_weeks() -> Ledger {
         sender,
         over,
         verdict: Decision::Accept,
-        reason: "adequate",
+        reason: ReasonKind::Adequate,
     };
     let big = ok("203.0.113.10", "mail-out.bigmail.example", "bigmail.example", TLS13);
     let city = ok("198.51.100.20", "mx.city.example", "city.example", TLS12);
@@ -165,10 +167,17 @@ pub fn two_weeks() -> Ledger {
         "mail.lawyers.example",
         "lawyers.example",
         Over::Plaintext,
-        "plaintext",
+        ReasonKind::Plaintext,
     );
-    let scanner = refused("198.51.100.99", "", "copier.example", Over::Plaintext, "plaintext");
-    let old = refused("192.0.2.140", "legacy.supplier.example", "supplier.example", RC4, "cipher");
+    let scanner =
+        refused("198.51.100.99", "", "copier.example", Over::Plaintext, ReasonKind::Plaintext);
+    let old = refused(
+        "192.0.2.140",
+        "legacy.supplier.example",
+        "supplier.example",
+        RC4,
+        ReasonKind::Cipher,
+    );
     for day in 0..14 {
         ledger.add(day, 40 + u64::try_from(day * 7 % 23).unwrap(), big);
         ledger.add(day, 11 + u64::try_from(day * 5 % 9).unwrap(), city);
@@ -176,7 +185,11 @@ pub fn two_weeks() -> Ledger {
     }
     // Refused, and with TLS from the next day on.
     ledger.add(9, 4, lawyer);
-    ledger.add(8, 2, Mail { over: TLS13, verdict: Decision::Accept, reason: "adequate", ..lawyer });
+    ledger.add(
+        8,
+        2,
+        Mail { over: TLS13, verdict: Decision::Accept, reason: ReasonKind::Adequate, ..lawyer },
+    );
     // It goes on and on.
     for day in 0..6 {
         ledger.add(day, 6, old);
@@ -191,7 +204,7 @@ pub fn two_weeks() -> Ledger {
             "gone.example.net",
             "gone.example",
             Over::Plaintext,
-            "plaintext",
+            ReasonKind::Plaintext,
         )),
     );
     ledger.add(
@@ -202,7 +215,7 @@ pub fn two_weeks() -> Ledger {
             "mx.clinic.example",
             "clinic.example",
             Over::Plaintext,
-            "plaintext",
+            ReasonKind::Plaintext,
         )),
     );
     ledger.add(1, 9, Mail { to: "example.com", ..big });

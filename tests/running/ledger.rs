@@ -2,7 +2,7 @@
 
 use super::support::{Milter, Mta};
 use config::settings::Room;
-use ledger::{Reader, Row, Selection, Store};
+use ledger::{History, Reader, Row, Selection, Store};
 use nix::sys::signal::Signal;
 use policy::Decision;
 use std::{
@@ -96,7 +96,13 @@ fn what_was_judged_is_in_the_ledger_and_nothing_else() {
                 (&*key.client, &*key.name, &*key.sender),
                 ("203.0.113.9", "client", "b.test")
             );
-            (key.domain, key.verdict, key.reason, key.tls_version, row.tally.count)
+            (
+                key.domain,
+                key.verdict,
+                key.reason.word().to_owned(),
+                key.tls_version,
+                row.tally.count,
+            )
         })
         .collect();
     seen.sort();

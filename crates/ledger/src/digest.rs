@@ -1,13 +1,12 @@
 //! What the contact of a domain has to be told: who was, or would be, refused for the first time.
 
-use crate::model::key::{Day, Found};
+use crate::history::{History, Selection, Told};
+use crate::model::day::Day;
+use crate::model::key::SubjectKind;
+use crate::model::reason::RecordedReason;
 use crate::model::row::{OTHERS, Row};
-use crate::report::domain_text;
-use crate::sqlite::reader::{Reader, Selection};
-use crate::sqlite::store::{Store, StoreError};
 use policy::{Decision, DomainName, Language, Policy};
-use rusqlite::params;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// News for the contact of one entry of the policy.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ pub struct PeerNews {
     /// The sender domains.
     pub senders: BTreeSet<String>,
     /// Why.
-    pub reasons: BTreeSet<String>,
+    pub reasons: BTreeSet<RecordedReason>,
     /// Recipients.
     pub count: u64,
     /// The first time, in seconds since 1970-01-01.
@@ -58,23 +57,24 @@ impl PeerNews {
     }
 }
 
-/// What was told of: client and whether it was refused.
-pub type Told = HashSet<(String, bool)>;
-
-/// At most so many sender domains of a peer are told.
+/// How many sender domains of a peer are told at most.
 const MOST_SENDERS: usize = 20;
 
 /// Collects the news of all entries with a contact, told or not.
 ///
 /// # Errors
 ///
-/// When the ledger cannot be read.
-pub fn digests(ledger: &Reader, policy: &Policy, since: Day) -> Result<Vec<Digest>, StoreError> {
-    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+/// When what was recorded cannot be read.
+pub fn digests<H: History>(
+    history: &H,
+    policy: &Policy,
+    since: Day,
+) -> Result<Vec<Digest>, H::Error> {
+    let mut entries: BTreeMap<String, EntryNews> = BTreeMap::new();
     // The entry of a domain, and none where it has no contact: few domains, many rows.
     let mut of_domain: HashMap<String, Option<String>> = HashMap::new();
-    ledger.each(&Selection { since, domain: None }, |row| {
-        if row.key.found != Found::Recipient || row.key.is_trusted() {
+    history.each(&Selection { since, domain: None }, |row| {
+        if row.key.found != SubjectKind::Recipient || row.key.is_trusted() {
             return;
         }
         if !of_domain.contains_key(&row.key.domain) {
@@ -82,7 +82,11 @@ pub fn digests(ledger: &Reader, policy: &Policy, since: Day) -> Result<Vec<Diges
             let name = found.as_ref().map(|(name, ..)| name.clone());
             of_domain.insert(row.key.domain.clone(), name);
             if let Some((name, contact, language)) = found {
-                entries.entry(name).or_insert(Entry { contact, language, peers: HashMap::new() });
+                entries.entry(name).or_insert(EntryNews {
+                    contact,
+                    language,
+                    peers: HashMap::new(),
+                });
             }
         }
         if let Some(Some(name)) = of_domain.get(&row.key.domain)
@@ -102,25 +106,26 @@ fn contact(policy: &Policy, domain: &str) -> Option<(String, String, Language)> 
     Some((found.pattern.to_string(), contact, found.entry.language))
 }
 
-struct Entry {
+/// The news of one entry under way.
+struct EntryNews {
     contact: String,
     language: Language,
-    peers: HashMap<String, Peer>,
+    peers: HashMap<String, PeerHistory>,
 }
 
 #[derive(Default)]
-struct Peer {
+struct PeerHistory {
     refused: Option<PeerNews>,
     would_refuse: Option<PeerNews>,
     adequate: Option<i64>,
 }
 
-impl Entry {
+impl EntryNews {
     fn add(&mut self, row: &Row) {
         let peer = self.peers.entry(row.key.client.clone()).or_default();
         let refused = match row.key.verdict {
             Decision::Accept => {
-                if row.key.reason == "adequate" {
+                if row.key.is_adequate() {
                     peer.adequate = peer.adequate.max(Some(row.tally.last));
                 }
                 return;
@@ -146,7 +151,7 @@ impl Entry {
         news.first = news.first.min(row.tally.first);
         news.last = news.last.max(row.tally.last);
         news.reasons.insert(row.key.reason.clone());
-        news.domains.insert(domain_text(&row.key.domain, row.key.found));
+        news.domains.insert(row.key.shown_domain());
         if news.senders.len() < MOST_SENDERS {
             news.senders.insert(row.key.sender.clone());
         }
@@ -185,84 +190,5 @@ impl Digest {
             news.told = told.contains(&(news.client.clone(), news.refused));
         }
         self.peers.retain(|news| !news.told || news.is_others());
-    }
-}
-
-/// The word in the ledger.
-fn word(refused: bool) -> &'static str {
-    let verdict = if refused { Decision::Refuse } else { Decision::WouldRefuse };
-    verdict.code()
-}
-
-impl Reader {
-    /// What the contact of an entry was told of.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read.
-    pub fn told(&self, entry: &str) -> Result<Told, StoreError> {
-        let mut statement =
-            self.connection.prepare("SELECT client, verdict FROM told WHERE entry = ?1")?;
-        let rows = statement.query_map([entry], |row| {
-            let verdict: String = row.get(1)?;
-            Ok((row.get(0)?, verdict == word(true)))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-}
-
-impl Store {
-    /// Takes note that the contact of a digest is told of its peers, and leaves in the digest
-    /// those of whom it was not told before. Of two processes that do this at once, each peer is
-    /// told by one.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written; nothing is noted then.
-    pub fn tell(&mut self, digest: &mut Digest, at: i64) -> Result<(), StoreError> {
-        let noted = self.begin().and_then(|()| {
-            let mut told = Told::new();
-            for news in &digest.peers {
-                // Of one that goes on it is remembered that it was told.
-                let known = self.connection.execute(
-                    "UPDATE told SET at = ?4 WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
-                    params![digest.entry, news.client, word(news.refused), at],
-                )?;
-                if known > 0 {
-                    told.insert((news.client.clone(), news.refused));
-                } else {
-                    self.connection.execute(
-                        "INSERT INTO told VALUES (?1, ?2, ?3, ?4)",
-                        params![digest.entry, news.client, word(news.refused), at],
-                    )?;
-                }
-            }
-            self.connection.execute_batch("COMMIT")?;
-            Ok(told)
-        });
-        match noted {
-            Ok(told) => digest.forget(&told),
-            Err(error) => {
-                self.roll_back();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes back that a digest was told: it could not be sent.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written.
-    pub fn untell(&mut self, digest: &Digest) -> Result<usize, StoreError> {
-        let mut taken_back = 0;
-        for news in digest.peers.iter().filter(|news| !news.told) {
-            taken_back += self.connection.execute(
-                "DELETE FROM told WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
-                params![digest.entry, news.client, word(news.refused)],
-            )?;
-        }
-        Ok(taken_back)
     }
 }

@@ -19,6 +19,7 @@
 )]
 
 pub mod digest;
+mod history;
 mod model;
 pub mod postfix_log;
 mod recorder;
@@ -26,15 +27,19 @@ pub mod report;
 pub mod simulation;
 mod sqlite;
 
+pub use history::{History, Selection, Told};
 pub use model::clients::Clients;
-pub use model::key::{DAY, Day, Found, From, Key, Record, day_of};
-pub use model::row::{Facts, NULL_SENDER, OTHERS, Row, RowKey, Source, Tally};
-pub use recorder::retention::Pruned;
-pub use recorder::{Counts, Ledger, Recorder};
+pub use model::day::{DAY, Day, day_of};
+pub use model::imports::{Held, Imported};
+pub use model::key::{Key, KeyRef, SenderDomain, SubjectKind};
+pub use model::reason::RecordedReason;
+pub use model::row::{NULL_SENDER, OTHERS, Row, RowKey, Source};
+pub use model::tally::Tally;
+pub use recorder::{Ledger, LedgerCounts, Recorder};
 pub use sqlite::damaged::damaged_beside;
-pub use sqlite::imports::{Held, Imported};
-pub use sqlite::reader::{Reader, Selection};
-pub use sqlite::store::{Store, StoreError};
+pub use sqlite::error::StoreError;
+pub use sqlite::reader::Reader;
+pub use sqlite::store::Store;
 
 #[cfg(test)]
-mod tests;
+mod fixtures;

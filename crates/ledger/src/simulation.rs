@@ -3,12 +3,12 @@
 //! Both policies judge every row with the same `judge` as the milter: the one in force and the
 //! other one. What they decide differently is the difference.
 
+use crate::history::{History, Selection};
+use crate::model::case::OwnedCase;
+use crate::model::reason::RecordedReason;
 use crate::model::row::Row;
-use crate::report::domain_text;
-use crate::sqlite::reader::{Reader, Selection};
-use crate::sqlite::store::StoreError;
 use jiff::Timestamp;
-use policy::{Decision, OnUnknownTls, Policy, Reason, judge};
+use policy::{Decision, OnUnknownTls, Policy, ReasonKind, judge};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
@@ -84,7 +84,7 @@ pub struct PeerDifference {
     /// The sender domains.
     pub senders: BTreeSet<String>,
     /// Why the new policy decides so.
-    pub reasons: BTreeSet<&'static str>,
+    pub reasons: BTreeSet<RecordedReason>,
     /// When it last came, in seconds since 1970-01-01.
     pub last: i64,
 }
@@ -116,43 +116,45 @@ pub struct Simulation {
 ///
 /// # Errors
 ///
-/// When the ledger cannot be read.
-pub fn simulate(
-    ledger: &Reader,
+/// When what was recorded cannot be read.
+pub fn simulate<H: History>(
+    history: &H,
     selection: &Selection,
     trial: Trial<'_>,
     mut progress: impl FnMut(),
-) -> Result<Simulation, StoreError> {
-    let mut gathered = Gathered::default();
-    ledger.each(selection, |row| {
-        gathered.add(&row, trial);
+) -> Result<Simulation, H::Error> {
+    let mut comparison = Comparison::default();
+    history.each(selection, |row| {
+        comparison.add(&row, trial);
         progress();
     })?;
-    Ok(gathered.finish())
+    Ok(comparison.finish())
 }
 
-/// So many senders of a peer are kept.
+/// How many senders of a peer are kept at most.
 const MOST_SENDERS: usize = 50;
 
+/// A simulation under way.
 #[derive(Default)]
-struct Gathered {
+struct Comparison {
     simulation: Simulation,
     domains: HashMap<String, DomainDifference>,
     peers: HashMap<(String, String), PeerDifference>,
 }
 
-impl Gathered {
+impl Comparison {
     fn add(&mut self, row: &Row, trial: Trial<'_>) {
         let count = row.tally.count;
         if row.key.is_of_any_domain() {
             self.simulation.not_judged += count;
             return;
         }
-        let facts = row.key.facts();
-        let case = facts.case(trial.now, trial.on_unknown_tls);
+        let case = OwnedCase::from(&row.key);
+        let case = case.at(trial.now, trial.on_unknown_tls);
         let old = judge(trial.old, &case);
-        let trusted = Reason::TrustedClient.kind().code();
-        if row.key.reason == trusted && row.key.is_coarse() && old.reason().kind().code() != trusted
+        if row.key.reason == RecordedReason::Known(ReasonKind::TrustedClient)
+            && row.key.is_coarse()
+            && old.reason().kind() != ReasonKind::TrustedClient
         {
             self.simulation.trusted_not_judged += count;
             return;
@@ -166,7 +168,7 @@ impl Gathered {
         }
         let mut one = Difference::default();
         one.add(old, new, count);
-        let name = domain_text(&row.key.domain, row.key.found);
+        let name = row.key.shown_domain();
         // Most rows are of a domain that is there.
         let domain = match self.domains.get_mut(&name) {
             Some(domain) => domain,
@@ -181,7 +183,7 @@ impl Gathered {
         let peer = self.peers.entry((name, row.key.client.clone())).or_default();
         peer.difference.add(old, new, count);
         peer.last = peer.last.max(row.tally.last);
-        peer.reasons.insert(verdict.reason().kind().code());
+        peer.reasons.insert(verdict.reason().kind().into());
         if peer.host.is_empty() {
             peer.host.clone_from(&row.key.name);
         }

@@ -144,7 +144,7 @@ fn peer(news: &PeerNews, digest: &Digest) -> Peer {
         .map(|sender| if sender == NULL_SENDER { words.nobody.into() } else { sender.clone() })
         .collect();
     let reasons: Vec<&str> =
-        news.reasons.iter().map(|code| reason(code, digest.language)).collect();
+        news.reasons.iter().map(|recorded| reason(recorded.word(), digest.language)).collect();
     let named = !news.host.is_empty();
     Peer {
         name: if named { news.host.clone() } else { news.client.clone() },

@@ -14,7 +14,7 @@ use config::settings::LedgerSettings;
 use config::settings::Settings;
 use jiff::Timestamp;
 use ledger::digest::{Digest, digests};
-use ledger::{Day, Reader, Store, StoreError};
+use ledger::{Day, History, Reader, Store, StoreError};
 use lettre::message::Mailbox;
 use policy::Policy;
 use std::{

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
 use ledger::{
-    Clients, Day, From, Held, Imported, Record, RowKey, Source, Store, StoreError, Tally,
+    Clients, Day, Held, Imported, Key, KeyRef, RowKey, SenderDomain, Source, Store, StoreError,
+    Tally,
 };
 use policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
 use std::collections::{HashMap, hash_map::Entry};
@@ -85,11 +86,11 @@ impl<'g> Gatherer<'g> {
             self.gathered.too_old += 1;
             return Ok(());
         }
-        let Some(record) = self.judged(logged) else {
+        let Some(judged) = self.judged(logged) else {
             self.gathered.not_opted_in += 1;
             return Ok(());
         };
-        let key = RowKey::new(&record.key, Source::Log, self.clients);
+        let key = RowKey::new(&judged, Source::Log, self.clients);
         let within = |parts: &[Imported]| {
             parts.iter().any(|part| {
                 part.host == logged.host && (part.first..=part.last).contains(&logged.told)
@@ -102,7 +103,7 @@ impl<'g> Gatherer<'g> {
         // Another import may have left the domain out.
         if held.logged && within(&self.known.imported)
             || within(&self.gathered.parts)
-            || held.was_judged(&record.key.sender, logged.told)
+            || held.was_judged(&judged.sender, logged.told)
         {
             self.gathered.known += 1;
             return Ok(());
@@ -127,7 +128,7 @@ impl<'g> Gatherer<'g> {
     }
 
     /// What the milter would have recorded.
-    fn judged(&self, logged: &Logged) -> Option<Record> {
+    fn judged(&self, logged: &Logged) -> Option<Key> {
         let recipient = Recipient::new(logged.recipient.as_bytes(), None, None);
         let sender = Sender::new(logged.sender.as_deref().unwrap_or_default().as_bytes(), None);
         let case = Case {
@@ -143,15 +144,16 @@ impl<'g> Gatherer<'g> {
             on_unknown_tls: self.on_unknown_tls,
             require: None,
         };
-        let mut record = Record::new(&case, &judge(self.policy, &case), logged.name.as_ref())?;
+        let verdict = judge(self.policy, &case);
+        let mut key = KeyRef::new(&case, &verdict, logged.name.as_ref())?;
         // A sender that the log does not tell is not the null sender.
         if logged.sender.is_none() {
-            record.key.sender = From::Other;
+            key.sender = SenderDomain::Other;
         }
         // Postfix took it: nothing was refused.
-        if record.key.verdict == Decision::Refuse {
-            record.key.verdict = Decision::WouldRefuse;
+        if key.verdict == Decision::Refuse {
+            key.verdict = Decision::WouldRefuse;
         }
-        Some(record)
+        Some(key.to_key())
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
             &totals.accepted.to_string(),
             &totals.would_refuse.to_string(),
             &totals.refused.to_string(),
-            &group.reasons.join(" "),
+            &group.reason_words().join(" "),
             &safe(group.others.join(" ")),
             &date_text(group.first),
             &date_text(group.last),

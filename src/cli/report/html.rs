@@ -232,7 +232,7 @@ fn line(group: &Group, by: By) -> Line {
         bar: totals.share().unwrap_or_default(),
         refused: blank_zero(totals.refused),
         would_refuse: blank_zero(totals.would_refuse),
-        reasons: group.reasons.join(", "),
+        reasons: group.reason_words().join(", "),
         others: few(&group.others),
         // A date is not broken at its hyphens.
         status: group.outcome.map(outcome_text).unwrap_or_default().replace('-', "\u{2011}"),

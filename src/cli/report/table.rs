@@ -102,7 +102,7 @@ fn table(groups: &[Group], by: By) -> Table {
             share_text(totals.share()),
             blank_zero(totals.refused),
             blank_zero(totals.would_refuse),
-            group.reasons.join("\n"),
+            group.reason_words().join("\n"),
         ];
         if whose {
             row.push(few(&group.others));

@@ -11,7 +11,7 @@ use config::policy_file;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use ledger::simulation::{Simulation, Trial, simulate};
-use ledger::{Day, Reader, Selection};
+use ledger::{Day, History, Reader, Selection};
 use policy::{Entry, Mode, Pattern, Policy, Schedule};
 use std::{
     path::{Path, PathBuf},

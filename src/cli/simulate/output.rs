@@ -3,9 +3,9 @@
 use crate::cli::table::{blank_zero, few, number, plain, print, right};
 use comfy_table::Table;
 use ledger::Day;
-use ledger::OTHERS;
 use ledger::report::{date_text, day_text};
 use ledger::simulation::{Difference, PeerDifference, Simulation};
+use ledger::{OTHERS, RecordedReason};
 use std::{
     collections::HashSet,
     io::{self, Write},
@@ -39,7 +39,7 @@ pub(super) fn csv(simulation: &Simulation) -> io::Result<()> {
             &peer.difference.newly_refused.to_string(),
             &peer.difference.newly_let_through.to_string(),
             &peer.difference.newly_would_refuse.to_string(),
-            &join(peer.reasons.iter().copied()),
+            &join(peer.reasons.iter().map(RecordedReason::word)),
             &join(peer.senders.iter().map(String::as_str)),
             &date_text(peer.last),
         ])?;
@@ -172,7 +172,7 @@ fn peers(simulation: &Simulation, limit: usize) -> Table {
         let mut row = vec![name(peer), peer.domain.clone()];
         row.extend(figures(peer.difference));
         row.extend([
-            peer.reasons.iter().copied().collect::<Vec<_>>().join("\n"),
+            peer.reasons.iter().map(RecordedReason::word).collect::<Vec<_>>().join("\n"),
             few(&senders),
             date_text(peer.last),
         ]);

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use ledger::{Reader, Selection};
+use ledger::{History, Reader, Selection};
 
 use crate::support::{Milter, PATIENCE, Postfix, Reply, SmtpClient, Tls, wait_until};
 

@@ -1,27 +1,20 @@
-//! What is taken note of one judged RCPT.
+//! What is recorded of one judged RCPT, with the types that the judge uses.
 
+use crate::model::day::{Day, day_of};
 use policy::{
-    Case, Decision, DomainName, Finding, Reason, Recipient, Sender, Subject, TlsState, Verdict,
-    tls::{Contradiction, SeenVersion},
+    Case, Decision, DomainName, Finding, Reason, ReasonKind, Recipient, Sender, Subject, TlsState,
+    Verdict,
 };
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use strum::{EnumString, IntoStaticStr};
 
-/// A day in UTC, counted from 1970-01-01.
-pub type Day = i32;
-
-/// Seconds of a day.
-pub const DAY: i64 = 24 * 60 * 60;
-
-/// The day of a moment.
-#[must_use]
-pub fn day_of(seconds: i64) -> Day {
-    Day::try_from(seconds.div_euclid(DAY)).unwrap_or(Day::MAX)
-}
-
-/// For what the deciding entry was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Found {
+/// For what the deciding entry was found: the kind of a [`Subject`].
+///
+/// Its word stands in the ledger, in the column `found`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum SubjectKind {
     /// The recipient's domain.
     Recipient,
     /// A recipient without a domain.
@@ -32,38 +25,39 @@ pub enum Found {
     Sender,
 }
 
-impl Found {
-    /// All there are.
-    pub const ALL: [Self; 4] = [Self::Recipient, Self::Local, Self::Unreadable, Self::Sender];
-
+impl SubjectKind {
     /// The word in the ledger.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Recipient => "recipient",
-            Self::Local => "local",
-            Self::Unreadable => "unreadable",
-            Self::Sender => "sender",
-        }
+        self.into()
     }
 }
 
-/// The sender, as far as it is recorded: its domain.
+/// The sender, as far as it is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum From<D = DomainName> {
+pub enum SenderDomain<N = DomainName> {
     /// A plain address at this domain.
-    Domain(D),
+    Of(N),
     /// The null sender, from which bounces come.
     Null,
     /// Anything else.
     Other,
 }
 
-impl<'s> From<&'s DomainName> {
-    /// The domain of a sender.
-    fn of(sender: &'s Sender) -> Self {
+impl<N> SenderDomain<N> {
+    fn map<'s, M>(&'s self, name: impl FnOnce(&'s N) -> M) -> SenderDomain<M> {
+        match self {
+            Self::Of(domain) => SenderDomain::Of(name(domain)),
+            Self::Null => SenderDomain::Null,
+            Self::Other => SenderDomain::Other,
+        }
+    }
+}
+
+impl<'s> From<&'s Sender> for SenderDomain<&'s DomainName> {
+    fn from(sender: &'s Sender) -> Self {
         match sender.domain() {
-            Some(domain) => Self::Domain(domain),
+            Some(domain) => Self::Of(domain),
             None if sender.is_null() => Self::Null,
             None => Self::Other,
         }
@@ -71,51 +65,72 @@ impl<'s> From<&'s DomainName> {
 }
 
 /// Who wrote to whom over what, and what was decided: what a row of the ledger counts.
+///
+/// `N` is a domain and `T` a TLS state, owned or borrowed ([`KeyRef`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct Key<N = DomainName, T = TlsState> {
     /// The day.
     pub day: Day,
     /// The recipient's domain; none where the recipient has none or cannot be understood.
-    pub domain: Option<DomainName>,
+    pub domain: Option<N>,
     /// For what the deciding entry was found.
-    pub found: Found,
+    pub found: SubjectKind,
     /// The client's address.
     pub client: Option<IpAddr>,
     /// The client's name, where the MTA vouches for it.
-    pub name: Option<DomainName>,
+    pub name: Option<N>,
     /// The sender's domain.
-    pub sender: From,
+    pub sender: SenderDomain<N>,
     /// What was known of the encryption.
-    pub tls: TlsState,
+    pub tls: T,
     /// Whether the client had authenticated.
     pub authenticated: bool,
     /// Whether a local program submitted the mail.
     pub local_submission: bool,
     /// What was decided.
     pub verdict: Decision,
-    /// Why: [`Reason::code`].
-    pub reason: &'static str,
+    /// Why.
+    pub reason: ReasonKind,
 }
 
-/// The same as it is seen at a RCPT: most rows are there already, and nothing is to be copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen<'s> {
-    pub day: Day,
-    domain: Option<&'s DomainName>,
-    found: Found,
-    client: Option<IpAddr>,
-    name: Option<&'s DomainName>,
-    sender: From<&'s DomainName>,
-    tls: &'s TlsState,
-    authenticated: bool,
-    local_submission: bool,
-    verdict: Decision,
-    reason: &'static str,
+/// A key as it is seen at a RCPT: most rows are there already, and nothing has to be copied.
+pub type KeyRef<'s> = Key<&'s DomainName, &'s TlsState>;
+
+impl<N, T> Key<N, T> {
+    fn map<'s, M, U>(
+        &'s self,
+        name: impl Fn(&'s N) -> M,
+        tls: impl FnOnce(&'s T) -> U,
+    ) -> Key<M, U> {
+        Key {
+            day: self.day,
+            domain: self.domain.as_ref().map(&name),
+            found: self.found,
+            client: self.client,
+            name: self.name.as_ref().map(&name),
+            sender: self.sender.map(&name),
+            tls: tls(&self.tls),
+            authenticated: self.authenticated,
+            local_submission: self.local_submission,
+            verdict: self.verdict,
+            reason: self.reason,
+        }
+    }
 }
 
-impl<'s> Seen<'s> {
-    /// What is taken note of a case and its verdict; nothing for mail of domains that are not opted
-    /// in or are switched off: the ledger knows nothing of them.
+impl Key {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> KeyRef<'_> {
+        self.map(|name| name, |tls| tls)
+    }
+}
+
+impl<'s> KeyRef<'s> {
+    /// What is recorded of a case and its verdict. Nothing is recorded of mail for domains that are
+    /// not opted in or are switched off: the ledger knows nothing of them. `client_name` is the
+    /// client's name, where the MTA vouches for it.
+    #[must_use]
     pub fn new(
         case: &Case<'s>,
         verdict: &Verdict<'s>,
@@ -132,40 +147,25 @@ impl<'s> Seen<'s> {
             found,
             client: case.client.address,
             name: client_name,
-            sender: From::of(case.sender),
+            sender: case.sender.into(),
             tls: case.tls,
             authenticated: case.client.authenticated,
             local_submission: case.client.local_submission,
             verdict: finding.decision,
-            reason: finding.reason.kind().code(),
+            reason: finding.reason.kind(),
         })
     }
 
     /// A copy that lasts.
-    pub fn to_key(self) -> Key {
-        Key {
-            day: self.day,
-            domain: self.domain.cloned(),
-            found: self.found,
-            client: self.client,
-            name: self.name.cloned(),
-            sender: match self.sender {
-                From::Domain(domain) => From::Domain(domain.clone()),
-                From::Null => From::Null,
-                From::Other => From::Other,
-            },
-            tls: self.tls.clone(),
-            authenticated: self.authenticated,
-            local_submission: self.local_submission,
-            verdict: self.verdict,
-            reason: self.reason,
-        }
+    #[must_use]
+    pub fn to_key(&self) -> Key {
+        self.map(|name| (*name).clone(), |tls| (*tls).clone())
     }
 }
 
-/// All that somebody else chooses, lest rows be made to meet in one place of a table; what is left has
-/// few values. Equality is exact.
-impl Hash for Seen<'_> {
+/// Takes in all that somebody else chooses, so that nobody can make rows meet in one place of a
+/// table; what is left has few values. Equality is exact.
+impl<N: Hash, T: Hash> Hash for Key<N, T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.domain.hash(state);
         self.client.hash(state);
@@ -176,97 +176,58 @@ impl Hash for Seen<'_> {
     }
 }
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.seen().hash(state);
-    }
-}
-
-impl hashbrown::Equivalent<Key> for Seen<'_> {
+impl hashbrown::Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        *self == key.seen()
-    }
-}
-
-impl Key {
-    pub(crate) fn seen(&self) -> Seen<'_> {
-        Seen {
-            day: self.day,
-            domain: self.domain.as_ref(),
-            found: self.found,
-            client: self.client,
-            name: self.name.as_ref(),
-            sender: match &self.sender {
-                From::Domain(domain) => From::Domain(domain),
-                From::Null => From::Null,
-                From::Other => From::Other,
-            },
-            tls: &self.tls,
-            authenticated: self.authenticated,
-            local_submission: self.local_submission,
-            verdict: self.verdict,
-            reason: self.reason,
-        }
-    }
-}
-
-/// One judged RCPT, to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What is counted.
-    pub key: Key,
-    /// When: seconds since 1970-01-01.
-    pub at: i64,
-}
-
-impl Record {
-    /// What is taken note of a case and its verdict; nothing for mail of domains that are not opted
-    /// in or are switched off.
-    #[must_use]
-    pub fn new(
-        case: &Case<'_>,
-        verdict: &Verdict<'_>,
-        client_name: Option<&DomainName>,
-    ) -> Option<Self> {
-        let seen = Seen::new(case, verdict, client_name)?;
-        Some(Self { key: seen.to_key(), at: case.now.as_second() })
+        *self == key.borrowed()
     }
 }
 
 fn recipient<'s>(
     finding: &Finding<'s>,
     recipient: &'s Recipient,
-) -> (Option<&'s DomainName>, Found) {
+) -> (Option<&'s DomainName>, SubjectKind) {
     match finding.subject {
-        Subject::Recipient(domain, _) => (Some(domain), Found::Recipient),
-        Subject::Sender(_) => (recipient.domain(), Found::Sender),
-        Subject::Local => (None, Found::Local),
-        Subject::Unreadable => (None, Found::Unreadable),
+        Subject::Recipient(domain, _) => (Some(domain), SubjectKind::Recipient),
+        Subject::Sender(_) => (recipient.domain(), SubjectKind::Sender),
+        Subject::Local => (None, SubjectKind::Local),
+        Subject::Unreadable => (None, SubjectKind::Unreadable),
     }
 }
 
-/// The version, cipher and certificate of a session as the ledger has them, and whether it had a
-/// cipher with zero bits. [`TlsState::from_macros`] makes the same state of them again.
-pub(crate) fn tls_words(tls: &TlsState) -> (String, String, String, bool) {
-    let TlsState::Encrypted(encryption) = tls else {
-        let word = if *tls == TlsState::Plaintext { NONE } else { UNKNOWN };
-        return (word.into(), word.into(), String::new(), false);
-    };
-    let version = match encryption.version() {
-        SeenVersion::Known(version) => version.to_string(),
-        SeenVersion::Between { .. } => NOT_SAID.into(),
-        SeenVersion::Unknown => FOREIGN.into(),
-    };
-    let certificate = encryption.certificate().map(|certificate| certificate.to_record());
-    let zero_bits = encryption.contradiction() == Some(Contradiction::ZeroBits);
-    (version, encryption.cipher().to_string(), certificate.unwrap_or_default(), zero_bits)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::key;
+    use std::collections::BTreeSet;
+    use std::hash::DefaultHasher;
 
-/// In place of version and cipher: plaintext.
-pub(crate) const NONE: &str = "none";
-/// In place of version and cipher: the MTA did not tell of TLS.
-pub(crate) const UNKNOWN: &str = "unknown";
-/// In place of a version that was not said, while the cipher was.
-pub(crate) const NOT_SAID: &str = "not-said";
-/// In place of a version that is none.
-pub(crate) const FOREIGN: &str = "foreign";
+    #[test]
+    fn rows_that_differ_in_what_others_choose_do_not_meet_in_one_place_of_a_table() {
+        let tls = |cipher: String, bits: u32| {
+            let bits = bits.to_string();
+            TlsState::from_macros(Some(b"TLSv1.2"), Some(cipher.as_bytes()), Some(bits.as_bytes()))
+        };
+        let keys = (0..1000).flat_map(|number| {
+            let name = DomainName::parse(&format!("client{number}.example")).ok();
+            [
+                Key { tls: tls("AES128-SHA".into(), number), ..key("192.0.2.1") },
+                Key { tls: tls(format!("MADE-UP-{number}"), 1), ..key("192.0.2.1") },
+                Key { name, ..key("192.0.2.1") },
+            ]
+        });
+        let hash = |key: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            key(&mut hasher);
+            hasher.finish()
+        };
+        let hashes: BTreeSet<u64> = keys
+            .map(|key| {
+                let owned = hash(&|hasher| key.hash(hasher));
+                // Else a row that is there would not be found by what is seen.
+                assert_eq!(owned, hash(&|hasher| key.borrowed().hash(hasher)));
+                owned
+            })
+            .collect();
+        assert_eq!(hashes.len(), 3000);
+    }
+}

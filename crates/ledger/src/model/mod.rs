@@ -1,5 +1,14 @@
 //! What the ledger's rows are: keys, tallies, days, and how much of a client they hold.
+//!
+//! Nothing here reads or writes a file, but for the key that stands in for client addresses.
 
+pub mod case;
 pub mod clients;
+pub mod clock;
+pub mod day;
+pub mod imports;
 pub mod key;
+pub mod reason;
 pub mod row;
+pub mod tally;
+pub mod tls;

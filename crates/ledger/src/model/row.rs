@@ -1,11 +1,15 @@
-//! A row of the ledger, and the case that it was.
+//! A row of the ledger.
 
 use crate::model::clients::Clients;
-use crate::model::key::Day;
-use crate::model::key::{FOREIGN, Found, From, Key, NONE, NOT_SAID, UNKNOWN, tls_words};
-use jiff::Timestamp;
-use policy::tls::certificate::{self, Certificate};
-use policy::{Case, Client, Decision, OnUnknownTls, Recipient, Requirement, Sender, TlsState};
+use crate::model::day::Day;
+use crate::model::key::{Key, SenderDomain, SubjectKind};
+use crate::model::reason::RecordedReason;
+use crate::model::tally::Tally;
+use crate::model::tls::{self, TlsWords};
+use policy::tls::certificate;
+use policy::{Decision, DomainName, ReasonKind, Requirement, TlsState};
+use std::borrow::Borrow;
+use strum::{EnumString, IntoStaticStr};
 
 /// In place of client and sender in the row of a domain and day that counts all those for which
 /// there was no room.
@@ -14,14 +18,15 @@ pub const OTHERS: &str = "*";
 pub const NULL_SENDER: &str = "<>";
 
 /// The client had authenticated.
-const AUTHENTICATED: u8 = 1;
+pub(crate) const AUTHENTICATED: u8 = 1;
 /// A local program submitted the mail.
-const LOCAL_SUBMISSION: u8 = 2;
+pub(crate) const LOCAL_SUBMISSION: u8 = 2;
 /// The MTA said of a cipher that it has no bits.
 const ZERO_BITS: u8 = 4;
 
-/// Where a row comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Where a row comes from. Its word stands in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Source {
     /// The milter judged it.
     Milter,
@@ -33,10 +38,7 @@ impl Source {
     /// The word in the ledger.
     #[must_use]
     pub fn code(self) -> &'static str {
-        match self {
-            Self::Milter => "milter",
-            Self::Log => "log",
-        }
+        self.into()
     }
 }
 
@@ -50,7 +52,7 @@ pub struct RowKey {
     /// The recipient's domain; empty for recipients without one; [`OTHERS`].
     pub domain: String,
     /// For what the deciding entry was found.
-    pub found: Found,
+    pub found: SubjectKind,
     /// The client's address, its network or a hash of it; [`OTHERS`]; empty where it has none.
     pub client: String,
     /// The client's name; empty where it is not known or not recorded.
@@ -64,38 +66,13 @@ pub struct RowKey {
     pub cipher: String,
     /// The names of the client's certificate; empty without, or where names are not recorded.
     pub certificate: String,
-    /// What else bears on the verdict.
+    /// What else bears on the verdict, as bits: 1 the client had authenticated, 2 a local program
+    /// submitted the mail, 4 the MTA said of the cipher that it has no bits.
     pub flags: u8,
     /// What was decided.
     pub verdict: Decision,
     /// Why.
-    pub reason: String,
-}
-
-/// How often, from when to when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// Recipients.
-    pub count: u64,
-    /// The first of them, in seconds since 1970-01-01.
-    pub first: i64,
-    /// The last.
-    pub last: i64,
-}
-
-impl Tally {
-    /// One, at this time.
-    #[must_use]
-    pub fn once(at: i64) -> Self {
-        Self { count: 1, first: at, last: at }
-    }
-
-    /// Takes in another one.
-    pub fn add(&mut self, other: Self) {
-        self.count += other.count;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
+    pub reason: RecordedReason,
 }
 
 /// A row of the ledger.
@@ -110,35 +87,35 @@ pub struct Row {
 impl RowKey {
     /// The row for what was judged, with as much of the client as may be stored.
     #[must_use]
-    pub fn new(key: &Key, source: Source, clients: &Clients) -> Self {
-        let (tls_version, cipher, certificate, zero_bits) = tls_words(&key.tls);
+    pub fn new<N: Borrow<DomainName>, T: Borrow<TlsState>>(
+        key: &Key<N, T>,
+        source: Source,
+        clients: &Clients,
+    ) -> Self {
+        let text = |name: &N| name.borrow().to_string();
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        let tls = TlsWords::from(key.tls.borrow());
         Self {
             day: key.day,
             source,
-            domain: key.domain.as_ref().map(ToString::to_string).unwrap_or_default(),
+            domain: key.domain.as_ref().map(text).unwrap_or_default(),
             found: key.found,
             client: key.client.map(|address| clients.shown(address)).unwrap_or_default(),
-            name: key
-                .name
-                .as_ref()
-                .filter(|_| clients.are_named())
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            name: key.name.as_ref().filter(|_| clients.are_named()).map(text).unwrap_or_default(),
             sender: sender_text(&key.sender).into(),
-            tls_version,
-            cipher,
+            tls_version: tls.version,
+            cipher: tls.cipher,
             // It names the client as well as its name does.
-            certificate: Some(certificate).filter(|_| clients.are_named()).unwrap_or_default(),
+            certificate: if clients.are_named() { tls.certificate } else { String::new() },
             flags: flag(key.authenticated, AUTHENTICATED)
                 | flag(key.local_submission, LOCAL_SUBMISSION)
-                | flag(zero_bits, ZERO_BITS),
+                | flag(tls.has_zero_bits, ZERO_BITS),
             verdict: key.verdict,
             reason: key.reason.into(),
         }
     }
 
-    /// Where about it is in the ledger: the first parts of its key.
+    /// About where it stands in the ledger: the first parts of its key.
     pub(crate) fn place(&self) -> (Day, &str, &str, &str) {
         (self.day, &self.domain, &self.client, &self.sender)
     }
@@ -181,23 +158,45 @@ impl RowKey {
     /// Whether the session was never to be judged: trusted, or submitted by a local program.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
-        matches!(&*self.reason, "trusted-client" | "trusted-authenticated" | "local-submission")
+        use ReasonKind as Kind;
+        let RecordedReason::Known(kind) = &self.reason else {
+            return false;
+        };
+        match kind {
+            Kind::TrustedClient | Kind::TrustedAuthenticated | Kind::LocalSubmission => true,
+            Kind::NotOptedIn
+            | Kind::Off
+            | Kind::Exception
+            | Kind::Adequate
+            | Kind::UnknownTlsPassed
+            | Kind::Plaintext
+            | Kind::UnknownTls
+            | Kind::ProtocolVersion
+            | Kind::UnknownVersion
+            | Kind::UnknownCipher
+            | Kind::NullCipher
+            | Kind::Cipher
+            | Kind::CipherNotAllowed
+            | Kind::Contradiction
+            | Kind::ForwardSecrecy
+            | Kind::Aead
+            | Kind::KeyLength
+            | Kind::ClientCertificate => false,
+        }
+    }
+
+    /// Whether the session satisfied the requirement. One that an exception let through did not.
+    #[must_use]
+    pub fn is_adequate(&self) -> bool {
+        self.verdict == Decision::Accept
+            && self.reason == RecordedReason::Known(ReasonKind::Adequate)
     }
 
     /// What was known of the encryption.
     #[must_use]
     pub fn tls(&self) -> TlsState {
-        let version = match &*self.tls_version {
-            NONE => return TlsState::Plaintext,
-            UNKNOWN => return TlsState::Unknown,
-            NOT_SAID => "",
-            FOREIGN => FOREIGN,
-            version => version,
-        };
-        let bits = self.has_zero_bits().then_some(&b"0"[..]);
-        let state =
-            TlsState::from_macros(Some(version.as_bytes()), Some(self.cipher.as_bytes()), bits);
-        state.with_certificate(Certificate::from_record(&self.certificate))
+        let certificate = &self.certificate;
+        tls::from_words(&self.tls_version, &self.cipher, certificate, self.has_zero_bits())
     }
 
     /// Whether the MTA said of the cipher that it has no bits, whatever the cipher.
@@ -216,76 +215,88 @@ impl RowKey {
         }
     }
 
-    /// The facts of the case that the row counts. Local parts are not in the ledger: the recipient
-    /// and the sender are some mailbox of the domain.
+    /// How the recipient's domain is shown, also one that is not there.
     #[must_use]
-    pub fn facts(&self) -> Facts {
-        let address = |domain: &str| format!("<someone@{domain}>");
-        let recipient = match self.found {
-            Found::Local => Recipient::new(b"<someone>", None, None),
-            Found::Unreadable => Recipient::new(b"", None, None),
-            Found::Recipient | Found::Sender if self.domain.is_empty() => {
-                Recipient::new(b"<someone>", None, None)
+    pub fn shown_domain(&self) -> String {
+        match self.found {
+            SubjectKind::Unreadable => "(unreadable)".into(),
+            SubjectKind::Recipient | SubjectKind::Local | SubjectKind::Sender => {
+                if self.domain.is_empty() { "(local)".into() } else { self.domain.clone() }
             }
-            Found::Recipient | Found::Sender => {
-                Recipient::new(address(&self.domain).as_bytes(), None, None)
-            }
-        };
-        let sender = match &*self.sender {
-            NULL_SENDER | OTHERS | "" => Sender::default(),
-            domain => Sender::new(address(domain).as_bytes(), None),
-        };
-        Facts { tls: self.tls(), client: self.client(), sender, recipient }
-    }
-
-    fn client(&self) -> Client {
-        // Of a network, the first address stands for all of it.
-        let address = self.client.split('/').next().unwrap_or_default();
-        Client {
-            address: address.parse().ok(),
-            authenticated: self.flags & AUTHENTICATED != 0,
-            local_submission: self.flags & LOCAL_SUBMISSION != 0,
         }
     }
 }
 
 /// A sender as the ledger has it.
-pub(crate) fn sender_text(sender: &From) -> &str {
+pub(crate) fn sender_text<N: Borrow<DomainName>>(sender: &SenderDomain<N>) -> &str {
     match sender {
-        From::Domain(domain) => domain.as_str(),
-        From::Null => NULL_SENDER,
-        From::Other => "",
+        SenderDomain::Of(domain) => domain.borrow().as_str(),
+        SenderDomain::Null => NULL_SENDER,
+        SenderDomain::Other => "",
     }
 }
 
-/// The facts of a case, owned.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    tls: TlsState,
-    client: Client,
-    sender: Sender,
-    recipient: Recipient,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{key, tls};
+    use policy::tls::certificate::Certificate;
 
-impl Facts {
-    /// The case, to be judged at this time.
-    #[must_use]
-    pub fn case(&self, now: Timestamp, on_unknown_tls: OnUnknownTls) -> Case<'_> {
-        Case {
-            tls: &self.tls,
-            client: self.client,
-            sender: &self.sender,
-            recipient: &self.recipient,
-            now,
-            on_unknown_tls,
-            require: None,
+    #[test]
+    fn what_the_ledger_holds_of_a_session_makes_the_same_session_again() {
+        let certificate = Certificate::from_macros(
+            Some(b"/O=Bank/CN=mx.bank.test"),
+            Some(b"/CN=CA"),
+            Some(b"OK"),
+        );
+        for state in [
+            TlsState::Plaintext,
+            TlsState::Unknown,
+            tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256"),
+            tls("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", "256").with_certificate(certificate),
+            tls("SSLv3", "RC4-SHA", "128"),
+            tls("", "AES256-SHA", "256"),
+            tls("DTLSv1.2", "AES256-SHA", "256"),
+            tls("TLSv1.2", "a cipher\nof evil", "256"),
+            tls("TLSv1.2", "AES256-SHA", "0"),
+            tls("TLSv1.4", "", ""),
+        ] {
+            let key = Key { tls: state.clone(), ..key("192.0.2.1") };
+            let again = RowKey::new(&key, Source::Milter, &Clients::Full).tls();
+            let (TlsState::Encrypted(old), TlsState::Encrypted(new)) = (&state, &again) else {
+                assert_eq!(again, state);
+                continue;
+            };
+            assert_eq!((new.version(), new.contradiction()), (old.version(), old.contradiction()));
+            assert_eq!(new.certificate(), old.certificate());
+            assert_eq!(new.cipher().suites().count(), old.cipher().suites().count());
+            assert!(old.cipher().suites().zip(new.cipher().suites()).all(|(old, new)| old == new));
         }
     }
-}
 
-/// The verdict of a word in the ledger.
-pub(crate) fn verdict(word: &str) -> Option<Decision> {
-    [Decision::Accept, Decision::WouldRefuse, Decision::Refuse]
-        .into_iter()
-        .find(|verdict| verdict.code() == word)
+    #[test]
+    fn hashed_and_truncated_clients_leave_nothing_else_of_the_client() {
+        let certificate = Certificate::from_macros(Some(b"mail.example.net"), Some(b"CA"), None);
+        let tls = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256").with_certificate(certificate);
+        let key = Key { tls, ..key("192.0.2.77") };
+        for (clients, shown) in
+            [(Clients::Network, "192.0.2.0/24"), (Clients::Hashed(Box::new([7; 32])), "hash:")]
+        {
+            let row = RowKey::new(&key, Source::Milter, &clients);
+            assert!(row.client.starts_with(shown) && row.is_coarse());
+            assert_eq!((&*row.name, &*row.certificate), ("", ""));
+            assert!(!format!("{row:?}").contains("mail.example.net"));
+        }
+        assert!(
+            RowKey::new(&key, Source::Milter, &Clients::Full).certificate.contains("mail.example")
+        );
+    }
+
+    #[test]
+    fn a_certificate_that_lost_a_mail_address_counts_as_not_known_in_full() {
+        let certificate = Certificate::from_macros(Some(b"alice@example.org"), Some(b"CA"), None);
+        let tls = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256").with_certificate(certificate);
+        let row = RowKey::new(&Key { tls, ..key("192.0.2.77") }, Source::Milter, &Clients::Full);
+        assert!(row.is_coarse() && !format!("{row:?}").contains("alice"));
+    }
 }

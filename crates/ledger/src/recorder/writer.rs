@@ -1,14 +1,16 @@
 //! The thread that writes: whatever happens to the file, it goes on and says so.
 
-use super::{Counts, Gathering};
+use super::batch::{Batch, MOST_ROWS};
+use super::counts::LedgerCounts;
+use super::gathering::Gathering;
+use super::retention::{Pruned, prune};
 use crate::model::clients::Clients;
-use crate::model::key::{Day, day_of};
-use crate::model::row::{RowKey, Source, Tally};
-use crate::recorder::batch::{Batch, MOST_ROWS};
-use crate::recorder::retention::Pruned;
-use crate::report::day_text;
+use crate::model::day::{Day, day_of, day_text};
+use crate::model::row::{RowKey, Source};
+use crate::model::tally::Tally;
 use crate::sqlite::damaged::{remove_old, set_aside};
-use crate::sqlite::store::{Store, StoreError};
+use crate::sqlite::error::StoreError;
+use crate::sqlite::store::Store;
 use config::LedgerSettings;
 use hashbrown::{HashMap, hash_map::Entry};
 use jiff::Timestamp;
@@ -28,9 +30,9 @@ const REMIND: Duration = Duration::from_secs(600);
 const SET_ASIDE_AT_MOST: u32 = 3;
 
 /// Writes batches.
-pub(crate) struct Writer {
+pub(super) struct Writer {
     settings: LedgerSettings,
-    counts: Arc<Counts>,
+    counts: Arc<LedgerCounts>,
     clients: Option<Clients>,
     store: Option<Store>,
     rows: HashMap<RowKey, Tally>,
@@ -52,7 +54,7 @@ struct Trouble {
 }
 
 impl Writer {
-    pub fn new(settings: LedgerSettings, counts: Arc<Counts>) -> Self {
+    pub fn new(settings: LedgerSettings, counts: Arc<LedgerCounts>) -> Self {
         Self {
             settings,
             counts,
@@ -200,7 +202,7 @@ impl Writer {
             return Ok(());
         };
         let keep = Day::try_from(self.settings.retention_days).unwrap_or(Day::MAX);
-        match store.prune(keep, now.as_second())? {
+        match prune(store, keep, now.as_second())? {
             Pruned::Done { rows, kept } => {
                 self.pruned = Some(today);
                 self.doubted = false;
@@ -277,7 +279,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::key;
+    use crate::fixtures::key;
     use config::ClientDetail;
     use std::fs;
 
@@ -321,7 +323,7 @@ mod tests {
     fn a_damaged_ledger_is_removed_when_it_is_older_than_what_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = writer(directory.path());
-        let day = |number: i64| Timestamp::from_second(number * crate::model::key::DAY).unwrap();
+        let day = |number: i64| Timestamp::from_second(number * crate::model::day::DAY).unwrap();
         fs::write(&writer.settings.path, "no database").unwrap();
         let aside = set_aside(&writer.settings.path, day(20_000)).unwrap();
         writer.write();

@@ -1,13 +1,13 @@
 //! What became of those that were or would be refused: did they come back with TLS?
 
-use crate::model::key::DAY;
+use crate::model::day::DAY;
 use crate::model::row::{OTHERS, Row};
 use policy::Decision;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
-/// Servers try again for days, and at least every few hours: one that has not come back for so long
-/// has given up.
+/// Seconds after which a server that has not come back has given up: servers try again for days, and
+/// at least every few hours.
 const GIVEN_UP: i64 = 2 * DAY;
 
 /// What became of a peer or a sender that was or would be refused.
@@ -92,7 +92,7 @@ struct Fault {
 
 /// Faults, and when the same came without.
 #[derive(Default)]
-pub(crate) struct Outcomes {
+pub(super) struct Outcomes {
     domains: Numbers,
     clients: Numbers,
     senders: Numbers,
@@ -103,7 +103,7 @@ pub(crate) struct Outcomes {
 }
 
 /// The worst that became of each.
-pub(crate) struct Found {
+pub(super) struct Worst {
     pub peers: HashMap<String, Outcome>,
     pub senders: HashMap<String, Outcome>,
     pub all_peers: u64,
@@ -118,7 +118,7 @@ impl Outcomes {
         };
         if row.key.verdict == Decision::Accept {
             // One that was let through by an exception has not mended anything.
-            if row.key.reason == "adequate" && !row.key.is_others() {
+            if row.key.is_adequate() && !row.key.is_others() {
                 let latest = |moment: &mut i64| *moment = (*moment).max(row.tally.last);
                 latest(self.client_adequate.entry((way.domain, way.client)).or_insert(i64::MIN));
                 // Bounces, and senders that are no address, are nobody's.
@@ -139,7 +139,7 @@ impl Outcomes {
     }
 
     /// What became of everybody, where the ledger goes on until this moment.
-    pub fn finish(self, until: i64) -> Found {
+    pub fn finish(self, until: i64) -> Worst {
         let mut peers = HashMap::new();
         let mut senders = HashMap::new();
         for (way, fault) in &self.faults {
@@ -153,7 +153,7 @@ impl Outcomes {
         };
         let clients: HashSet<&String> =
             self.clients.numbers.keys().filter(|name| *name != OTHERS).collect();
-        Found {
+        Worst {
             all_peers: clients.len() as u64,
             peers: named(self.clients, peers),
             senders: named(self.senders, senders),

@@ -1,6 +1,6 @@
 //! Ledgers that were damaged: they are kept aside, for as long as their rows would have been kept.
 
-use crate::model::key::{Day, day_of};
+use crate::model::day::{Day, day_of};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use std::{
     fs, io,

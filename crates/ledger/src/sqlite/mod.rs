@@ -1,7 +1,14 @@
 //! The ledger's file. Nothing outside knows SQL.
 
+mod columns;
 pub mod damaged;
-pub mod imports;
+pub mod error;
+mod imports;
 pub mod reader;
-pub mod schema;
+mod retention;
+mod schema;
 pub mod store;
+mod told;
+
+#[cfg(test)]
+mod tests;

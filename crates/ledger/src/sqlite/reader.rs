@@ -1,11 +1,12 @@
 //! Reading the ledger, also while the milter writes it.
 
-use crate::model::key::{Day, Found};
-use crate::model::row::{Row, RowKey, Source, Tally, verdict};
-use crate::sqlite::schema;
-use crate::sqlite::store::StoreError;
+use crate::history::{History, Selection, Told};
+use crate::model::day::Day;
+use crate::model::row::Row;
+use crate::sqlite::error::StoreError;
+use crate::sqlite::{columns, schema};
 use policy::Decision;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, Params};
 use std::{fs, io, path::Path, time::Duration};
 
 /// How long a write of another process may keep a reader waiting.
@@ -14,16 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A ledger that is open for reading.
 #[derive(Debug)]
 pub struct Reader {
-    pub(crate) connection: Connection,
-}
-
-/// Which rows are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// The first day.
-    pub since: Day,
-    /// One recipient domain.
-    pub domain: Option<String>,
+    connection: Connection,
 }
 
 impl Reader {
@@ -57,46 +49,35 @@ impl Reader {
         }
         opened
     }
+}
 
-    /// Hands every row that is wanted to `each`, in the order of days and domains.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn each(&self, selection: &Selection, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT day, source, domain, found, client, name, sender, tls_version, cipher,
-                 certificate, flags, verdict, reason, count, first, last
-             FROM mail WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)
-             ORDER BY day, domain",
-        )?;
-        let mut rows = statement.query(params![selection.since, selection.domain])?;
+/// Which rows are wanted, with [`wanted`] as its parameters; for behind [`columns::SELECT`].
+const WANTED: &str = "WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)";
+
+fn wanted(selection: &Selection) -> impl Params + '_ {
+    (selection.since, selection.domain.as_deref())
+}
+
+impl History for Reader {
+    type Error = StoreError;
+
+    fn each(&self, selection: &Selection, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
+        let sql = format!("{} {WANTED} ORDER BY day, domain", columns::SELECT);
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query(wanted(selection))?;
         while let Some(row) = rows.next()? {
-            each(read(row)?);
+            each(columns::read(row)?);
         }
         Ok(())
     }
 
-    /// How many rows are wanted.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn count(&self, selection: &Selection) -> Result<u64, StoreError> {
-        let count: i64 = self.connection.query_row(
-            "SELECT count(*) FROM mail WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)",
-            params![selection.since, selection.domain],
-            |row| row.get(0),
-        )?;
+    fn count(&self, selection: &Selection) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM mail {WANTED}");
+        let count: i64 = self.connection.query_row(&sql, wanted(selection), |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
-    /// How many recipients could not be recorded.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn lost(&self, since: Day) -> Result<u64, StoreError> {
+    fn lost(&self, since: Day) -> Result<u64, StoreError> {
         let lost: i64 = self.connection.query_row(
             "SELECT coalesce(sum(count), 0) FROM lost WHERE day >= ?1",
             [since],
@@ -105,18 +86,24 @@ impl Reader {
         Ok(lost.unsigned_abs())
     }
 
-    /// The first and the last moment that rows of a source tell of, in seconds since 1970-01-01.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn span(&self, source: Option<Source>) -> Result<Option<(i64, i64)>, StoreError> {
-        let (first, last): (Option<i64>, Option<i64>) = self.connection.query_row(
-            "SELECT min(first), max(last) FROM mail WHERE ?1 IS NULL OR source = ?1",
-            [source.map(Source::code)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+    fn span(&self) -> Result<Option<(i64, i64)>, StoreError> {
+        let (first, last): (Option<i64>, Option<i64>) =
+            self.connection.query_row("SELECT min(first), max(last) FROM mail", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         Ok(first.zip(last))
+    }
+
+    fn told(&self, entry: &str) -> Result<Told, StoreError> {
+        let sql = "SELECT client, verdict FROM told WHERE entry = ?1";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([entry])?;
+        let mut told = Told::new();
+        while let Some(row) = rows.next()? {
+            let verdict: Decision = columns::word(row, 1)?;
+            told.insert((row.get(0)?, verdict == Decision::Refuse));
+        }
+        Ok(told)
     }
 }
 
@@ -133,28 +120,4 @@ fn uri(path: &Path) -> io::Result<String> {
         }
     }
     Ok(uri)
-}
-
-fn read(row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
-    let source: String = row.get(1)?;
-    let found: String = row.get(3)?;
-    let word: String = row.get(11)?;
-    let key = RowKey {
-        day: row.get(0)?,
-        source: if source == Source::Log.code() { Source::Log } else { Source::Milter },
-        domain: row.get(2)?,
-        found: Found::ALL.into_iter().find(|one| one.code() == found).unwrap_or(Found::Recipient),
-        client: row.get(4)?,
-        name: row.get(5)?,
-        sender: row.get(6)?,
-        tls_version: row.get(7)?,
-        cipher: row.get(8)?,
-        certificate: row.get(9)?,
-        flags: row.get(10)?,
-        verdict: verdict(&word).unwrap_or(Decision::Accept),
-        reason: row.get(12)?,
-    };
-    let count: i64 = row.get(13)?;
-    let tally = Tally { count: count.unsigned_abs(), first: row.get(14)?, last: row.get(15)? };
-    Ok(Row { key, tally })
 }

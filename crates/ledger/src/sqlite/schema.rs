@@ -1,9 +1,13 @@
 //! The tables of the ledger, and how an older file becomes a newer one.
 
-use crate::sqlite::store::StoreError;
+use crate::sqlite::error::StoreError;
 use rusqlite::Connection;
 
 /// One step from each version to the next. A step that was released is never changed.
+///
+/// A new column, or a new word for a verdict, a source or what was found, needs a step, so that an
+/// older program does not misread the file. A new reason needs none: programs keep and show those
+/// that they do not know.
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
@@ -51,13 +55,13 @@ const STEPS: [&str; 3] = [
 ];
 
 /// The version that this program writes.
-pub(crate) const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// Marks the file as a ledger for file(1) and for us: "mtls".
 const APPLICATION: i64 = 0x6d74_6c73;
 
 /// Brings the file up to date; an empty one gets its tables.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     if version(connection)? == VERSION {
         return Ok(());
     }
@@ -75,10 +79,10 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// The version of a file that can be read.
-pub(crate) fn version(connection: &Connection) -> Result<i64, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
-        return Err(StoreError::Newer { found: version });
+        return Err(StoreError::Newer { found: version, known: VERSION });
     }
     let application: i64 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0))?;

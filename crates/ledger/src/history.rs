@@ -1,0 +1,60 @@
+//! What reports, simulations and digests read: the one way in to what was recorded, wherever it lies.
+
+use crate::model::day::Day;
+use crate::model::row::Row;
+use std::collections::HashSet;
+
+/// Which rows are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The first day.
+    pub since: Day,
+    /// One recipient domain; none: all.
+    pub domain: Option<String>,
+}
+
+/// What the contact of an entry was told of: clients, and whether they were refused.
+pub type Told = HashSet<(String, bool)>;
+
+/// What was recorded. The ledger's file is one ([`crate::Reader`]); another kind of storage only has
+/// to offer this for all that is made of a ledger.
+pub trait History {
+    /// Why it cannot be read.
+    type Error;
+
+    /// Hands every row that is wanted to `each`, in the order of days and domains.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn each(&self, selection: &Selection, each: impl FnMut(Row)) -> Result<(), Self::Error>;
+
+    /// How many rows are wanted.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn count(&self, selection: &Selection) -> Result<u64, Self::Error>;
+
+    /// How many recipients could not be recorded.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn lost(&self, since: Day) -> Result<u64, Self::Error>;
+
+    /// The first and the last moment that it tells of, in seconds since 1970-01-01; none where there
+    /// are no rows.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn span(&self) -> Result<Option<(i64, i64)>, Self::Error>;
+
+    /// What the contact of an entry was told of.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn told(&self, entry: &str) -> Result<Told, Self::Error>;
+}

@@ -1,0 +1,141 @@
+//! Recipients that have something in common, added up.
+
+use super::by::By;
+use super::outcome::Outcome;
+use super::totals::Totals;
+use crate::model::reason::RecordedReason;
+use crate::model::row::Row;
+use policy::Decision;
+use serde::Serialize;
+use std::collections::{BTreeSet, HashMap};
+
+/// Recipients that have something in common.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Group {
+    /// What they have in common: an address, a domain, a version, a cipher, a day.
+    pub name: String,
+    /// The name of a peer, where it is known.
+    pub host: String,
+    /// What became of them.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// Why they were or would be refused, the most frequent reason first.
+    pub reasons: Vec<RecordedReason>,
+    /// Of a peer: sender domains of what was or would be refused. Of a sender: its peers.
+    pub others: Vec<String>,
+    /// The first of them, in seconds since 1970-01-01.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+    /// What became of those that were or would be refused.
+    pub outcome: Option<Outcome>,
+}
+
+impl Group {
+    /// The words of the reasons.
+    #[must_use]
+    pub fn reason_words(&self) -> Vec<&str> {
+        self.reasons.iter().map(RecordedReason::word).collect()
+    }
+}
+
+/// Groups under way, by name.
+#[derive(Default)]
+pub(super) struct Groups {
+    groups: HashMap<String, Building>,
+}
+
+/// A group under way.
+pub(super) struct Building {
+    pub host: String,
+    totals: Totals,
+    first: i64,
+    last: i64,
+    /// Most groups have none: those of a million peers have to fit into memory.
+    faults: Option<Box<Faults>>,
+}
+
+#[derive(Default)]
+struct Faults {
+    reasons: HashMap<RecordedReason, u64>,
+    others: BTreeSet<String>,
+}
+
+/// How many senders of a peer are kept at most: a report names only the first ones.
+const MOST_OTHERS: usize = 50;
+
+impl Groups {
+    /// Adds a row to the group of this name, and returns the group.
+    pub fn add(&mut self, name: &str, row: &Row, encrypted: bool) -> &mut Building {
+        // Looked up first: most rows belong to a group that is there, and need no name of its own.
+        if !self.groups.contains_key(name) {
+            let building = Building {
+                host: String::new(),
+                totals: Totals::default(),
+                first: row.tally.first,
+                last: row.tally.last,
+                faults: None,
+            };
+            return self.groups.entry(name.to_owned()).or_insert(building).add(row, encrypted);
+        }
+        let known = self.groups.get_mut(name).expect("it was looked up");
+        known.add(row, encrypted)
+    }
+
+    pub fn finish(self) -> Vec<Group> {
+        self.groups.into_iter().map(|(name, building)| building.finish(name)).collect()
+    }
+}
+
+impl Building {
+    fn add(&mut self, row: &Row, encrypted: bool) -> &mut Self {
+        self.totals.add(row, encrypted);
+        self.first = self.first.min(row.tally.first);
+        self.last = self.last.max(row.tally.last);
+        if row.key.verdict != Decision::Accept {
+            let faults = self.faults.get_or_insert_default();
+            *faults.reasons.entry(row.key.reason.clone()).or_default() += row.tally.count;
+        }
+        self
+    }
+
+    /// Takes note of whom a fault was with as well.
+    pub fn with(&mut self, other: &str) {
+        if let Some(faults) = &mut self.faults
+            && faults.others.len() < MOST_OTHERS
+        {
+            faults.others.insert(other.to_owned());
+        }
+    }
+
+    fn finish(self, name: String) -> Group {
+        let Faults { reasons, others } = self.faults.map(|faults| *faults).unwrap_or_default();
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
+        Group {
+            name,
+            host: self.host,
+            totals: self.totals,
+            reasons: reasons.into_iter().map(|(reason, _)| reason).collect(),
+            others: others.into_iter().collect(),
+            first: self.first,
+            last: self.last,
+            outcome: None,
+        }
+    }
+}
+
+/// The worst first: those at fault that have not come back with TLS, then by how much they were at
+/// fault, then by how much they sent. Days come in their order.
+pub(super) fn sort(groups: &mut [Group], by: By) {
+    if by == By::Day {
+        groups.sort_by(|one, other| one.name.cmp(&other.name));
+        return;
+    }
+    let rank = |group: &Group| {
+        let resolved = matches!(group.outcome, Some(Outcome::Resolved { .. }));
+        let fault = group.totals.at_fault();
+        (fault > 0 && !resolved, fault, group.totals.judged)
+    };
+    groups.sort_by(|one, other| rank(other).cmp(&rank(one)).then(one.name.cmp(&other.name)));
+}

@@ -1,0 +1,63 @@
+//! What the contacts of domains were told of.
+
+use crate::digest::Digest;
+use crate::history::Told;
+use crate::sqlite::error::StoreError;
+use crate::sqlite::store::Store;
+use policy::Decision;
+use rusqlite::params;
+
+/// The word in the ledger.
+fn word(refused: bool) -> &'static str {
+    let verdict = if refused { Decision::Refuse } else { Decision::WouldRefuse };
+    verdict.code()
+}
+
+impl Store {
+    /// Takes note that the contact of a digest is told of its peers, and leaves in the digest
+    /// those that it was not told of before. If two processes do this at the same time, each peer is
+    /// told of by one of them.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written; nothing is noted then.
+    pub fn tell(&mut self, digest: &mut Digest, at: i64) -> Result<(), StoreError> {
+        let told = self.at_once(|store| {
+            let mut told = Told::new();
+            for news in &digest.peers {
+                // Of one that goes on it is remembered that it was told.
+                let known = store.connection.execute(
+                    "UPDATE told SET at = ?4 WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
+                    params![digest.entry, news.client, word(news.refused), at],
+                )?;
+                if known > 0 {
+                    told.insert((news.client.clone(), news.refused));
+                } else {
+                    store.connection.execute(
+                        "INSERT INTO told VALUES (?1, ?2, ?3, ?4)",
+                        params![digest.entry, news.client, word(news.refused), at],
+                    )?;
+                }
+            }
+            Ok(told)
+        })?;
+        digest.forget(&told);
+        Ok(())
+    }
+
+    /// Takes back that a digest was told: it could not be sent.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn untell(&mut self, digest: &Digest) -> Result<usize, StoreError> {
+        let mut taken_back = 0;
+        for news in digest.peers.iter().filter(|news| !news.told) {
+            taken_back += self.connection.execute(
+                "DELETE FROM told WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
+                params![digest.entry, news.client, word(news.refused)],
+            )?;
+        }
+        Ok(taken_back)
+    }
+}
