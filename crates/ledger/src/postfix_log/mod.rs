@@ -29,7 +29,8 @@ use std::{
 pub struct Logged {
     /// When the message began, in seconds since 1970-01-01.
     pub at: i64,
-    /// When the recipient was told of: at the first attempt to deliver.
+    /// When the recipient was first logged: at the first attempt to deliver, in seconds since
+    /// 1970-01-01.
     pub told: i64,
     /// Whose log it is: the host, and the instance of Postfix where that has another name.
     pub host: String,
@@ -48,14 +49,14 @@ pub struct Logged {
     pub recipient: String,
 }
 
-/// What became of the lines.
+/// What was found in the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallied {
     /// All lines.
     pub lines: u64,
     /// Those of a Postfix.
     pub postfix: u64,
-    /// Of those, the ones whose time does not say its zone.
+    /// How many of those have a time that does not say its zone.
     pub without_zone: u64,
     /// TLS sessions of smtpd.
     pub tls: u64,
@@ -80,28 +81,28 @@ struct Message {
     authenticated: bool,
     tls: TlsState,
     sender: Option<String>,
-    /// Recipients that were told of already: a deferred one is logged again and again.
+    /// Recipients that were handed out already: a deferred one is logged again and again.
     told: HashSet<String>,
 }
 
-/// A session of an smtpd process.
-struct Session {
+/// The SMTP session that an smtpd process serves.
+struct Serving {
     tls: TlsState,
-    /// When it was last told of.
+    /// When a line last spoke of it, in seconds since 1970-01-01.
     seen: i64,
 }
 
-/// A message that may still be told of.
-struct Known {
-    origin: Origin,
-    /// Whether it is in the queue: its data came, and was taken.
-    queued: bool,
-    /// When it was last told of.
+/// A message under way: more lines may come.
+struct Underway {
+    came: Came,
+    /// Whether it is in the queue: its data came and were taken.
+    is_in_queue: bool,
+    /// When a line last spoke of it, in seconds since 1970-01-01.
     seen: i64,
 }
 
-/// Where a message came from.
-enum Origin {
+/// How a message came.
+enum Came {
     Smtp(Box<Message>),
     /// From a local program, or from Postfix itself.
     Inside,
@@ -112,20 +113,20 @@ enum Origin {
 /// Joins lines.
 #[derive(Default)]
 pub struct Joiner {
-    sessions: HashMap<Process, Session>,
-    messages: HashMap<Id, Known>,
-    /// From so many messages on, those of which nothing more will come are looked for.
+    sessions: HashMap<Process, Serving>,
+    messages: HashMap<Id, Underway>,
+    /// At how many messages those of which nothing more will come are looked for.
     full: usize,
     tallied: Tallied,
 }
 
-/// So many messages under way are remembered without a question.
+/// How many messages under way are always remembered.
 const MANY: usize = 10_000;
-/// A message in the queue is told of at each attempt to deliver it. Of one that was deleted nothing
-/// more comes.
+/// Seconds after which no more lines are expected of a message in the queue: each attempt to deliver it
+/// writes one. A message that was deleted writes none.
 const SILENCE: i64 = 24 * 60 * 60;
-/// Until it is in the queue. Of one that its client gave up, or whose data were refused, nothing more
-/// comes.
+/// The same of a message that is not in the queue yet: if its client gave up, or its data were refused,
+/// nothing more comes.
 const SILENCE_BEFORE: i64 = 60 * 60;
 
 impl Joiner {
@@ -135,13 +136,13 @@ impl Joiner {
         Self::default()
     }
 
-    /// What became of the lines so far.
+    /// What was found in the lines so far.
     #[must_use]
     pub fn tallied(&self) -> Tallied {
         self.tallied
     }
 
-    /// Takes a line in. Returns the recipient that it tells of, if it does.
+    /// Takes a line in. Returns the recipient that it tells of, if there is one.
     pub fn line(&mut self, text: &str, clock: &Clock) -> Option<Logged> {
         self.tallied.lines += 1;
         let line = Line::read(text, clock)?;
@@ -154,13 +155,13 @@ impl Joiner {
         let (queue_id, rest) = line.queue_id()?;
         let id = (line.host.to_owned(), queue_id.to_owned());
         if let Some(known) = self.messages.get_mut(&id) {
-            known.queued |= !matches!(line.program, "cleanup" | "pickup");
+            known.is_in_queue |= !matches!(line.program, "cleanup" | "pickup");
             known.seen = line.at;
         }
         match line.program {
             "qmgr" | "postsuper" if rest == "removed" => drop(self.messages.remove(&id)),
             "qmgr" => {
-                if let (Some(Known { origin: Origin::Smtp(message), .. }), Some((sender, _))) =
+                if let (Some(Underway { came: Came::Smtp(message), .. }), Some((sender, _))) =
                     (self.messages.get_mut(&id), line::address(rest, "from="))
                 {
                     message.sender = Some(sender.to_owned());
@@ -169,7 +170,7 @@ impl Joiner {
             // Of messages from smtpd, its own line came before this one.
             "cleanup" | "pickup" => {
                 if !self.messages.contains_key(&id) {
-                    self.begin(id, Origin::Inside, line.at);
+                    self.begin(id, Came::Inside, line.at);
                 }
             }
             _ => return self.recipient(id, &line, rest),
@@ -180,21 +181,21 @@ impl Joiner {
     fn smtpd(&mut self, line: &Line<'_>) {
         let process = (line.host.to_owned(), line.service.to_owned(), line.process);
         if line.text.starts_with("connect from ") {
-            self.sessions.insert(process, Session { tls: TlsState::Plaintext, seen: line.at });
+            self.sessions.insert(process, Serving { tls: TlsState::Plaintext, seen: line.at });
         } else if line.text.starts_with("disconnect from ") {
             self.sessions.remove(&process);
         } else if let Some(tls) = line.tls_session() {
             self.tallied.tls += 1;
-            self.sessions.insert(process, Session { tls, seen: line.at });
+            self.sessions.insert(process, Serving { tls, seen: line.at });
         } else if let Some((queue_id, rest)) = line.queue_id()
             && let Some(client) = rest.strip_prefix("client=")
         {
-            let origin = match self.sessions.get_mut(&process) {
+            let came = match self.sessions.get_mut(&process) {
                 Some(session) => {
                     self.tallied.messages += 1;
                     session.seen = line.at;
                     let (name, address) = line::client(client);
-                    Origin::Smtp(Box::new(Message {
+                    Came::Smtp(Box::new(Message {
                         at: line.at,
                         client: address,
                         name,
@@ -206,18 +207,18 @@ impl Joiner {
                 }
                 None => {
                     self.tallied.without_connection += 1;
-                    Origin::Unknown
+                    Came::Unknown
                 }
             };
-            self.begin((line.host.to_owned(), queue_id.to_owned()), origin, line.at);
+            self.begin((line.host.to_owned(), queue_id.to_owned()), came, line.at);
         }
     }
 
-    fn begin(&mut self, id: Id, origin: Origin, at: i64) {
-        self.messages.insert(id, Known { origin, queued: false, seen: at });
+    fn begin(&mut self, id: Id, came: Came, at: i64) {
+        self.messages.insert(id, Underway { came, is_in_queue: false, seen: at });
         if self.messages.len() >= self.full.max(MANY) {
             self.messages.retain(|_, known| {
-                at - known.seen < if known.queued { SILENCE } else { SILENCE_BEFORE }
+                at - known.seen < if known.is_in_queue { SILENCE } else { SILENCE_BEFORE }
             });
             self.sessions.retain(|_, session| at - session.seen < SILENCE);
             self.full = self.messages.len() * 2;
@@ -230,9 +231,9 @@ impl Joiner {
         // What the client wrote, before aliases; directly behind, for further on the line quotes
         // what servers say.
         let recipient = line::address(rest, ", orig_to=").map_or(to, |(orig_to, _)| orig_to);
-        let message = match self.messages.get_mut(&id).map(|known| &mut known.origin) {
-            Some(Origin::Smtp(message)) => message,
-            Some(Origin::Inside | Origin::Unknown) => return None,
+        let message = match self.messages.get_mut(&id).map(|known| &mut known.came) {
+            Some(Came::Smtp(message)) => message,
+            Some(Came::Inside | Came::Unknown) => return None,
             None => {
                 self.tallied.without_message += 1;
                 return None;
