@@ -68,3 +68,11 @@ fn imports_run_downwards() {
         assert_eq!(mentions(part, above), Vec::<String>::new(), "{part}");
     }
 }
+
+#[test]
+fn only_one_room_of_the_ledger_knows_sql() {
+    for part in ["model", "recorder", "report", "postfix_log", "digest.rs", "simulation.rs"] {
+        let part = format!("crates/ledger/src/{part}");
+        assert_eq!(mentions(&part, &["rusqlite", "SELECT", "INSERT"]), Vec::<String>::new());
+    }
+}

@@ -17,7 +17,7 @@ pub struct Digest {
     pub contact: String,
     /// The language to tell it in.
     pub language: Language,
-    /// Peers, those that were refused first.
+    /// Peers; those that were refused come first.
     pub peers: Vec<PeerNews>,
 }
 
@@ -44,13 +44,14 @@ pub struct PeerNews {
     pub last: i64,
     /// Whether it has come with adequate TLS since.
     pub resolved: bool,
-    /// Whether it was told before. Only of the others this is kept: they are no cause for a mail
-    /// then, but whoever reads one has to know that it does not name all.
+    /// Whether the contact was told of it before. Such news stays in a digest only for the others
+    /// together: they are no reason to send a mail, but whoever reads one has to know that it does not
+    /// name all.
     pub told: bool,
 }
 
 impl PeerNews {
-    /// Whether it is all those together for which the ledger had no room.
+    /// Whether it stands for all those together for which the ledger had no room.
     #[must_use]
     pub fn is_others(&self) -> bool {
         self.client == OTHERS
@@ -71,7 +72,7 @@ pub fn digests<H: History>(
     since: Day,
 ) -> Result<Vec<Digest>, H::Error> {
     let mut entries: BTreeMap<String, EntryNews> = BTreeMap::new();
-    // The entry of a domain, and none where it has no contact: few domains, many rows.
+    // The entry of each domain, none where it has no contact. Kept, since many rows have few domains.
     let mut of_domain: HashMap<String, Option<String>> = HashMap::new();
     history.each(&Selection { since, domain: None }, |row| {
         if row.key.found != SubjectKind::Recipient || row.key.is_trusted() {
@@ -190,5 +191,46 @@ impl Digest {
             news.told = told.contains(&(news.client.clone(), news.refused));
         }
         self.peers.retain(|news| !news.told || news.is_others());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{TODAY, key, row};
+    use crate::model::key::Key;
+    use policy::{Entry, Mode, Pattern, ReasonKind};
+
+    fn digest(rows: Vec<Row>) -> Vec<Digest> {
+        let mut policy = Policy::default();
+        let mut entry = Entry::bare(Mode::Enforce);
+        entry.contact = Some("boss@example.com".into());
+        policy.domains.replace(&Pattern::Every, entry);
+        digests(&rows, &policy, TODAY).unwrap()
+    }
+
+    #[test]
+    fn a_peer_is_resolved_by_a_later_session_that_was_adequate_and_not_by_an_exception() {
+        let refused = row(&key("192.0.2.1"), 2);
+        for (reason, resolved) in [(ReasonKind::Adequate, true), (ReasonKind::Exception, false)] {
+            let accepted = Key { verdict: Decision::Accept, reason, ..key("192.0.2.1") };
+            let mut later = row(&accepted, 1);
+            later.tally.last = refused.tally.last + 1;
+            let [digest] = &*digest(vec![refused.clone(), later]) else { panic!("one entry") };
+            let [news] = &*digest.peers else { panic!("{:?}", digest.peers) };
+            assert_eq!((news.count, news.resolved), (2, resolved), "{reason:?}");
+            assert_eq!(news.reasons, BTreeSet::from([ReasonKind::Plaintext.into()]));
+        }
+    }
+
+    #[test]
+    fn what_was_told_is_left_out_and_kept_only_of_the_others() {
+        let mut others = row(&key("192.0.2.2"), 5);
+        others.key = others.key.others();
+        let mut digest = digest(vec![row(&key("192.0.2.1"), 2), others]).remove(0);
+        let told = [OTHERS, "192.0.2.1"].map(|client| (client.to_owned(), true));
+        digest.forget(&told.into());
+        assert!(!digest.has_news());
+        assert_eq!(digest.peers.iter().map(|news| &*news.client).collect::<Vec<_>>(), [OTHERS]);
     }
 }

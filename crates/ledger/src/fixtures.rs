@@ -49,7 +49,9 @@ impl History for Vec<Row> {
     type Error = Infallible;
 
     fn each(&self, selection: &Selection, each: impl FnMut(Row)) -> Result<(), Infallible> {
-        self.iter().filter(|row| is_wanted(row, selection)).cloned().for_each(each);
+        let mut rows: Vec<_> = self.iter().filter(|row| is_wanted(row, selection)).collect();
+        rows.sort_by_key(|row| (row.key.day, &row.key.domain));
+        rows.into_iter().cloned().for_each(each);
         Ok(())
     }
 

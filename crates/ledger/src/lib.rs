@@ -1,12 +1,19 @@
 //! The ledger: who sent to which opted-in domain over what TLS state, by day.
 //!
 //! ```text
-//! milter --judgement--> batch, added up in memory --a transaction each 1 to 15 s--> SQLite
+//! milter --judgement--> recorder: added up in memory --a transaction each 1 to 15 s--> sqlite
+//! import --line of a log--> postfix_log --recipient, then judged---------------------> sqlite
+//! sqlite --rows of a History--> report, simulation, digest
 //! ```
 //!
-//! [`Ledger`] is what the milter holds: it never waits for the file, and nothing that happens to the
-//! file bears on a verdict. [`Reader`] is what reports are made from. A row holds domains and never a
-//! local part; how much of a client it holds is for the settings to say.
+//! - `model`: what a row is. Imports nothing else of the crate.
+//! - `recorder`: what the milter holds ([`Ledger`]): it never waits for the file, and nothing that
+//!   happens to the file bears on a verdict.
+//! - `sqlite`: the file, and all SQL: [`Store`] writes, [`Reader`] reads.
+//! - [`report`], [`simulation`], [`digest`]: what is made of the rows of a [`History`].
+//! - [`postfix_log`]: what a log tells of mail that the milter did not judge.
+//!
+//! A row holds domains and never a local part; how much of a client it holds is for the settings to say.
 
 // Nothing that an MTA or a file holds may end the program.
 #![warn(

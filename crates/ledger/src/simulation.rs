@@ -19,7 +19,7 @@ pub struct Trial<'p> {
     pub old: &'p Policy,
     /// The other one.
     pub new: &'p Policy,
-    /// The moment at which both judge: `enforce_from` and `until` are looked at with it.
+    /// The moment at which both judge, for `enforce_from` and `until`.
     pub now: Timestamp,
     /// What is done where TLS is unknown.
     pub on_unknown_tls: OnUnknownTls,
@@ -32,7 +32,7 @@ pub struct Difference {
     pub newly_refused: u64,
     /// Refused by the old policy alone.
     pub newly_let_through: u64,
-    /// Let through by both, and in mode monitor at fault by the new one alone.
+    /// Let through by both, but the new one alone would refuse them in mode enforce.
     pub newly_would_refuse: u64,
 }
 
@@ -89,7 +89,7 @@ pub struct PeerDifference {
     pub last: i64,
 }
 
-/// What came out.
+/// What a simulation found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Simulation {
     /// Recipients that were judged by both policies.
@@ -100,11 +100,11 @@ pub struct Simulation {
     /// Recipients of whose client or sender the ledger does not hold enough for rules about single
     /// clients, their certificates or senders.
     pub coarse: u64,
-    /// Recipients that were not judged: their day had no more room, and the ledger does not hold
+    /// Recipients that were not judged: the ledger had no more room on their day, and does not hold
     /// their domains.
     pub not_judged: u64,
-    /// Recipients that were not judged: the milter trusted their clients, and from what the ledger
-    /// holds of these nobody can tell whether a policy does.
+    /// Recipients that were not judged: the milter trusted their clients, and the ledger does not hold
+    /// enough of these clients to say whether a policy trusts them.
     pub trusted_not_judged: u64,
     /// The domains for which something changes, the most newly refused first.
     pub domains: Vec<DomainDifference>,
@@ -169,7 +169,7 @@ impl Comparison {
         let mut one = Difference::default();
         one.add(old, new, count);
         let name = row.key.shown_domain();
-        // Most rows are of a domain that is there.
+        // Looked up first: most rows are of a domain that is there, and need no copy of its name.
         let domain = match self.domains.get_mut(&name) {
             Some(domain) => domain,
             None => self.domains.entry(name.clone()).or_default(),
@@ -215,4 +215,41 @@ impl Comparison {
 
 fn worst(difference: Difference) -> (u64, u64, u64) {
     (difference.newly_refused, difference.newly_would_refuse, difference.newly_let_through)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{key, row};
+    use crate::model::key::{Key, SubjectKind};
+    use policy::{Entry, Mode, Pattern};
+
+    /// What a policy that enforces for every domain would have meant, in place of none.
+    fn enforced(rows: Vec<Row>) -> Simulation {
+        let old = Policy::default();
+        let mut new = Policy::default();
+        new.domains.replace(&Pattern::Every, Entry::bare(Mode::Enforce));
+        let (now, on_unknown_tls) = (Timestamp::UNIX_EPOCH, OnUnknownTls::Defer);
+        let trial = Trial { old: &old, new: &new, now, on_unknown_tls };
+        simulate(&rows, &Selection::default(), trial, || ()).unwrap()
+    }
+
+    #[test]
+    fn plaintext_would_be_refused_and_the_peer_is_named_with_the_reason() {
+        let found = enforced(vec![row(&key("192.0.2.1"), 3), row(&key("192.0.2.2"), 4)]);
+        assert_eq!((found.judged, found.difference.newly_refused), (7, 7));
+        let [worst, other] = &*found.peers else { panic!("{:?}", found.peers) };
+        assert_eq!((&*worst.client, &*other.client), ("192.0.2.2", "192.0.2.1"));
+        assert_eq!(worst.reasons, BTreeSet::from([ReasonKind::Plaintext.into()]));
+    }
+
+    #[test]
+    fn recipients_without_a_readable_domain_are_judged_too_and_shown_by_a_name() {
+        let unreadable = Key { found: SubjectKind::Unreadable, domain: None, ..key("192.0.2.1") };
+        let found = enforced(vec![row(&unreadable, 2)]);
+        assert_eq!(
+            found.domains.iter().map(|one| &*one.domain).collect::<Vec<_>>(),
+            ["(unreadable)"]
+        );
+    }
 }

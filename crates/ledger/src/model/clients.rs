@@ -10,7 +10,7 @@ use std::{
     net::IpAddr,
     path::Path,
 };
-use tempfile::{NamedTempFile, PersistError};
+use tempfile::PersistError;
 
 /// Octets of the key.
 const KEY: usize = 32;
@@ -92,7 +92,9 @@ fn make_key(path: &Path) -> io::Result<()> {
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     // Nobody else may read it: tempfile makes files so.
-    let mut file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    let mut file = tempfile::Builder::new()
+        .prefix("ledger.new-")
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
     file.write_all(&key)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 /// How many days a clock may be away from when it was last believed, and count as right. Rows may be
 /// deleted too early by that much, and a host that was off for longer deletes nothing for a day.
 pub const LEAP: Day = 7;
-/// How many seconds a clock that has leapt must go on before it is believed.
+/// How many seconds a clock that has leapt must run on before it is believed.
 const STEADY: i64 = DAY;
 
 /// What the ledger remembers of the clock.
@@ -30,7 +30,7 @@ impl ClockMemory {
     pub fn is_believed(&mut self, now: i64) -> bool {
         let today = day_of(now);
         if self.believed.is_none_or(|believed| believed.abs_diff(today) > LEAP.unsigned_abs()) {
-            // One that leaps once more has not stayed as it was.
+            // A clock that leaps once more has not stayed steady.
             let stayed =
                 |since: &i64| (0..=i64::from(LEAP) * DAY).contains(&now.saturating_sub(*since));
             let since = self.doubted.filter(stayed).unwrap_or(now);
@@ -66,7 +66,7 @@ mod tests {
         i64::from(day) * DAY + 12 * HOUR
     }
 
-    /// What a clock that shows these times in turn comes to.
+    /// Whether the clock is believed at each of these times, one after the other.
     fn believed(clock: &mut ClockMemory, times: &[i64]) -> Vec<bool> {
         times.iter().map(|time| clock.is_believed(*time)).collect()
     }

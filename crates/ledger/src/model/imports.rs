@@ -22,7 +22,7 @@ pub struct Imported {
 pub struct Held {
     /// When the milter first judged mail for the domain, in seconds since 1970-01-01.
     pub(crate) judged: Option<i64>,
-    /// The same of mail that it judged for its sender alone, a partner.
+    /// The same by sender domain, for mail that was judged only because its sender is a partner.
     pub(crate) judged_of: HashMap<String, i64>,
     /// Whether there is something from a log.
     pub logged: bool,

@@ -11,8 +11,8 @@ use policy::{Decision, DomainName, ReasonKind, Requirement, TlsState};
 use std::borrow::Borrow;
 use strum::{EnumString, IntoStaticStr};
 
-/// In place of client and sender in the row of a domain and day that counts all those for which
-/// there was no room.
+/// Stands for client and sender in the row of a domain and day that counts all those for which there
+/// was no room.
 pub const OTHERS: &str = "*";
 /// The null sender.
 pub const NULL_SENDER: &str = "<>";
@@ -105,7 +105,7 @@ impl RowKey {
             sender: sender_text(&key.sender).into(),
             tls_version: tls.version,
             cipher: tls.cipher,
-            // It names the client as well as its name does.
+            // A certificate names the client as clearly as its name does.
             certificate: if clients.are_named() { tls.certificate } else { String::new() },
             flags: flag(key.authenticated, AUTHENTICATED)
                 | flag(key.local_submission, LOCAL_SUBMISSION)
@@ -120,8 +120,8 @@ impl RowKey {
         (self.day, &self.domain, &self.client, &self.sender)
     }
 
-    /// The row of the same domain and day, verdict and encryption that takes in those for which
-    /// there is no room.
+    /// The row with the same domain, day, verdict and encryption that counts those for which there is
+    /// no room.
     #[must_use]
     pub fn others(&self) -> Self {
         Self {
@@ -155,7 +155,8 @@ impl RowKey {
             || certificate::is_cut(&self.certificate)
     }
 
-    /// Whether the session was never to be judged: trusted, or submitted by a local program.
+    /// Whether the session was let through without being judged: the client is trusted, or a local
+    /// program submitted the mail.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         use ReasonKind as Kind;
@@ -204,7 +205,7 @@ impl RowKey {
         self.flags & ZERO_BITS != 0
     }
 
-    /// Whether the session counts as encrypted at all: the baseline takes it.
+    /// Whether the session counts as encrypted at all: whether it satisfies the baseline.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         match (self.tls(), Requirement::builtin("baseline")) {

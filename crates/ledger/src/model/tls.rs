@@ -8,7 +8,7 @@ use policy::tls::{Contradiction, SeenVersion};
 const NONE: &str = "none";
 /// In place of version and cipher: the MTA did not tell of TLS.
 const UNKNOWN: &str = "unknown";
-/// In place of a version that was not said, while the cipher was.
+/// In place of a version that the MTA did not say, though it said the cipher.
 const NOT_SAID: &str = "not-said";
 /// In place of a version that does not exist.
 const FOREIGN: &str = "foreign";

@@ -1,4 +1,4 @@
-//! What was judged and is not in the ledger yet, in memory.
+//! What was judged and is not in the file yet: kept in memory.
 
 use crate::model::day::Day;
 use crate::model::key::{Key, KeyRef};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// written; some 20 MiB.
 pub(super) const MOST_ROWS: usize = 50_000;
 
-/// Recipients by what a row counts.
+/// Recipients, added up.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub rows: HashMap<Key, Tally>,

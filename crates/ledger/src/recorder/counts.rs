@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct LedgerCounts {
     /// Recipients added up.
     pub(super) added: AtomicU64,
-    /// Of those, the ones that were written, or lost after all.
+    /// How many of those were written, or lost after all.
     pub(super) settled: AtomicU64,
     /// Recipients written.
     pub(super) written: AtomicU64,
-    /// Recipients lost, for want of room in memory.
+    /// Recipients lost, because there was no room in memory.
     pub(super) lost: AtomicU64,
     /// Whether the last attempt to write failed.
     pub(super) failing: AtomicBool,

@@ -10,8 +10,9 @@ use std::{
 
 /// How often what was added up is written.
 const HAND_OVER: Duration = Duration::from_secs(1);
-/// How much later it is written for each row: to write a row costs more than to add it up, and on a busy
-/// gateway the same rows come again and again. A million mails a day are still written each second.
+/// How much later it is written for each row of the batch: to write a row costs more than to add to it
+/// in memory, and on a busy gateway the same rows come again and again. With a million mails a day it
+/// is still written about each second.
 const PER_ROW: Duration = Duration::from_millis(1);
 /// How late it is written at most: this much is lost in a crash.
 const HAND_OVER_AT_LAST: Duration = Duration::from_secs(15);
@@ -19,7 +20,7 @@ const HAND_OVER_AT_LAST: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     state: Mutex<State>,
-    /// Told of the first recipient of a batch, of one that is half full, and of the end.
+    /// Signalled at the first recipient of a batch, when the batch is half full, and at the end.
     news: Condvar,
 }
 
@@ -31,7 +32,7 @@ struct State {
 
 impl Gathering {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whatever became of a thread that held it: numbers are whole at each moment.
+        // Also after a panic of a thread that held it: the numbers are whole at each moment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,13 +71,13 @@ impl Gathering {
         }
         let (rows, is_over) = (state.batch.rows.len(), state.is_over);
         drop(state);
-        // As many rows will come again; room for them is made while nobody waits.
+        // About as many rows will come again; room for them is made while nobody waits for the lock.
         let empty = Batch::with_room(rows);
         (mem::replace(&mut self.state().batch, empty), is_over)
     }
 }
 
-/// Whether a batch is to be written soon, lest there be no room for more.
+/// Whether a batch has to be written soon, because it will have no room for more.
 fn is_half_full(batch: &Batch) -> bool {
     batch.rows.len() >= MOST_ROWS / 2
 }

@@ -1,9 +1,9 @@
-//! The way of a judgement into the ledger: the milter adds up, a thread writes.
+//! How a judgement gets into the ledger: the milter adds up in memory, a thread writes.
 //!
-//! What was judged is added up where it is judged: nearly always its row is there, and to count it
-//! there costs less than to hand a copy on. The milter waits for nothing but the moment in which the
-//! thread exchanges the full batch for an empty one; a disk that does not answer holds up nothing.
-//! Where the batch is full, the recipient is lost, and counted.
+//! The thread that judges adds up as well: nearly always the row is there already, and to count in it
+//! costs less than to hand a copy to another thread. The milter waits only for the moment in which the
+//! writing thread takes the batch and leaves an empty one; a disk that does not answer delays no mail.
+//! When the batch is full, the recipient is not recorded, and is counted as lost.
 
 mod batch;
 mod counts;
@@ -32,7 +32,7 @@ use writer::Writer;
 
 /// How long the thread rests after a fault inside.
 const AFTER_A_FAULT: Duration = Duration::from_secs(1);
-/// How long the end of the program waits for the last batch.
+/// How long the program waits for the last batch when it ends.
 const LAST_BATCH: Duration = Duration::from_secs(5);
 
 /// The milter's end of the ledger.
@@ -42,7 +42,7 @@ pub struct Ledger {
     counts: Arc<LedgerCounts>,
 }
 
-/// The other end: ends the ledger in order.
+/// What ends the ledger in order.
 #[derive(Debug)]
 pub struct Recorder {
     gathering: Arc<Gathering>,
@@ -69,12 +69,12 @@ impl Ledger {
         let mut writer = Writer::new(settings, Arc::clone(&counts));
         let gathered = Arc::clone(&gathering);
         thread::Builder::new().name("ledger".into()).spawn(move || {
-            // A fault in here must not be the end of the ledger; the panic itself is logged.
+            // A panic in here must not end the ledger; the panic itself is logged.
             while catch_unwind(AssertUnwindSafe(|| writer.run(&gathered))).is_err() {
                 thread::sleep(AFTER_A_FAULT);
                 writer.recover();
             }
-            // Closes the file, before anybody ends the program.
+            // Closes the file before the program ends.
             drop(writer);
             let _ = finished.send(());
         })?;
@@ -103,7 +103,7 @@ impl Ledger {
 }
 
 impl Recorder {
-    /// Has what was recorded so far written, and waits for it; not for ever, a disk may not answer.
+    /// Waits until what was recorded so far is written, but not for ever: a disk may not answer.
     pub fn finish(self) {
         self.gathering.end();
         if self.done.recv_timeout(LAST_BATCH) == Err(RecvTimeoutError::Timeout) {

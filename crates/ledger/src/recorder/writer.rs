@@ -1,4 +1,4 @@
-//! The thread that writes: whatever happens to the file, it goes on and says so.
+//! The thread that writes: whatever happens to the file, the thread goes on, and the log says it.
 
 use super::batch::{Batch, MOST_ROWS};
 use super::counts::LedgerCounts;
@@ -21,12 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often an attempt is made while the ledger cannot be written, and whether a new day has
-/// begun is looked at.
+/// How often the thread tries again while the ledger cannot be written, and looks whether a new day
+/// has begun.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often the log says that the ledger still cannot be written.
 const REMIND: Duration = Duration::from_secs(600);
-/// A disk that damages file after file gets no more of them.
+/// How many damaged files are kept: a disk that damages one after the other gets no more of them.
 const SET_ASIDE_AT_MOST: u32 = 3;
 
 /// Writes batches.
@@ -39,13 +39,13 @@ pub(super) struct Writer {
     lost: BTreeMap<Day, u64>,
     trouble: Option<Trouble>,
     set_aside: u32,
-    /// The day that it was pruned.
+    /// The day on which the ledger was last pruned.
     pruned: Option<Day>,
-    /// Whether it was said that the clock has leapt.
+    /// Whether the log says already that the clock has leapt.
     doubted: bool,
 }
 
-/// That the ledger cannot be written.
+/// Since when the ledger cannot be written, and what was said of it.
 struct Trouble {
     since: Timestamp,
     said: Instant,
@@ -71,7 +71,7 @@ impl Writer {
 
     /// Writes until nothing more comes.
     pub fn run(&mut self, gathering: &Gathering) {
-        // At the start already: an administrator learns at once whether there is a ledger.
+        // Also before the first batch: an administrator learns at once whether there is a ledger.
         self.write();
         let mut is_last = false;
         let mut taken = Instant::now();
@@ -91,8 +91,8 @@ impl Writer {
         }
     }
 
-    /// Gets ready to run again after a fault inside: without what was in hand, lest that be a fault
-    /// each time.
+    /// Gets ready to run again after a fault inside. What was in hand is dropped, since it may cause
+    /// the same fault again.
     pub fn recover(&mut self) {
         let recipients: u64 = self.rows.values().map(|tally| tally.count).sum();
         self.counts.settled.fetch_add(recipients, Ordering::Relaxed);
@@ -103,7 +103,7 @@ impl Writer {
         tracing::error!(recipients, "the ledger goes on after a fault; what was in hand is lost");
     }
 
-    /// Takes a batch in, as rows; what there is no room for is counted as lost.
+    /// Takes a batch in, as rows. What has no room is counted as lost.
     fn take(&mut self, batch: Batch) {
         let Self { clients, counts, rows, lost, .. } = self;
         for (day, count) in batch.lost {
@@ -116,7 +116,7 @@ impl Writer {
         };
         for (key, tally) in batch.rows {
             let Some(clients) = clients.as_ref() else {
-                // Without the key of the hash nothing may be kept of the clients.
+                // Without the key of the hash nothing of the clients may be kept.
                 lose(key.day, tally.count);
                 continue;
             };
@@ -227,7 +227,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Removes damaged ledgers that are too old. What cannot be removed is no reason not to write.
+    /// Removes damaged ledgers that are too old. If one cannot be removed, the ledger is written all
+    /// the same.
     fn remove_damaged(&self, kept: &RangeInclusive<Day>) {
         match remove_old(&self.settings.path, kept) {
             Ok(removed) => {

@@ -1,4 +1,4 @@
-//! By what a report adds up.
+//! The ways to add up a report.
 
 /// By what recipients are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,7 +51,7 @@ pub(super) struct Building {
     totals: Totals,
     first: i64,
     last: i64,
-    /// Most groups have none: those of a million peers have to fit into memory.
+    /// In a box, since most groups have none, and a million groups have to fit into memory.
     faults: Option<Box<Faults>>,
 }
 
@@ -99,7 +99,7 @@ impl Building {
         self
     }
 
-    /// Takes note of whom a fault was with as well.
+    /// Takes note of the other side of a fault: the sender of a peer, the peer of a sender.
     pub fn with(&mut self, other: &str) {
         if let Some(faults) = &mut self.faults
             && faults.others.len() < MOST_OTHERS
@@ -125,8 +125,8 @@ impl Building {
     }
 }
 
-/// The worst first: those at fault that have not come back with TLS, then by how much they were at
-/// fault, then by how much they sent. Days come in their order.
+/// Puts the worst first: those at fault that have not come back with TLS, then by how many recipients
+/// were at fault, then by how many were judged. Days stay in their order.
 pub(super) fn sort(groups: &mut [Group], by: By) {
     if by == By::Day {
         groups.sort_by(|one, other| one.name.cmp(&other.name));

@@ -1,5 +1,5 @@
-//! What the ledger says of a time: how much came encrypted, who would be or was refused, and what
-//! became of them.
+//! What the ledger says of a span of days: how much came encrypted, who was or would be refused, and
+//! what became of them.
 
 mod by;
 mod group;
@@ -45,7 +45,8 @@ pub struct Report {
     pub until: i64,
     /// All together, without the trusted.
     pub totals: Totals,
-    /// Recipients in mail of trusted clients: let through unjudged, and in no other figure here.
+    /// Recipients in mail of trusted clients: let through without being judged, and in no other figure
+    /// here.
     pub trusted: u64,
     /// Recipients known from the MTA's log, which the milter did not judge; they are among the others.
     pub from_log: u64,
@@ -73,7 +74,7 @@ impl Report {
         let mut draft = Draft::new(query.by);
         let selection = Selection { since: query.since, domain: query.domain.clone() };
         history.each(&selection, |row| draft.add(&row))?;
-        // Whether somebody gave up shows only as long as the ledger goes on.
+        // Up to the last row: only as long as the ledger goes on does it show who has given up.
         let until = history.span()?.map_or(i64::from(query.since) * DAY, |(_, last)| last);
         let lost = history.lost(query.since)?;
         Ok(draft.into_report(query, until, lost))
@@ -90,7 +91,7 @@ struct Draft {
     versions: Groups,
     groups: Groups,
     outcomes: Outcomes,
-    /// Whether a version with a cipher counts as encrypted: few pairs, many rows.
+    /// Whether a version with a cipher counts as encrypted. Kept, since many rows have few such pairs.
     encrypted: HashMap<String, HashMap<String, bool>>,
 }
 
@@ -150,7 +151,7 @@ impl Draft {
     }
 
     fn is_encrypted(&mut self, row: &Row) -> bool {
-        // Not by version and cipher alone, and rare.
+        // Version and cipher alone do not tell it; and it is rare.
         if row.key.has_zero_bits() {
             return row.key.is_encrypted();
         }
@@ -203,7 +204,7 @@ impl Draft {
     }
 }
 
-/// Every day from the first with mail to the last, also those without mail.
+/// Every day from the first with mail to the last, including days without mail.
 fn without_gaps(days: BTreeMap<Day, Group>, since: Day, until: i64) -> Vec<Group> {
     let first = days.keys().next().copied().unwrap_or(since);
     let last = day_of(until).max(first);

@@ -29,7 +29,7 @@ pub enum Outcome {
         /// When it last came.
         since: i64,
     },
-    /// It goes on.
+    /// It still comes without adequate TLS.
     StillFailing {
         /// The first time.
         since: i64,
@@ -59,7 +59,7 @@ impl Outcome {
     }
 }
 
-/// Numbers for texts that occur again and again.
+/// Numbers in place of texts that occur again and again.
 #[derive(Default)]
 struct Numbers {
     numbers: HashMap<String, u32>,
@@ -90,7 +90,7 @@ struct Fault {
     refused: bool,
 }
 
-/// Faults, and when the same came without.
+/// Faults, and when the same clients and senders last came without one.
 #[derive(Default)]
 pub(super) struct Outcomes {
     domains: Numbers,
@@ -102,7 +102,7 @@ pub(super) struct Outcomes {
     sender_adequate: HashMap<(u32, u32), i64>,
 }
 
-/// The worst that became of each.
+/// The worst outcome of each peer and each sender.
 pub(super) struct Worst {
     pub peers: HashMap<String, Outcome>,
     pub senders: HashMap<String, Outcome>,
@@ -117,11 +117,11 @@ impl Outcomes {
             sender: self.senders.of(&row.key.sender),
         };
         if row.key.verdict == Decision::Accept {
-            // One that was let through by an exception has not mended anything.
+            // A client that an exception let through has not mended anything.
             if row.key.is_adequate() && !row.key.is_others() {
                 let latest = |moment: &mut i64| *moment = (*moment).max(row.tally.last);
                 latest(self.client_adequate.entry((way.domain, way.client)).or_insert(i64::MIN));
-                // Bounces, and senders that are no address, are nobody's.
+                // Bounces, and senders without a plain address, belong to nobody.
                 if row.key.sender.contains('.') {
                     latest(
                         self.sender_adequate.entry((way.domain, way.sender)).or_insert(i64::MIN),
@@ -138,7 +138,7 @@ impl Outcomes {
         fault.refused |= refused;
     }
 
-    /// What became of everybody, where the ledger goes on until this moment.
+    /// What became of everybody, for a ledger that goes on until this moment.
     pub fn finish(self, until: i64) -> Worst {
         let mut peers = HashMap::new();
         let mut senders = HashMap::new();
@@ -172,7 +172,7 @@ impl Outcomes {
     }
 }
 
-/// Keeps the worse of two; of two that are as bad, the older.
+/// Keeps the worse of two outcomes; of two that are equally bad, the older.
 fn worse(kept: &mut Outcome, other: Outcome) {
     let rank = |outcome: Outcome| match outcome {
         Outcome::Resolved { .. } => 0,

@@ -1,4 +1,5 @@
-//! Ledgers that were damaged: they are kept aside, for as long as their rows would have been kept.
+//! Ledgers that were damaged: they are kept beside the new one, for as long as their rows would have
+//! been kept.
 
 use crate::model::day::{Day, day_of};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};

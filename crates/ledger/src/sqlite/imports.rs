@@ -5,8 +5,9 @@ use crate::model::imports::{Held, Imported};
 use crate::model::key::SubjectKind;
 use crate::model::row::{OTHERS, RowKey, Source};
 use crate::model::tally::Tally;
+use crate::sqlite::columns::signed;
 use crate::sqlite::error::StoreError;
-use crate::sqlite::store::{Store, signed};
+use crate::sqlite::store::Store;
 use rusqlite::params;
 use std::collections::HashMap;
 
@@ -61,7 +62,7 @@ impl Store {
     ///
     /// When the ledger cannot be read.
     pub fn held(&self, day: Day, domain: &str) -> Result<Held, StoreError> {
-        // On a full day, the row of all domains may count this one.
+        // On a full day, the row of all other domains may count this one, too.
         let mut statement = self.connection.prepare_cached(
             "SELECT source = ?4, found = ?5, sender, min(first) FROM mail
              WHERE day = ?1 AND domain IN (?2, ?3) GROUP BY 1, 2, iif(found = ?5, sender, '')",

@@ -41,7 +41,7 @@ impl Reader {
         };
         let uri = uri(path)?;
         let opened = open(&uri);
-        // Whoever may not write beside the file can read it all the same while nobody has it open.
+        // Without the right to write beside the file, it can be read only while nobody has it open.
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
         if opened.is_err() && !Path::new(&wal).exists() {
@@ -107,7 +107,7 @@ impl History for Reader {
     }
 }
 
-/// A path as SQLite takes it with parameters behind.
+/// A path as a URI, which SQLite takes with parameters.
 fn uri(path: &Path) -> io::Result<String> {
     let path = fs::canonicalize(path)?;
     let mut uri = String::from("file:");

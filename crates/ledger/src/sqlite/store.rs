@@ -3,6 +3,7 @@
 use crate::model::day::Day;
 use crate::model::row::{OTHERS, Row, RowKey};
 use crate::model::tally::Tally;
+use crate::sqlite::columns::signed;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::{columns, schema};
 use config::Room;
@@ -125,7 +126,7 @@ impl Store {
         if self.update(key, tally)? {
             return Ok(());
         }
-        // The day first: on a full one, a flood of made-up domains is not to be remembered.
+        // The day first: on a full day, a flood of made-up domains must not fill the memory.
         let day_is_full = self.rows_of_day(key.day)? >= self.room.day;
         if !day_is_full && self.rows_of_domain(key)? < self.room.domain {
             return self.insert(key, tally);
@@ -178,7 +179,7 @@ impl Store {
         Ok(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
     }
 
-    /// Takes in whole rows, as many as come, in one transaction.
+    /// Adds rows in one transaction.
     ///
     /// # Errors
     ///
@@ -189,11 +190,6 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(rows.map(|row| (&row.key, &row.tally)), &BTreeMap::new())
     }
-}
-
-/// SQLite's integers have a sign.
-pub(super) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Device and inode of a file.
