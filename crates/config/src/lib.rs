@@ -1,5 +1,6 @@
 //! The files that an administrator writes: settings and policy.
 //!
+//! - [`files`]: read without any wait, replaced whole.
 //! - [`policy_file`]: YAML to [`policy::Policy`], with every error and its place.
 //! - [`settings`]: what needs a restart.
 //! - [`yaml`]: the reader below both.
@@ -16,6 +17,8 @@
     clippy::todo
 )]
 
+mod document;
+pub mod files;
 pub mod policy_file;
 pub mod settings;
 pub mod yaml;

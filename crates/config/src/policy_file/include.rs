@@ -1,6 +1,6 @@
 //! Which files a policy includes.
 
-use super::Sources;
+use super::{Sources, candidate::View};
 use crate::yaml::{Decoder, Node};
 use std::{
     collections::BTreeSet,
@@ -23,13 +23,14 @@ pub(super) fn files(
     decoder: &mut Decoder<'_>,
     node: Node<'_>,
     base: &Path,
+    view: &View<'_>,
     sources: &mut Sources,
 ) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
     for item in decoder.one_or_more(node).iter() {
         let Some(pattern) = decoder.text(item, "a file to include") else { continue };
-        let found = one_pattern(decoder, item, base, pattern, sources);
+        let found = one_pattern(decoder, item, base, pattern, view, sources);
         files.extend(found.into_iter().filter(|path| seen.insert(path.clone())));
     }
     files
@@ -40,6 +41,7 @@ fn one_pattern(
     item: Node<'_>,
     base: &Path,
     pattern: &str,
+    view: &View<'_>,
     sources: &mut Sources,
 ) -> Vec<PathBuf> {
     let full = base.join(pattern);
@@ -60,7 +62,7 @@ fn one_pattern(
         return Vec::new();
     }
     if !name.contains(WILDCARDS) {
-        if !full.is_file() {
+        if !view.is_file(&full) {
             let message = format!("there is no file {}", full.display());
             decoder.problems.add(item.spot, message, "create it, or correct the path");
         }
@@ -68,7 +70,7 @@ fn one_pattern(
         sources.add_file(&full);
         return vec![full];
     }
-    matching_files(decoder, item, directory, name, sources)
+    matching_files(decoder, item, directory, name, view, sources)
 }
 
 /// The files of a directory whose names match a pattern.
@@ -77,6 +79,7 @@ fn matching_files(
     item: Node<'_>,
     directory: &Path,
     pattern: &str,
+    view: &View<'_>,
     sources: &mut Sources,
 ) -> Vec<PathBuf> {
     let pattern = match glob::Pattern::new(pattern) {
@@ -88,7 +91,7 @@ fn matching_files(
     };
     // Of a file named without a directory, that is the current one.
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    match sources.add_directory(here) {
+    match sources.add_directory(here).map(|names| view.names(here, names)) {
         Ok(names) => {
             let matching = |name: &&OsStr| pattern.matches_with(&name.to_string_lossy(), OPTIONS);
             let files: Vec<PathBuf> = names
@@ -96,7 +99,7 @@ fn matching_files(
                 .filter_map(|path| path.file_name())
                 .filter(matching)
                 .map(|name| directory.join(name))
-                .filter(|path| !path.is_dir())
+                .filter(|path| !view.is_directory(path))
                 .collect();
             // A directory without any is a place for files that are still to come.
             let hidden = |path: &PathBuf| {

@@ -3,7 +3,8 @@
 use super::entries::{Target, entries};
 use super::requirements;
 use super::terms::{self, Defaults, LANGUAGES, MODES, Side};
-use super::{Sources, include, read_file, values};
+use super::{Sources, candidate::View, include, values};
+use crate::document;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use policy::{Entry, Policy, Trusted};
 use std::path::{Path, PathBuf};
@@ -12,14 +13,21 @@ use std::path::{Path, PathBuf};
 const RECIPIENT_DELIMITER: &str = "+";
 
 /// Reads the policy at `path` and what it includes.
-pub(super) fn read(path: &Path, problems: &mut Problems, sources: &mut Sources) -> Option<Policy> {
+pub(super) fn read(
+    path: &Path,
+    view: &View<'_>,
+    problems: &mut Problems,
+    sources: &mut Sources,
+) -> Option<Policy> {
     sources.add_file(path);
-    let main = read_file(path, problems, |decoder, root| main_file(decoder, root, path, sources))?;
+    let main = document::read(path, view.read(path), problems, |decoder, root| {
+        main_file(decoder, root, path, view, sources)
+    })?;
     let Main { mut policy, defaults, includes } = main;
     for include in includes {
         let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
         sources.add_file(&include);
-        read_file(&include, problems, |decoder, root| {
+        document::read(&include, view.read(&include), problems, |decoder, root| {
             let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
                 decoder.problems.add_file("the file is empty", "write `[]` if it names no domain");
                 return None;
@@ -47,6 +55,7 @@ fn main_file(
     decoder: &mut Decoder<'_>,
     root: Option<Node<'_>>,
     path: &Path,
+    view: &View<'_>,
     sources: &mut Sources,
 ) -> Option<Main> {
     let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
@@ -85,7 +94,7 @@ fn main_file(
     }
     let includes = fields
         .take("include")
-        .map(|node| include::files(decoder, node, base, sources))
+        .map(|node| include::files(decoder, node, base, view, sources))
         .unwrap_or_default();
     decoder.finish(fields);
     Some(Main { policy, defaults, includes })

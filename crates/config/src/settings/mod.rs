@@ -9,8 +9,8 @@ mod records;
 pub use ledger::{ClientDetail, LedgerSettings, RETENTION_DAYS, ROOM, Room};
 pub use records::{DigestSettings, MetricsSettings};
 
-use crate::policy_file::read_file;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
+use crate::{document, files};
 use policy::OnUnknownTls;
 use std::{
     fmt,
@@ -199,7 +199,10 @@ impl Settings {
     /// All that is wrong with the file, with places.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::new();
-        let settings = read_file(path, &mut problems, |decoder, root| read(decoder, root, path));
+        let settings =
+            document::read(path, files::read_limited(path), &mut problems, |decoder, root| {
+                read(decoder, root, path)
+            });
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems),

@@ -1,0 +1,86 @@
+//! One file in YAML: octets to text to tree, and to what is decoded from it.
+
+use crate::yaml::{self, Decoder, Problems};
+use nix::errno::Errno;
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+    sync::Arc,
+};
+
+/// Hands the tree of a file to `decode`; `octets` is what came of reading the file. What is wrong
+/// goes to `problems`.
+pub(crate) fn read<T>(
+    path: &Path,
+    octets: io::Result<Vec<u8>>,
+    problems: &mut Problems,
+    decode: impl FnOnce(&mut Decoder<'_>, Option<yaml::Node<'_>>) -> Option<T>,
+) -> Option<T> {
+    problems.enter(path, Arc::default());
+    let octets = match octets {
+        Ok(octets) => octets,
+        Err(error) => {
+            problems.add_file(format!("cannot be read: {error}"), remedy(&error));
+            if !shows_in_a_stamp(error.kind()) {
+                problems.set_refused();
+            }
+            return None;
+        }
+    };
+    let text = match String::from_utf8(octets) {
+        Ok(text) => Arc::new(without_mark(text)),
+        Err(error) => {
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let (marked, text) = (text.len(), without_mark(text));
+            let marked = marked - text.len();
+            problems.enter(path, Arc::new(text));
+            let spot = problems.spot_at(error.utf8_error().valid_up_to() - marked);
+            problems.add(
+                spot,
+                "this is not UTF-8",
+                "save the file as UTF-8, or write the domain in its A-label form (xn--...)",
+            );
+            return None;
+        }
+    };
+    problems.enter(path, Arc::clone(&text));
+    let tree = yaml::parse(&text, problems);
+    let decoded = if problems.is_broken() && tree.root().is_none() {
+        None
+    } else {
+        decode(&mut Decoder::new(problems), tree.root())
+    };
+    problems.leave();
+    decoded
+}
+
+/// A text without the byte order mark that some editors put first.
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+}
+
+/// Whether a file that could not be read for this reason looks otherwise once it can be. Where it
+/// does not (the system was out of file descriptors, say), it has to be tried again.
+fn shows_in_a_stamp(kind: ErrorKind) -> bool {
+    use ErrorKind::{FileTooLarge, InvalidInput, NotADirectory, NotFound};
+    matches!(kind, FileTooLarge | InvalidInput | NotADirectory | NotFound)
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    match (error.kind(), errno) {
+        (ErrorKind::NotFound, _) => {
+            "check the path; a relative one starts at the file that names it"
+        }
+        (ErrorKind::PermissionDenied, _) => "let the user that the milter runs as read it",
+        (ErrorKind::InvalidInput, _) => "put a file in its place",
+        (ErrorKind::FileTooLarge, _) => {
+            "a list of a million domains takes some 30 MiB: is it the right file?"
+        }
+        (_, Some(Errno::ELOOP)) => "let the symbolic link name the file: it leads back to itself",
+        (_, Some(Errno::EMFILE | Errno::ENFILE)) => {
+            "raise the limit on file descriptors (LimitNOFILE= in the service, ulimit -n)"
+        }
+        _ => "",
+    }
+}
