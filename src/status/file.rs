@@ -2,11 +2,11 @@
 
 use crate::milter::RecipientCounts;
 use crate::wording::{age, counted};
+use config::files;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -102,15 +102,10 @@ impl Status {
     }
 }
 
-/// Writes a status file, under another name first, so that readers always find a whole one.
+/// Replaces a status file, so that readers always find a whole one.
 pub(super) fn write(path: &Path, status: &Status) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    fs::write(&draft, serde_json::to_vec_pretty(status)?)?;
     // Monitoring may run as anybody.
-    fs::set_permissions(&draft, fs::Permissions::from_mode(0o644))?;
-    fs::rename(&draft, path)
+    files::replace(path, &serde_json::to_vec_pretty(status)?, 0o644)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::postfix::{
     PostfixFacts, address_for_public, elements, findings, gather, is_ours, milter_entries,
 };
 use crate::status::Status;
-use config::policy_file;
 use config::settings::{Settings, SocketSpec};
+use config::{files, policy_file};
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -180,7 +180,7 @@ fn keep(record: &Record) -> Result<(), Failure> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
-        fs::write(&path, serde_json::to_vec_pretty(record)?)
+        files::replace(&path, &serde_json::to_vec_pretty(record)?, 0o644)
     };
     write().map_err(|error| Failure::unavailable(format!("{RECORD} cannot be written: {error}")))
 }
