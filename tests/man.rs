@@ -1,9 +1,8 @@
 //! The man pages against the program: every key with its default, no other, and examples that load.
 
 use config::policy_file;
-use config::settings::ClientDetail;
-use config::settings::{LogFormat, LogTarget, Settings};
-use policy::{Mode, OnUnknownTls, Schedule, requirement::Requirement};
+use config::settings::Settings;
+use policy::{Mode, Schedule, requirement::Requirement};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -137,36 +136,23 @@ fn the_page_of_the_settings_gives_the_defaults_of_the_program() {
     let keys = keys(&page("mandatory-tls-milter.yaml.5"));
     let settings = settings("listen: systemd\npolicy: p\nstate_dir: s").unwrap();
     let ledger = settings.ledger.unwrap();
-    let clients = match ledger.clients {
-        ClientDetail::Full => "full",
-        _ => "another",
-    };
-    let format = match settings.log.format {
-        LogFormat::Text => "text",
-        LogFormat::Json => "json",
-    };
-    let to = match settings.log.to {
-        LogTarget::Stderr => "stderr",
-        LogTarget::Journald => "journald",
-    };
-    let on_unknown_tls = match settings.on_unknown_tls {
-        OnUnknownTls::Defer => "defer",
-        OnUnknownTls::Pass => "pass",
-    };
+    fn word(choice: impl Into<&'static str>) -> String {
+        choice.into().to_owned()
+    }
     let none = |path: Option<_>| if path.is_none() { "none" } else { "some" };
     for (name, value) in [
         ("limits.connections", settings.limits.connections.to_string()),
         ("limits.drain_seconds", settings.limits.drain.as_secs().to_string()),
-        ("log.level", settings.log.level.to_string().to_lowercase()),
+        ("log.level", word(settings.log.level)),
         ("log.local_parts", settings.log.local_parts.to_string()),
-        ("log.format", format.into()),
-        ("log.to", to.into()),
-        ("on_unknown_tls", on_unknown_tls.into()),
+        ("log.format", word(settings.log.format)),
+        ("log.to", word(settings.log.to)),
+        ("on_unknown_tls", word(settings.on_unknown_tls)),
         ("status_file", none(settings.status_file).into()),
         ("ledger.retention_days", ledger.retention_days.to_string()),
         ("ledger.rows_per_domain_and_day", ledger.room.domain.to_string()),
         ("ledger.rows_per_day", ledger.room.day.to_string()),
-        ("ledger.clients", clients.into()),
+        ("ledger.clients", word(ledger.clients)),
     ] {
         assert_eq!(default(&keys, name), value, "{name}");
     }

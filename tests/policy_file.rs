@@ -343,7 +343,7 @@ include: [\"*.yml\"]
     assert!(loaded.policy.is_ok());
     let said = loaded.warnings.to_string();
     for part in [
-        "every client there is is trusted",
+        "every client is trusted, so nothing is judged",
         "allowed, but refused by another condition: AES256-SHA",
         "this exception is for every client",
         "this exception is over",

@@ -19,7 +19,7 @@ pub use writer::Guard;
 use self::events::{Events, Form};
 use self::journal::Journal;
 use self::writer::{Lines, Stream};
-use config::settings::{LogFormat, LogSettings, LogTarget};
+use config::settings::{LogFormat, LogLevel, LogSettings, LogTarget};
 use config::yaml::{Problems, Severity};
 use std::{io, path::Path};
 
@@ -46,7 +46,7 @@ pub fn set_up(settings: &LogSettings) -> io::Result<Guard> {
             (Form::Journal, Lines::to(journal, report_lost)?)
         }
     };
-    tracing::subscriber::set_global_default(Events::new(settings.level, form, lines))
+    tracing::subscriber::set_global_default(Events::new(level(settings.level), form, lines))
         .map_err(io::Error::other)?;
     Ok(guard)
 }
@@ -71,6 +71,15 @@ pub fn problems(problems: &Problems) {
     }
     if problems.count() > problems.shown().len() {
         tracing::error!("these are the first of {} errors", problems.count());
+    }
+}
+
+fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
     }
 }
 

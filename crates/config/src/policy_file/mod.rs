@@ -5,6 +5,7 @@
 
 mod candidate;
 mod entries;
+mod exceptions;
 mod include;
 mod requirements;
 mod schema;

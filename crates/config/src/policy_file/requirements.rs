@@ -1,7 +1,7 @@
 //! The policy's own requirements.
 
 use super::values;
-use crate::yaml::{Decoder, Fields, Node, Spot};
+use crate::yaml::{Decoder, Fields, Node, Spot, Value};
 use policy::requirement::{Requirement, RequirementBuilder, named};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,15 +20,13 @@ struct Raw<'n> {
     node: Node<'n>,
 }
 
+/// Requirements by name, and the names of those that have errors.
+type Own = (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>);
+
 /// Reads `requirements`: a mapping of names to conditions. They may build on built-in ones and on
-/// each other (`extends`), in any order. Also returns the names of those that have errors.
-pub(super) fn read(
-    decoder: &mut Decoder<'_>,
-    node: Node<'_>,
-) -> (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>) {
-    let Some(mut fields) = decoder.fields(node, "`requirements`") else {
-        return Default::default();
-    };
+/// each other (`extends`), in any order.
+pub(super) fn read(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Own> {
+    let mut fields = decoder.fields(node, "`requirements`")?;
     let raw: Vec<Raw<'_>> =
         fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
     let names: Vec<String> = raw.iter().map(|one| one.name.to_owned()).collect();
@@ -64,7 +62,7 @@ pub(super) fn read(
         let _ = one_requirement(decoder, &one, &done);
     }
     let faulty = names.into_iter().filter(|name| !done.contains_key(name)).collect();
-    (done, faulty)
+    Some((done, faulty))
 }
 
 fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
@@ -87,11 +85,11 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
 
 /// What `extends` names, before the mapping is read.
 fn base_name<'n>(node: Node<'n>) -> Option<&'n str> {
-    let crate::yaml::Value::Map(fields) = node.value else {
+    let Value::Map(fields) = node.value else {
         return None;
     };
     fields.iter().find_map(|(key, value)| match (key.value, value.value) {
-        (crate::yaml::Value::Scalar("extends"), crate::yaml::Value::Scalar(base)) => Some(base),
+        (Value::Scalar("extends"), Value::Scalar(base)) => Some(base),
         _ => None,
     })
 }
@@ -104,15 +102,12 @@ fn one_requirement(
     let errors_before = decoder.problems.count();
     let mut fields = decoder.fields(one.node, "a requirement")?;
     let mut builder = Requirement::builder(one.name.to_owned());
-    let base = fields.take("extends").and_then(|node| decoder.text(node, "`extends`"));
-    if let Some(base) = base.and_then(|base| named(base, done)) {
+    if let Some(base) = fields.text(decoder, "extends").and_then(|base| named(base, done)) {
         builder = builder.extends(base);
     }
     builder = strengths(decoder, &mut fields, builder);
     builder = ciphers(decoder, &mut fields, builder);
-    if let Some(node) = fields.take("client_certificate")
-        && let Some(names) = values::certificate(decoder, node)
-    {
+    if let Some(names) = fields.read(decoder, "client_certificate", values::certificate) {
         builder = builder.client_certificate(names);
     }
     decoder.finish(fields);
@@ -137,22 +132,20 @@ fn strengths(
     fields: &mut Fields<'_>,
     mut builder: RequirementBuilder,
 ) -> RequirementBuilder {
-    if let Some(node) = fields.take("min_version")
-        && let Some(version) = decoder.parsed(node, "`min_version`", str::parse)
-    {
+    let version = fields.read(decoder, "min_version", |decoder, node| {
+        decoder.parsed(node, "`min_version`", str::parse)
+    });
+    if let Some(version) = version {
         builder = builder.min_version(version);
     }
-    if let Some(node) = fields.take("min_bits")
-        && let Some(bits) = decoder.number(node, "`min_bits`", 256)
-    {
+    if let Some(bits) = fields.number(decoder, "min_bits", 256) {
         builder = builder.min_bits(u16::try_from(bits).unwrap_or(u16::MAX));
     }
-    if let Some(node) = fields.take("forward_secrecy") {
-        let demanded = decoder.truth(node, "`forward_secrecy`").unwrap_or(false);
+    if let Some(demanded) = fields.truth(decoder, "forward_secrecy") {
         builder = builder.forward_secrecy(demanded);
     }
-    if let Some(node) = fields.take("aead") {
-        builder = builder.aead(decoder.truth(node, "`aead`").unwrap_or(false));
+    if let Some(demanded) = fields.truth(decoder, "aead") {
+        builder = builder.aead(demanded);
     }
     builder
 }
@@ -163,14 +156,20 @@ fn ciphers(
     fields: &mut Fields<'_>,
     mut builder: RequirementBuilder,
 ) -> RequirementBuilder {
-    if let Some(node) = fields.take("forbid") {
-        builder = builder.forbid(words(decoder, node, "a property or cipher to forbid"));
+    let forbidden = fields.read(decoder, "forbid", |decoder, node| {
+        Some(words(decoder, node, "a property or cipher to forbid"))
+    });
+    if let Some(forbidden) = forbidden {
+        builder = builder.forbid(forbidden);
     }
-    if let Some(node) = fields.take("allow") {
+    let allowed = fields.read(decoder, "allow", |decoder, node| {
         if decoder.one_or_more(node).is_empty() {
             decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
         }
-        builder = builder.allow(words(decoder, node, "a cipher to allow"));
+        Some(words(decoder, node, "a cipher to allow"))
+    });
+    if let Some(allowed) = allowed {
+        builder = builder.allow(allowed);
     }
     builder
 }

@@ -2,7 +2,7 @@
 
 use super::entries::{Target, entries};
 use super::requirements;
-use super::terms::{self, Defaults, LANGUAGES, MODES, Side};
+use super::terms::{self, Defaults, Side};
 use super::{Sources, candidate::View, include, values};
 use crate::document;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
@@ -67,22 +67,25 @@ fn main_file(
     let mut fields = decoder.fields(root, "the policy")?;
     let defaults = read_defaults(decoder, &mut fields);
     let mut policy = Policy {
-        trusted: read_trusted(decoder, &mut fields),
-        recipient_delimiter: read_delimiter(decoder, &mut fields),
+        trusted: fields.read(decoder, "trusted", read_trusted).unwrap_or_default(),
+        recipient_delimiter: fields
+            .read(decoder, "recipient_delimiter", read_delimiter)
+            .unwrap_or_else(|| RECIPIENT_DELIMITER.into()),
         files: vec![path.to_path_buf()],
         ..Policy::default()
     };
-    policy.local = read_local(decoder, &mut fields, &defaults);
+    policy.local =
+        fields.read(decoder, "local", |decoder, node| read_local(decoder, node, &defaults));
     for (key, side) in [("domains", Side::Recipients), ("senders", Side::Senders)] {
-        let Some(node) = fields.take(key) else {
-            continue;
-        };
         let directory = match side {
             Side::Recipients => &mut policy.domains,
             Side::Senders => &mut policy.senders,
         };
         let target = Target { directory, files: &policy.files };
-        entries(decoder, node, &defaults, side, target, 0);
+        fields.read(decoder, key, |decoder, node| {
+            entries(decoder, node, &defaults, side, target, 0);
+            Some(())
+        });
     }
     let base = path.parent().unwrap_or(Path::new(""));
     if !fields.mentions(&["domains", "senders", "local", "include"]) {
@@ -92,77 +95,62 @@ fn main_file(
             "add `domains: [example.org]`, or `domains: []` if that is meant",
         );
     }
-    let includes = fields
-        .take("include")
-        .map(|node| include::files(decoder, node, base, view, sources))
-        .unwrap_or_default();
+    let includes = fields.read(decoder, "include", |decoder, node| {
+        Some(include::files(decoder, node, base, view, sources))
+    });
     decoder.finish(fields);
-    Some(Main { policy, defaults, includes })
+    Some(Main { policy, defaults, includes: includes.unwrap_or_default() })
 }
 
 fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults {
     let mut defaults = Defaults::new();
-    if let Some(node) = fields.take("requirements") {
-        (defaults.requirements, defaults.faulty) = requirements::read(decoder, node);
+    if let Some(own) = fields.read(decoder, "requirements", requirements::read) {
+        (defaults.requirements, defaults.faulty) = own;
     }
-    let Some(node) = fields.take("defaults") else {
-        return defaults;
-    };
-    let Some(mut inner) = decoder.fields(node, "`defaults`") else {
-        return defaults;
-    };
-    if let Some(mode) = inner.take("mode").and_then(|node| decoder.choice(node, "mode", &MODES)) {
-        defaults.mode = mode;
-    }
-    if let Some(node) = inner.take("require")
-        && let Some(requirement) = defaults.requirement(decoder, node)
-    {
-        defaults.requirement = requirement;
-    }
-    if let Some(node) = inner.take("language")
-        && let Some(language) = decoder.choice(node, "`language`", &LANGUAGES)
-    {
-        defaults.language = language;
-    }
-    if let Some(node) = inner.take("reply")
-        && let Some(parts) = terms::read_reply(decoder, node, &defaults.reply)
-        && terms::checked(decoder, node.spot, &parts, Side::Recipients, defaults.language).is_some()
-    {
-        defaults.reply = parts;
-    }
-    decoder.finish(inner);
+    fields.read(decoder, "defaults", |decoder, node| {
+        let mut inner = decoder.fields(node, "`defaults`")?;
+        if let Some(mode) = inner.read(decoder, "mode", terms::read_mode) {
+            defaults.mode = mode;
+        }
+        let requirement = |decoder: &mut Decoder<'_>, node| defaults.requirement(decoder, node);
+        if let Some(requirement) = inner.read(decoder, "require", requirement) {
+            defaults.requirement = requirement;
+        }
+        if let Some(language) = inner.choice(decoder, "language") {
+            defaults.language = language;
+        }
+        let reply = inner.read(decoder, "reply", |decoder, node| {
+            let parts = terms::read_reply(decoder, node, &defaults.reply)?;
+            let (side, language) = (Side::Recipients, defaults.language);
+            terms::checked(decoder, node.spot, &parts, side, language).map(|_| parts)
+        });
+        if let Some(reply) = reply {
+            defaults.reply = reply;
+        }
+        decoder.finish(inner);
+        Some(())
+    });
     defaults
 }
 
-fn read_trusted(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Trusted {
-    let mut trusted = Trusted::default();
-    let Some(node) = fields.take("trusted") else {
-        return trusted;
-    };
-    let Some(mut inner) = decoder.fields(node, "`trusted`") else {
-        return trusted;
-    };
-    if let Some(node) = inner.take("clients") {
-        trusted.clients = values::networks(decoder, node);
-        if trusted.clients.iter().any(|network| network.prefix_len() == 0) {
-            decoder.problems.warn(
-                node.spot,
-                "every client there is is trusted: nothing is judged",
-                "",
-            );
+fn read_trusted(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Trusted> {
+    let mut fields = decoder.fields(node, "`trusted`")?;
+    let clients = fields.read(decoder, "clients", |decoder, node| {
+        let clients = values::networks(decoder, node);
+        if clients.iter().any(|network| network.prefix_len() == 0) {
+            decoder.problems.warn(node.spot, "every client is trusted, so nothing is judged", "");
         }
-    }
-    if let Some(node) = inner.take("authenticated") {
-        trusted.authenticated = decoder.truth(node, "`authenticated`").unwrap_or(false);
-    }
-    decoder.finish(inner);
-    trusted
+        Some(clients)
+    });
+    let trusted = Trusted {
+        clients: clients.unwrap_or_default(),
+        authenticated: fields.truth(decoder, "authenticated").unwrap_or_default(),
+    };
+    decoder.finish(fields);
+    Some(trusted)
 }
 
-fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> String {
-    let Some(node) = fields.take("recipient_delimiter") else {
-        return RECIPIENT_DELIMITER.into();
-    };
+fn read_delimiter(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<String> {
     let text = decoder.text(node, "`recipient_delimiter`").unwrap_or_default();
     if !text.chars().all(|c| c.is_ascii_punctuation() && c != '@') {
         decoder.problems.add(
@@ -171,15 +159,10 @@ fn read_delimiter(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> String 
             "",
         );
     }
-    text.to_owned()
+    Some(text.to_owned())
 }
 
-fn read_local(
-    decoder: &mut Decoder<'_>,
-    fields: &mut Fields<'_>,
-    defaults: &Defaults,
-) -> Option<Entry> {
-    let node = fields.take("local")?;
+fn read_local(decoder: &mut Decoder<'_>, node: Node<'_>, defaults: &Defaults) -> Option<Entry> {
     let mut inner = decoder.fields(node, "`local`")?;
     let entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
     decoder.finish(inner);

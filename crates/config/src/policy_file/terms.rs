@@ -1,25 +1,15 @@
 //! What can be said of a domain: mode, requirement, reply, exceptions.
 
-use super::values;
+use super::{exceptions, values};
 use crate::yaml::{Decoder, Fields, Node, Spot};
-use ipnet::IpNet;
-use jiff::Timestamp;
 use policy::{
-    Entry, Exception, Language, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, requirement,
+    Entry, Language, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, requirement,
 };
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// The modes by their words.
-pub(super) const MODES: [(&str, Mode); 3] =
-    [("off", Mode::Off), ("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
-
-/// The languages by their tags (BCP 47).
-pub(super) const LANGUAGES: [(&str, Language); 2] =
-    [("en", Language::English), ("de", Language::German)];
 
 /// What holds where an entry says nothing else.
 pub(super) struct Defaults {
@@ -124,15 +114,12 @@ impl Defaults {
         side: Side,
     ) -> Entry {
         let mut entry = self.entry(side);
-        let mode_node = fields.take("mode");
-        let mode = mode_node.and_then(|node| decoder.choice(node, "mode", &MODES));
+        let mode = fields.read(decoder, "mode", read_mode);
         if let Some(mode) = mode {
             entry.schedule = Schedule::Always(mode);
         }
-        if let Some(node) = fields.take("enforce_from") {
-            if let Some(start) = values::from_date(decoder, node) {
-                entry.schedule = Schedule::EnforceFrom(start);
-            }
+        let start = fields.read(decoder, "enforce_from", |decoder, node| {
+            let start = values::from_date(decoder, node);
             if mode == Some(Mode::Off) {
                 decoder.problems.add(
                     node.spot,
@@ -140,33 +127,35 @@ impl Defaults {
                     "leave `mode` out: before the date the domain is in monitor, from then on in enforce",
                 );
             }
+            start
+        });
+        if let Some(start) = start {
+            entry.schedule = Schedule::EnforceFrom(start);
         }
-        if let Some(node) = fields.take("require")
-            && let Some(requirement) = self.requirement(decoder, node)
-        {
+        let requirement = |decoder: &mut Decoder<'_>, node| self.requirement(decoder, node);
+        if let Some(requirement) = fields.read(decoder, "require", requirement) {
             entry.requirement = requirement;
         }
-        if let Some(node) = fields.take("language")
-            && let Some(language) = decoder.choice(node, "`language`", &LANGUAGES)
-        {
+        if let Some(language) = fields.choice(decoder, "language") {
             entry.language = language;
             entry.reply = self.reply(side, language);
         }
-        if let Some(node) = fields.take("reply") {
-            let parts = read_reply(decoder, node, &self.reply);
-            if let Some(template) =
-                parts.and_then(|parts| checked(decoder, node.spot, &parts, side, entry.language))
-            {
-                entry.reply = Arc::new(template);
-            }
+        let reply = fields.read(decoder, "reply", |decoder, node| {
+            let parts = read_reply(decoder, node, &self.reply)?;
+            checked(decoder, node.spot, &parts, side, entry.language)
+        });
+        if let Some(reply) = reply {
+            entry.reply = Arc::new(reply);
         }
-        entry.contact = fields.take("contact").and_then(|node| values::mail_address(decoder, node));
-        if let Some(node) = fields.take("exceptions") {
-            let items = decoder.list(node, "`exceptions`").unwrap_or_default();
-            entry.exceptions = items.iter().filter_map(|item| exception(decoder, item)).collect();
-        }
+        entry.contact = fields.read(decoder, "contact", values::mail_address);
+        entry.exceptions = fields.read(decoder, "exceptions", exceptions::read).unwrap_or_default();
         entry
     }
+}
+
+/// Reads `mode`.
+pub(super) fn read_mode(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Mode> {
+    decoder.choice(node, "mode")
 }
 
 /// Reads `reply`; what it does not say is inherited.
@@ -177,36 +166,31 @@ pub(super) fn read_reply(
 ) -> Option<ReplyParts> {
     let mut fields = decoder.fields(node, "`reply`")?;
     let mut parts = inherited.clone();
-    if let Some(node) = fields.take("code")
-        && let Some(code) = decoder.number(node, "`code`", 999)
-    {
+    fields.read(decoder, "code", |decoder, node| {
+        let code = decoder.number(node, "`code`", 999)?;
         parts.code = u16::try_from(code).ok();
-        check(
-            decoder,
-            node,
-            parts.code.filter(|code| policy::is_refusal(*code)).ok_or(ReplyError::Code),
-        );
-    }
-    if let Some(node) = fields.take("text")
-        && let Some(text) = decoder.text(node, "`text`")
-    {
+        let refusal = parts.code.filter(|code| policy::is_refusal(*code));
+        check(decoder, node, refusal.ok_or(ReplyError::Code))
+    });
+    fields.read(decoder, "text", |decoder, node| {
+        let text = decoder.text(node, "`text`")?;
         parts.text = Some(text.to_owned());
         // The URL is checked apart; a text that mentions one is tried with a stand-in.
-        check(decoder, node, ReplyTemplate::new(450, text, Some("https://example.org/")));
-    }
-    if let Some(node) = fields.take("url")
-        && let Some(url) = decoder.text(node, "`url`")
-    {
+        check(decoder, node, ReplyTemplate::new(450, text, Some("https://example.org/")))
+    });
+    fields.read(decoder, "url", |decoder, node| {
+        let url = decoder.text(node, "`url`")?;
         parts.url = Some(url.to_owned());
-        check(decoder, node, policy::check_url(url));
-    }
+        check(decoder, node, policy::check_url(url))
+    });
     decoder.finish(fields);
     Some(parts)
 }
 
-fn check<T>(decoder: &mut Decoder<'_>, node: Node<'_>, result: Result<T, ReplyError>) {
-    if let Err(error) = result {
-        decoder.problems.add(node.spot, error.to_string(), "");
+fn check<T>(decoder: &mut Decoder<'_>, node: Node<'_>, result: Result<T, ReplyError>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => decoder.wrong(node, error.to_string(), ""),
     }
 }
 
@@ -249,56 +233,4 @@ fn built_in_text(side: Side, language: Language) -> &'static str {
 fn built_in_reply(side: Side, language: Language) -> ReplyTemplate {
     ReplyTemplate::new(450, built_in_text(side, language), None)
         .expect("the built-in text is valid")
-}
-
-/// The end of an exception; one that is over already is worth a warning.
-fn end_of(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
-    let end = values::until_date(decoder, node)?;
-    if end <= Timestamp::now() {
-        decoder.problems.warn(node.spot, "this exception is over", "remove it, or extend it");
-    }
-    Some(end)
-}
-
-/// The networks of an exception. None at all would be no condition, which is not what an empty list
-/// looks like.
-fn client_networks(decoder: &mut Decoder<'_>, node: Node<'_>) -> Vec<IpNet> {
-    if decoder.one_or_more(node).is_empty() {
-        decoder.problems.add(node.spot, "`client` names no network", "add one, or leave it out");
-    }
-    let networks = values::networks(decoder, node);
-    if networks.iter().any(|network| network.prefix_len() == 0) {
-        decoder.problems.warn(node.spot, "this exception is for every client there is", "");
-    }
-    networks
-}
-
-fn exception(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Exception> {
-    let mut fields = decoder.fields(node, "an exception")?;
-    let clients = fields.take("client");
-    let sender = fields.take("sender");
-    let certificate = fields.take("client_certificate");
-    let end = fields.take("until");
-    let reason = fields.take("reason");
-    decoder.finish(fields);
-    if clients.is_none() && sender.is_none() && certificate.is_none() {
-        decoder.problems.add(
-            node.spot,
-            "an exception names a client network, a sender domain, a client certificate, or several of these",
-            "add `client: 192.0.2.0/24` or `sender: example.net`",
-        );
-    }
-    if reason.is_none() {
-        decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
-    }
-    Some(Exception {
-        clients: clients.map(|node| client_networks(decoder, node)).unwrap_or_default(),
-        sender: sender.and_then(|node| values::domain_pattern(decoder, node)),
-        certificate: certificate.and_then(|node| values::certificate(decoder, node)),
-        end: end.and_then(|node| end_of(decoder, node)),
-        reason: reason
-            .and_then(|node| decoder.text(node, "`reason`"))
-            .unwrap_or_default()
-            .to_owned(),
-    })
 }

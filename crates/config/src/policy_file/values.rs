@@ -105,7 +105,7 @@ pub(super) fn domain_pattern(decoder: &mut Decoder<'_>, node: Node<'_>) -> Optio
 pub(super) fn certificate(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<CertificateNames> {
     let mut fields = decoder.fields(node, "`client_certificate`")?;
     let mut name = |field| {
-        let text = fields.take(field).and_then(|node| decoder.text(node, "a name"));
+        let text = fields.read(decoder, field, |decoder, node| decoder.text(node, "a name"));
         text.map(str::to_owned)
     };
     let names = CertificateNames { subject: name("subject"), issuer: name("issuer") };

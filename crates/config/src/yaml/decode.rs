@@ -6,6 +6,7 @@
 use super::problem::{Problems, Spot};
 use super::tree::{Items, Node, Value};
 use std::{borrow::Cow, fmt::Display};
+use strum::IntoEnumIterator;
 
 /// Reads nodes as values and takes note of what is wrong.
 pub struct Decoder<'p> {
@@ -23,6 +24,11 @@ pub struct Fields<'n> {
     /// Fields that were asked for and have no value.
     empty: Vec<(&'static str, Spot)>,
 }
+
+/// An enum each variant of which has a word in the files.
+pub trait Word: IntoEnumIterator + Copy + Into<&'static str> {}
+
+impl<T: IntoEnumIterator + Copy + Into<&'static str>> Word for T {}
 
 impl<'p> Decoder<'p> {
     /// A decoder that adds to `problems`.
@@ -107,20 +113,29 @@ impl<'p> Decoder<'p> {
         number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
     }
 
-    /// One of some words.
-    pub fn choice<T: Copy>(
+    /// A number from 1 up to `most`; `help` is for those who write 0.
+    pub fn at_least_one(
         &mut self,
         node: Node<'_>,
         what: &str,
-        choices: &[(&str, T)],
-    ) -> Option<T> {
-        let text = self.text(node, what)?;
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
-            return Some(*value);
+        most: u32,
+        help: &str,
+    ) -> Option<u32> {
+        let number = self.number(node, what, most)?;
+        if number == 0 {
+            return self.wrong(node, format!("{what} must be at least 1"), help);
         }
-        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let message = format!("{what} must be one of: {}", words.join(", "));
-        self.wrong(node, message, did_you_mean(text, words))
+        Some(number)
+    }
+
+    /// One of the variants of an enum, by its word.
+    pub fn choice<T: Word>(&mut self, node: Node<'_>, what: &str) -> Option<T> {
+        let text = self.text(node, what)?;
+        T::iter().find(|variant| (*variant).into() == text).or_else(|| {
+            let words: Vec<&str> = T::iter().map(Into::into).collect();
+            let message = format!("{what} must be one of: {}", words.join(", "));
+            self.wrong(node, message, did_you_mean(text, words))
+        })
     }
 
     /// Text that a parser turns into a value.
@@ -183,6 +198,42 @@ impl<'n> Fields<'n> {
         Some(node)
     }
 
+    /// Reads a field with `read`, if it is there.
+    pub fn read<T>(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        name: &'static str,
+        read: impl FnOnce(&mut Decoder<'_>, Node<'n>) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.take(name)?;
+        read(decoder, node)
+    }
+
+    /// Reads a field that is text.
+    pub fn text(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<&'n str> {
+        self.read(decoder, name, |decoder, node| decoder.text(node, &in_ticks(name)))
+    }
+
+    /// Reads a field that is `true` or `false`.
+    pub fn truth(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<bool> {
+        self.read(decoder, name, |decoder, node| decoder.truth(node, &in_ticks(name)))
+    }
+
+    /// Reads a field that is a number from 0 up to `most`.
+    pub fn number(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        name: &'static str,
+        most: u32,
+    ) -> Option<u32> {
+        self.read(decoder, name, |decoder, node| decoder.number(node, &in_ticks(name), most))
+    }
+
+    /// Reads a field that is one of the variants of an enum, by its word.
+    pub fn choice<T: Word>(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<T> {
+        self.read(decoder, name, |decoder, node| decoder.choice(node, &in_ticks(name)))
+    }
+
     /// Whether one of these fields is or was there, with or without a value.
     #[must_use]
     pub fn mentions(&self, names: &[&str]) -> bool {
@@ -193,6 +244,11 @@ impl<'n> Fields<'n> {
     pub fn take_all(&mut self) -> Vec<(&'n str, Spot, Node<'n>)> {
         std::mem::take(&mut self.fields)
     }
+}
+
+/// A field as messages name it.
+fn in_ticks(name: &str) -> String {
+    format!("`{name}`")
 }
 
 /// What a node is, in words.

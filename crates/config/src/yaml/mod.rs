@@ -11,6 +11,6 @@ mod decode;
 mod problem;
 mod tree;
 
-pub use decode::{Decoder, Fields};
+pub use decode::{Decoder, Fields, Word};
 pub use problem::{Problem, Problems, Severity, Spot};
 pub use tree::{Items, Node, Pairs, Tree, Value, parse};
