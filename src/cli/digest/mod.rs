@@ -10,12 +10,11 @@ use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
 use super::since::since;
 use config::policy_file;
-use config::settings::LedgerSettings;
-use config::settings::Settings;
+use config::settings::{LedgerSettings, MailFrom, Settings};
 use jiff::Timestamp;
 use ledger::digest::{Digest, digests};
 use ledger::{Day, History, Reader, Store, StoreError};
-use lettre::message::Mailbox;
+use lettre::{Address, message::Mailbox};
 use policy::Policy;
 use std::{
     io::{self, Write},
@@ -73,10 +72,9 @@ fn print(
     path: &Path,
 ) -> Result<(), Failure> {
     let from = match &settings.digest {
-        Some(digest) => digest.from.clone(),
-        None => NOBODY.into(),
+        Some(digest) => mailbox(&digest.from)?,
+        None => Mailbox::new(None, NOBODY.parse().map_err(io::Error::other)?),
     };
-    let from = mailbox(&from)?;
     let mut out = io::stdout().lock();
     let mut mails = 0;
     for mut digest in found {
@@ -144,8 +142,8 @@ fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Fail
     if failures.is_empty() { Ok(()) } else { Err(Failure::unavailable(failures.join("\n"))) }
 }
 
-fn mailbox(text: &str) -> Result<Mailbox, Failure> {
-    text.parse().map_err(|error| {
-        Failure::usage(format!("error: `{}` is not a mail address: {error}", text.escape_debug()))
-    })
+fn mailbox(from: &MailFrom) -> Result<Mailbox, Failure> {
+    // The settings take no other address; a test compares the two.
+    let address = Address::new(&from.local_part, &from.domain).map_err(io::Error::other)?;
+    Ok(Mailbox::new(from.name.clone(), address))
 }

@@ -1,8 +1,8 @@
 //! The digest.
 
 use super::SocketSpec;
+use super::mail_from::{MailFrom, MailFromError};
 use crate::yaml::{Decoder, Node};
-use lettre::message::Mailbox;
 use std::path::PathBuf;
 
 /// Where sendmail(1) lies.
@@ -11,8 +11,8 @@ const SENDMAIL: &str = "/usr/sbin/sendmail";
 /// How digests are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestSettings {
-    /// Who they are from: a mail address, with or without a name.
-    pub from: String,
+    /// Who they are from.
+    pub from: MailFrom,
     /// By SMTP to this host and port; none: by sendmail(1).
     pub smtp: Option<SocketSpec>,
     /// The program to send with.
@@ -31,17 +31,20 @@ impl DigestSettings {
             let help = "add `from: postmaster@example.org`";
             return decoder.wrong(node, "a digest says who it is from", help);
         };
-        let from = decoder.text(from_node, "`from`")?.to_owned();
-        if let Err(error) = from.parse::<Mailbox>() {
-            let message = format!("`{}` is not a mail address: {error}", from.escape_debug());
-            return decoder.wrong(
-                from_node,
-                message,
-                "write postmaster@example.org, or Name <address>",
-            );
-        }
+        let from = read_from(decoder, from_node)?;
         Some(Self { from, smtp, sendmail })
     }
+}
+
+fn read_from(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<MailFrom> {
+    let text = decoder.text(node, "`from`")?;
+    text.parse().map_or_else(
+        |error: MailFromError| {
+            let message = format!("`{}` is not a mail address: {error}", text.escape_debug());
+            decoder.wrong(node, message, "write postmaster@example.org, or Name <address>")
+        },
+        Some,
+    )
 }
 
 fn read_smtp(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<SocketSpec> {

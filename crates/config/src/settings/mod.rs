@@ -7,6 +7,7 @@ mod digest;
 mod ledger;
 mod limits;
 mod log;
+mod mail_from;
 mod metrics;
 mod socket;
 
@@ -14,6 +15,7 @@ pub use digest::DigestSettings;
 pub use ledger::{ClientDetail, LedgerSettings, RETENTION_DAYS, ROOM, Room};
 pub use limits::Limits;
 pub use log::{LogFormat, LogLevel, LogSettings, LogTarget};
+pub use mail_from::{MailFrom, MailFromError};
 pub use metrics::MetricsSettings;
 pub use socket::{Listen, SocketError, SocketSpec};
 
