@@ -12,6 +12,7 @@ mod schema;
 mod sources;
 mod terms;
 mod values;
+mod written;
 
 use crate::yaml::Problems;
 use candidate::View;
@@ -20,6 +21,9 @@ use std::{path::Path, sync::Arc};
 
 pub use candidate::Candidate;
 pub use sources::Sources;
+pub use written::{
+    WriteError, WrittenCertificate, WrittenEntry, WrittenException, WrittenReply, to_yaml,
+};
 
 /// What came of reading a policy.
 #[derive(Debug)]

@@ -1,0 +1,152 @@
+//! Entries as they are written: for programs that make a file of the policy, or take an entry from
+//! a form or an API.
+//!
+//! This is the form only, in the keys of the policy file. Whether a domain, a date or a reply is
+//! valid is told by the one reader of policies, by way of a [`Candidate`](super::Candidate).
+
+use policy::{Language, Mode};
+use serde::{Deserialize, Serialize};
+
+/// An entry under `domains`, `senders` or in an included file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenEntry {
+    /// What it names: a domain, `*.` and a domain, a mailbox, `*`.
+    pub domain: String,
+    /// The mode; none, here and below: as the defaults of the policy have it.
+    #[serde(default, with = "word", skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// A day (`2027-01-31`) or a moment (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforce_from: Option<String>,
+    /// The name of a requirement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require: Option<String>,
+    /// The language.
+    #[serde(default, with = "word", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// The reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<WrittenReply>,
+    /// A mail address; none: nobody is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// Who is let through all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<WrittenException>,
+}
+
+/// The reply to a refused recipient; what it does not say is inherited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenReply {
+    /// The code of SMTP, 450 to 459 or 550 to 559.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// The text, with placeholders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What stands for `{url}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// An exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenException {
+    /// Networks of clients; none: any client. One may be read without a list.
+    #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    pub client: Vec<String>,
+    /// The sender's domain, or `*.` and a domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// The client's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<WrittenCertificate>,
+    /// The last day, or the moment at which it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Why it was made.
+    pub reason: String,
+}
+
+/// The names in a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenCertificate {
+    /// The common name of whom it was issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The common name of its issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+}
+
+/// Characters that YAML 1.1, in which the file is written, takes for the end of a line, and YAML 1.2,
+/// in which it is read, does not (YAML 1.2.2, section 5.4).
+const ENDS_OF_LINES: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Why entries cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A text has a character that would not be read as it was written.
+    #[error("a text has the character U+{:04X}, which ends a line", u32::from(*.0))]
+    Character(char),
+    /// The writer of YAML has its reasons; none is known.
+    #[error(transparent)]
+    Yaml(#[from] serde_yaml::Error),
+}
+
+/// A list of entries as a file that a policy can include.
+///
+/// # Errors
+///
+/// When a text has a character in it that cannot be written.
+pub fn to_yaml(entries: &[WrittenEntry]) -> Result<String, WriteError> {
+    let yaml = serde_yaml::to_string(entries)?;
+    match yaml.chars().find(|c| ENDS_OF_LINES.contains(c)) {
+        Some(c) => Err(WriteError::Character(c)),
+        None => Ok(yaml),
+    }
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(from)? {
+        OneOrMore::One(one) => vec![one],
+        OneOrMore::More(more) => more,
+    })
+}
+
+/// A variant of an enum by its word.
+mod word {
+    use crate::yaml::Word;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<T: Word, S: Serializer>(
+        variant: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match variant {
+            Some(variant) => to.serialize_str((*variant).into()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: Word, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let found = T::iter().find(|variant| (*variant).into() == text);
+        found.map(Some).ok_or_else(|| {
+            let words: Vec<&str> = T::iter().map(Into::into).collect();
+            D::Error::custom(format_args!("`{text}` is none of {}", words.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,332 @@
+//! Entries that a program writes: the product reads the same in them.
+
+use config::policy_file::{
+    Candidate, Loaded, WrittenCertificate, WrittenEntry, WrittenException, WrittenReply, load,
+    load_candidate, to_yaml,
+};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use policy::tls::certificate::CertificateNames;
+use policy::{Entry, Exception, Language, Mode, Pattern, ReplyTemplate, Requirement, Schedule};
+use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestRunner};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+};
+
+/// A policy that includes what the program writes.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("state")).unwrap();
+        fs::write(directory.path().join("policy.yaml"), "include: state/*.yaml\n").unwrap();
+        Self(directory)
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.0.path().join("policy.yaml")
+    }
+
+    fn with(&self, yaml: String) -> Loaded {
+        let path = self.0.path().join("state/portal.yaml");
+        load_candidate(&self.policy(), &Candidate { path, contents: Some(yaml.into_bytes()) })
+    }
+}
+
+/// A moment as it is written, what it means as a start, and as an end.
+const MOMENTS: [(&str, &str, &str); 3] = [
+    ("2099-01-31", "2099-01-31T00:00:00Z", "2099-02-01T00:00:00Z"),
+    ("2099-12-31T08:00:00+01:00", "2099-12-31T07:00:00Z", "2099-12-31T07:00:00Z"),
+    ("2099-06-30T08:00:00Z", "2099-06-30T08:00:00Z", "2099-06-30T08:00:00Z"),
+];
+
+fn moment(written: &str, is_end: bool) -> Timestamp {
+    let (_, start, end) = MOMENTS.iter().find(|moment| moment.0 == written).unwrap();
+    if is_end { end.parse().unwrap() } else { start.parse().unwrap() }
+}
+
+/// What an entry means, by the policy's own types.
+fn meant(entry: &WrittenEntry) -> Entry {
+    let language = entry.language.unwrap_or_default();
+    let reply = entry.reply.clone().unwrap_or_default();
+    let text = reply.text.as_deref().unwrap_or(language.text_for_recipient());
+    let reply = ReplyTemplate::new(reply.code.unwrap_or(450), text, reply.url.as_deref());
+    let requirement = entry.require.as_deref().unwrap_or("baseline");
+    let exception = |one: &WrittenException| Exception {
+        clients: one.client.iter().map(|text| text.parse::<IpNet>().unwrap()).collect(),
+        sender: one.sender.as_ref().map(|text| text.parse().unwrap()),
+        certificate: one.client_certificate.as_ref().map(|names| CertificateNames {
+            subject: names.subject.clone(),
+            issuer: names.issuer.clone(),
+        }),
+        end: one.until.as_ref().map(|text| moment(text, true)),
+        reason: one.reason.clone(),
+    };
+    Entry {
+        schedule: match &entry.enforce_from {
+            Some(text) => Schedule::EnforceFrom(moment(text, false)),
+            None => Schedule::Always(entry.mode.unwrap_or(Mode::Enforce)),
+        },
+        requirement: Arc::new(Requirement::builtin(requirement).unwrap().clone()),
+        reply: Arc::new(reply.unwrap()),
+        exceptions: entry.exceptions.iter().map(exception).collect(),
+        contact: entry.contact.clone(),
+        language,
+    }
+}
+
+fn domains() -> impl Strategy<Value = String> {
+    // Much that means something else in YAML where it is not quoted.
+    let labels =
+        ["example.org", "null", "1e3", "0x1f", "true", "no", "12:30:45", "b\u{fc}cher.example"];
+    prop_oneof![
+        select(labels.to_vec())
+            .prop_filter("a domain", |text| text.parse::<Pattern>().is_ok())
+            .prop_map(str::to_owned),
+        "[0-9a-z]{1,3}[.][a-z]{2}",
+        "[*][.][0-9a-z]{1,4}",
+        mailboxes(),
+        Just("*".to_owned()),
+    ]
+}
+
+fn mailboxes() -> impl Strategy<Value = String> {
+    "[-#$&'+/=?^_`{|}~.a-z0-9]{1,6}@[a-z]{1,4}"
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    let odd = [
+        "",
+        "~",
+        "null",
+        " x",
+        "x ",
+        "a: b",
+        "- a",
+        "# a",
+        "a # b",
+        "|",
+        ">-",
+        "2027-01-01",
+        "'",
+        "\"",
+        "\\",
+        "%",
+        "@",
+        "`",
+        "!x",
+        "&x",
+        "*x",
+        "{",
+        "[",
+        ",",
+        "?",
+        "---",
+        "...",
+        "0o17",
+        "1_000",
+        ".inf",
+        "<<",
+        "=",
+        "y",
+        "on",
+        "\n",
+        "a\n",
+        "\na",
+        "a\n\n b\n",
+        "\t",
+        "\r\n",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "\0",
+        "\u{1b}",
+        "\u{7f}",
+        "\u{fffe}",
+        "\u{10ffff}",
+    ];
+    prop_oneof![select(odd.to_vec()).prop_map(str::to_owned), any::<String>(), "[ -~\n]{0,120}"]
+}
+
+fn replies() -> impl Strategy<Value = WrittenReply> {
+    let parts = (
+        option::of(select(vec![450, 451, 550])),
+        option::of("[ -~]{1,200}|[{]domain[}]: [{]reason[}] [{]remedy[}][{]url[}]"),
+        option::of(Just("https://example.org/tls?a=b#c".to_owned())),
+    );
+    let reply = parts.prop_map(|(code, text, url)| WrittenReply { code, text, url });
+    reply.prop_filter("a reply that SMTP can have", |WrittenReply { code, text, url }| {
+        let text = text.as_deref().unwrap_or("no");
+        ReplyTemplate::new(code.unwrap_or(450), text, url.as_deref()).is_ok()
+    })
+}
+
+fn exceptions() -> impl Strategy<Value = WrittenException> {
+    let networks = ["192.0.2.0/24", "2001:db8::/48", "198.51.100.7/32"].map(str::to_owned);
+    let certificates = (option::of(texts()), option::of(texts()))
+        .prop_filter("a name", |(subject, issuer)| subject.is_some() || issuer.is_some())
+        .prop_map(|(subject, issuer)| WrittenCertificate { subject, issuer });
+    let parts = (
+        vec(select(networks.to_vec()), 0..3),
+        option::of("([*][.])?[0-9a-z]{1,4}"),
+        option::of(certificates),
+        option::of(select(&MOMENTS[..])),
+        texts(),
+    );
+    parts
+        .prop_map(|(client, sender, client_certificate, until, reason)| {
+            let until = until.map(|moment| moment.0.to_owned());
+            WrittenException { client, sender, client_certificate, until, reason }
+        })
+        .prop_filter("a condition", |exception| {
+            let WrittenException { client, sender, client_certificate, .. } = exception;
+            !client.is_empty() || sender.is_some() || client_certificate.is_some()
+        })
+}
+
+fn entries() -> impl Strategy<Value = Vec<WrittenEntry>> {
+    let modes = select(vec![Mode::Off, Mode::Monitor, Mode::Enforce]);
+    let parts = (
+        domains(),
+        option::of(modes),
+        option::of(select(&MOMENTS[..])),
+        option::of(select(vec!["baseline", "bsi-tr-02102-2"])),
+        option::of(select(vec![Language::English, Language::German])),
+        option::of(replies()),
+        option::of(mailboxes()),
+        vec(exceptions(), 0..3),
+    );
+    let entry =
+        parts.prop_map(|(domain, mode, start, require, language, reply, contact, exceptions)| {
+            WrittenEntry {
+                domain,
+                mode,
+                enforce_from: start
+                    .filter(|_| mode != Some(Mode::Off))
+                    .map(|start| start.0.to_owned()),
+                require: require.map(str::to_owned),
+                language,
+                reply,
+                contact,
+                exceptions,
+            }
+        });
+    vec(entry, 0..8).prop_map(|entries| {
+        let mut seen = BTreeSet::new();
+        let name = |entry: &WrittenEntry| entry.domain.parse::<Pattern>().unwrap().to_string();
+        entries.into_iter().filter(|entry| seen.insert(name(entry))).collect()
+    })
+}
+
+/// Whether a text has a character that ends a line in YAML 1.1 only.
+fn has_end_of_line(entries: &[WrittenEntry]) -> bool {
+    serde_json::to_string(entries).unwrap().contains(['\u{85}', '\u{2028}', '\u{2029}'])
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let place = Place::new();
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let result = runner.run(&entries(), |entries| {
+        let yaml = match to_yaml(&entries) {
+            Ok(yaml) => yaml,
+            Err(error) => {
+                prop_assert!(has_end_of_line(&entries), "{}", error);
+                return Ok(());
+            }
+        };
+        let policy = place.with(yaml.clone()).policy;
+        let policy = policy.unwrap_or_else(|problems| panic!("{yaml}\n{problems}"));
+        let read: BTreeMap<&str, &Entry> = policy.domains.iter().collect();
+        let wanted: BTreeMap<String, Entry> = entries
+            .iter()
+            .map(|entry| (entry.domain.parse::<Pattern>().unwrap().to_string(), meant(entry)))
+            .collect();
+        let wanted: BTreeMap<&str, &Entry> =
+            wanted.iter().map(|(name, entry)| (&**name, entry)).collect();
+        prop_assert_eq!(read, wanted, "{}", yaml);
+        prop_assert_eq!(serde_yaml::from_str::<Vec<WrittenEntry>>(&yaml).unwrap(), entries.clone());
+        let json = serde_json::to_string(&entries).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Vec<WrittenEntry>>(&json).unwrap(), entries);
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn an_entry_is_written_as_a_person_would() {
+    let exception = WrittenException {
+        client: vec!["192.0.2.0/24".into()],
+        until: Some("2026-12-31".into()),
+        reason: "branch office: scanner".into(),
+        ..WrittenException::default()
+    };
+    let entry = WrittenEntry {
+        domain: "*.example.org".into(),
+        mode: Some(Mode::Monitor),
+        exceptions: vec![exception],
+        ..WrittenEntry::default()
+    };
+    let bare = WrittenEntry { domain: "example.com".into(), ..WrittenEntry::default() };
+    assert_eq!(
+        to_yaml(&[bare, entry]).unwrap(),
+        "\
+- domain: example.com
+- domain: '*.example.org'
+  mode: monitor
+  exceptions:
+  - client:
+    - 192.0.2.0/24
+    until: 2026-12-31
+    reason: 'branch office: scanner'
+"
+    );
+    assert_eq!(to_yaml(&[]).unwrap(), "[]\n");
+}
+
+#[test]
+fn one_network_needs_no_list_and_an_unknown_key_or_word_is_refused() {
+    let read = |json: &str| serde_json::from_str::<WrittenEntry>(json);
+    let exception = r#"{ "client": "192.0.2.1", "reason": "x" }"#;
+    let entry = read(&format!(r#"{{ "domain": "a.example", "exceptions": [{exception}] }}"#));
+    assert_eq!(entry.unwrap().exceptions[0].client, ["192.0.2.1"]);
+    let error = read(r#"{ "domain": "a.example", "mode": "enforc" }"#).unwrap_err().to_string();
+    assert!(error.contains("`enforc` is none of off, monitor, enforce"), "{error}");
+    read(r#"{ "domain": "a.example", "mod": "off" }"#).unwrap_err();
+}
+
+/// The keys that the reader of policies names where it meets an unknown one.
+fn keys_of_reader(list: &str) -> BTreeSet<String> {
+    let place = Place::new();
+    let problems = place.with(list.to_owned()).policy.unwrap_err().to_string();
+    let keys = problems.lines().find_map(|line| line.trim().strip_prefix("= help: there are: "));
+    keys.unwrap_or_else(|| panic!("{problems}")).split(", ").map(str::to_owned).collect()
+}
+
+/// The keys that the model names.
+fn keys_of_model(list: &str) -> BTreeSet<String> {
+    let error = serde_yaml::from_str::<Vec<WrittenEntry>>(list).unwrap_err().to_string();
+    let keys = error.split("expected").nth(1).unwrap_or_else(|| panic!("{error}"));
+    keys.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_entry_can_be_written_with_every_key_that_is_read_and_no_other() {
+    for list in [
+        "- { domain: a.example, qqqqqq: 1 }",
+        "- { domain: a.example, reply: { qqqqqq: 1 } }",
+        "- { domain: a.example, exceptions: [{ qqqqqq: 1 }] }",
+        "- { domain: a.example, exceptions: [{ reason: x, client_certificate: { qqqqqq: 1 } }] }",
+    ] {
+        assert_eq!(keys_of_model(list), keys_of_reader(list), "{list}");
+    }
+    assert!(load(&Place::new().policy()).policy.unwrap().domains.is_empty());
+}
