@@ -9,6 +9,8 @@ mod mutations;
 mod random;
 #[path = "../fuzz/src/said.rs"]
 mod said;
+#[path = "../fuzz/src/second_opinion.rs"]
+mod second_opinion;
 
 use config::policy_file::load;
 use config::yaml::{Problem, Problems, Severity};
@@ -83,6 +85,7 @@ fn a_damaged_policy_loads_whole_or_is_refused_with_its_place() {
         match loaded.policy {
             Ok(policy) => {
                 check_policy(&policy);
+                second_opinion::check(octets);
                 check_problems(&loaded.warnings, path, octets);
                 valid += 1;
             }
@@ -96,6 +99,24 @@ fn a_damaged_policy_loads_whole_or_is_refused_with_its_place() {
     println!("{valid} are valid, {refused} are refused");
     // Both happen often enough to mean something.
     assert!(valid * 20 > count && refused * 4 > count, "{valid} valid, {refused} refused");
+}
+
+#[test]
+fn another_reader_sees_the_same_in_every_policy_that_fuzzing_has_found() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/policy_file");
+    let directory = tempfile::tempdir().unwrap();
+    let around = directory.path().join("around.yaml");
+    fs::write(&around, "include: policy.yaml\n").unwrap();
+    let mut valid = 0;
+    for entry in fs::read_dir(corpus).unwrap() {
+        let octets = fs::read(entry.unwrap().path()).unwrap();
+        let path = write(directory.path(), &octets);
+        if load(&path).policy.is_ok() || load(&around).policy.is_ok() {
+            second_opinion::check(&octets);
+            valid += 1;
+        }
+    }
+    assert!(valid > 50, "{valid}");
 }
 
 /// Whatever is left of it, a valid policy can be used: its entries are found, its replies are

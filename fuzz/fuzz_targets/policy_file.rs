@@ -9,7 +9,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
 use config::policy_file::{Loaded, load};
 use config::yaml::{self, Node, Problems, Severity, Value};
-use mandatory_tls_fuzz::{directory, said};
+use mandatory_tls_fuzz::{directory, said, second_opinion};
 use std::{fs, path::PathBuf, sync::LazyLock};
 
 /// The files: the input, and beside it one that it may include and one that includes it.
@@ -34,7 +34,11 @@ fuzz_target!(|text: &[u8]| -> Corpus {
     let once = load(&path);
     check(&once, text);
     check_same(&once, &load(&path));
-    check(&load(&DIRECTORY.join("around.yaml")), text);
+    let around = load(&DIRECTORY.join("around.yaml"));
+    check(&around, text);
+    if once.policy.is_ok() || around.policy.is_ok() {
+        second_opinion::check(text);
+    }
     Corpus::Keep
 });
 

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod log;
 pub mod route;
 pub mod said;
+pub mod second_opinion;
 pub mod wire;
 
 use policy::Policy;
