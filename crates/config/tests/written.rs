@@ -17,9 +17,9 @@ use std::{
 };
 
 /// A policy that includes what the program writes.
-struct Place(tempfile::TempDir);
+struct Including(tempfile::TempDir);
 
-impl Place {
+impl Including {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("state")).unwrap();
@@ -229,7 +229,7 @@ fn has_end_of_line(entries: &[WrittenEntry]) -> bool {
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    let place = Place::new();
+    let including = Including::new();
     let mut runner = TestRunner::new(ProptestConfig {
         cases: 2000,
         failure_persistence: None,
@@ -243,7 +243,7 @@ fn what_is_written_is_what_is_read() {
                 return Ok(());
             }
         };
-        let policy = place.with(yaml.clone()).policy;
+        let policy = including.with(yaml.clone()).policy;
         let policy = policy.unwrap_or_else(|problems| panic!("{yaml}\n{problems}"));
         let read: BTreeMap<&str, &Entry> = policy.domains.iter().collect();
         let wanted: BTreeMap<String, Entry> = entries
@@ -305,8 +305,8 @@ fn one_network_needs_no_list_and_an_unknown_key_or_word_is_refused() {
 
 /// The keys that the reader of policies names where it meets an unknown one.
 fn keys_of_reader(list: &str) -> BTreeSet<String> {
-    let place = Place::new();
-    let problems = place.with(list.to_owned()).policy.unwrap_err().to_string();
+    let including = Including::new();
+    let problems = including.with(list.to_owned()).policy.unwrap_err().to_string();
     let keys = problems.lines().find_map(|line| line.trim().strip_prefix("= help: there are: "));
     keys.unwrap_or_else(|| panic!("{problems}")).split(", ").map(str::to_owned).collect()
 }
@@ -328,5 +328,5 @@ fn an_entry_can_be_written_with_every_key_that_is_read_and_no_other() {
     ] {
         assert_eq!(keys_of_model(list), keys_of_reader(list), "{list}");
     }
-    assert!(load(&Place::new().policy()).policy.unwrap().domains.is_empty());
+    assert!(load(&Including::new().policy()).policy.unwrap().domains.is_empty());
 }

@@ -20,7 +20,7 @@ pub struct Candidate {
     pub contents: Option<Vec<u8>>,
 }
 
-/// Symbolic links that lead to a file one after the other; Linux follows as many.
+/// Symbolic links that are followed one after the other; Linux follows as many.
 const MOST_LINKS: usize = 40;
 
 /// The files that a policy is read from: those on disk, but for a candidate.
@@ -63,8 +63,7 @@ impl<'c> View<'c> {
         Self { candidate: location.map(|location| (location, candidate.contents.as_deref())) }
     }
 
-    /// The contents that the candidate gives to the file at `path`; the outer none where that is
-    /// another file.
+    /// What the candidate puts in place of the file at `path`; none: that is another file.
     fn instead(&self, path: &Path) -> Option<Option<&'c [u8]>> {
         let (candidate, contents) = self.candidate.as_ref()?;
         let mut location = Location::of(path)?;

@@ -1,4 +1,4 @@
-//! Lists of entries: what they name, and what they say of it.
+//! Lists of entries: the names in them, and the terms of each.
 
 use super::terms::{Defaults, Side};
 use super::values;
@@ -27,7 +27,7 @@ pub(super) fn entries(
     };
     let Target { directory, files } = target;
     directory.reserve(items.iter().count());
-    let mut reader = Reader { defaults, side, of_bare_names: None, of_terms: HashMap::new() };
+    let mut reader = EntryReader { defaults, side, of_bare_names: None, of_terms: HashMap::new() };
     for item in items.iter() {
         let Some((name, number)) = reader.read(decoder, item, directory) else {
             continue;
@@ -61,23 +61,23 @@ fn warn_of_contact(decoder: &mut Decoder<'_>, name: Node<'_>, pattern: &Pattern,
     decoder.problems.warn(name.spot, message, help);
 }
 
-/// Entries that say the same are read once, up to so many kinds of them. A list of a million has a
-/// few.
+/// Entries with the same terms are read once. This many different ones are remembered; a list of a
+/// million has a few.
 const KINDS: usize = 1000;
 
 /// Reads entries one by one.
-struct Reader<'n, 'd> {
+struct EntryReader<'n, 'd> {
     defaults: &'d Defaults,
     side: Side,
-    /// The entry of all that are just named; only there if one is, because the strictest entry of
-    /// a directory decides about recipients that cannot be understood.
+    /// The entry of all items that are a name only. It is made with the first of them, because the
+    /// strictest entry of a directory decides about recipients that cannot be understood.
     of_bare_names: Option<u32>,
-    /// The entries without errors so far, by what they say.
+    /// The entries without errors so far, by their terms.
     of_terms: HashMap<Vec<(&'n str, &'n str)>, u32>,
 }
 
-impl<'n> Reader<'n, '_> {
-    /// The name that stands in an entry, and the number of what is said of it.
+impl<'n> EntryReader<'n, '_> {
+    /// The name in an item, and the number of its entry.
     fn read(
         &mut self,
         decoder: &mut Decoder<'_>,

@@ -21,8 +21,8 @@ fn end_of(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
     Some(end)
 }
 
-/// The networks of an exception. None at all would be no condition, which is not what an empty list
-/// looks like.
+/// The networks of an exception. An empty list would let every client through, which is not what it
+/// looks like, so it is an error.
 fn client_networks(decoder: &mut Decoder<'_>, node: Node<'_>) -> Vec<IpNet> {
     if decoder.one_or_more(node).is_empty() {
         decoder.problems.add(node.spot, "`client` names no network", "add one, or leave it out");

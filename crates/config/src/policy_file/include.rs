@@ -1,6 +1,6 @@
 //! Which files a policy includes.
 
-use super::{Sources, candidate::View};
+use super::{candidate::View, sources::Sources};
 use crate::yaml::{Decoder, Node};
 use std::{
     collections::BTreeSet,
@@ -89,7 +89,7 @@ fn matching_files(
             return Vec::new();
         }
     };
-    // Of a file named without a directory, that is the current one.
+    // A file that is named without a directory is in the current one.
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     match sources.add_directory(here).map(|names| view.names(here, names)) {
         Ok(names) => {

@@ -30,13 +30,13 @@ pub use written::{
 pub struct Loaded {
     /// The policy, or all that is wrong with it, with places.
     pub policy: Result<Policy, Problems>,
-    /// What may not be meant, in a valid policy.
+    /// What looks like a mistake in a valid policy.
     pub warnings: Problems,
     /// What was read, also where something is wrong: the files on disk.
     pub sources: Sources,
 }
 
-/// How often a policy is read that changes while it is read.
+/// How often a policy is read before its files are said to change all the time.
 const TRIES: usize = 20;
 
 /// Reads a policy and the files that it includes, as they all were at one time.

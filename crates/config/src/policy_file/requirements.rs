@@ -126,7 +126,7 @@ fn one_requirement(
     Some(requirement)
 }
 
-/// The conditions that are a measure.
+/// The conditions that ask for a least strength.
 fn strengths(
     decoder: &mut Decoder<'_>,
     fields: &mut Fields<'_>,

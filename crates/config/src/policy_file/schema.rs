@@ -3,7 +3,7 @@
 use super::entries::{Target, entries};
 use super::requirements;
 use super::terms::{self, Defaults, Side};
-use super::{Sources, candidate::View, include, values};
+use super::{candidate::View, include, sources::Sources, values};
 use crate::document;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use policy::{Entry, Policy, Trusted};

@@ -19,7 +19,7 @@ pub(super) struct Defaults {
     pub language: Language,
     /// The policy's own requirements.
     pub requirements: BTreeMap<String, Arc<Requirement>>,
-    /// Own requirements that have errors: who asks for one need not be told again.
+    /// Own requirements that have errors: an entry that asks for one adds no error.
     pub faulty: BTreeSet<String>,
     /// The replies of entries that say nothing of theirs, by side and language; made when the
     /// first one needs it.
@@ -34,7 +34,7 @@ pub(super) struct ReplyParts {
     url: Option<String>,
 }
 
-/// For whom an entry speaks; decides the built-in text.
+/// The list that an entry stands in. The built-in text of the reply depends on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Recipients,
@@ -56,7 +56,7 @@ impl Defaults {
         }
     }
 
-    /// The entry of a domain of which the policy says nothing but its name.
+    /// The entry of a domain that is only named.
     pub(super) fn entry(&self, side: Side) -> Entry {
         Entry {
             schedule: Schedule::Always(self.mode),

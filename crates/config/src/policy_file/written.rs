@@ -31,7 +31,7 @@ pub struct WrittenEntry {
     /// A mail address; none: nobody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Who is let through all the same.
+    /// Whose mail is accepted although the session is not adequate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<WrittenException>,
 }

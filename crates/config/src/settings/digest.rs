@@ -1,7 +1,7 @@
 //! The digest.
 
-use super::SocketSpec;
 use super::mail_from::{MailFrom, MailFromError};
+use super::socket::SocketSpec;
 use crate::yaml::{Decoder, Node};
 use std::path::PathBuf;
 

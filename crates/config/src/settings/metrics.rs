@@ -1,9 +1,9 @@
 //! The endpoint for Prometheus.
 
-use super::SocketSpec;
+use super::socket::SocketSpec;
 use crate::yaml::{Decoder, Node};
 
-/// At most so many domains get a label of their own.
+/// The most domains that can get a label of their own.
 const MOST_DOMAINS: u32 = 10_000;
 
 /// The endpoint for Prometheus.

@@ -1,14 +1,14 @@
-//! From a tree to values, with every error taken note of.
+//! From a tree to values, with every error on the way.
 //!
-//! A function that reads a value returns `None` when it took note of a problem; the reader goes
-//! on with the next one, so that all errors of a file are found in one go.
+//! A function that reads a value returns `None` when it added an error; the reader goes on with the
+//! next value, so that all errors of a file are found in one go.
 
 use super::problem::{Problems, Spot};
 use super::tree::{Items, Node, Value};
 use std::{borrow::Cow, fmt::Display};
 use strum::IntoEnumIterator;
 
-/// Reads nodes as values and takes note of what is wrong.
+/// Reads nodes as values and collects what is wrong.
 pub struct Decoder<'p> {
     /// What was wrong so far.
     pub problems: &'p mut Problems,
@@ -36,7 +36,7 @@ impl<'p> Decoder<'p> {
         Self { problems }
     }
 
-    /// Takes note of a problem at a node.
+    /// Adds an error at a node.
     pub fn wrong<T>(
         &mut self,
         node: Node<'_>,
@@ -151,7 +151,7 @@ impl<'p> Decoder<'p> {
         }
     }
 
-    /// Takes note of every field that was not asked for, or has no value. To be called when all
+    /// Adds an error for every field that was not asked for, or has no value. To be called when all
     /// were asked for.
     pub fn finish(&mut self, fields: Fields<'_>) {
         for (name, spot) in &fields.empty {

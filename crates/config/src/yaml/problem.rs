@@ -27,7 +27,7 @@ impl Spot {
 pub enum Severity {
     /// The file cannot be used.
     Error,
-    /// The file can be used, but may not mean what was meant.
+    /// The file can be used, but something in it may be a mistake.
     Warning,
 }
 
@@ -101,7 +101,7 @@ impl Problems {
         self.lines = Vec::new();
     }
 
-    /// Takes note that the rest of the current file cannot be read.
+    /// The rest of the current file cannot be read.
     pub fn set_broken(&mut self) {
         self.broken = true;
     }
@@ -112,7 +112,7 @@ impl Problems {
         self.broken
     }
 
-    /// Takes note that the system did not let a file be read, for a reason that may pass by itself.
+    /// The system did not let a file be read, for a reason that may pass by itself.
     pub fn set_refused(&mut self) {
         self.refused = true;
     }
@@ -123,17 +123,17 @@ impl Problems {
         self.refused
     }
 
-    /// Takes note of an error at a place in the current file.
+    /// Adds an error at a place in the current file.
     pub fn add(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Error, Some(spot), message.into(), help.into());
     }
 
-    /// Takes note of an error of the current file as a whole.
+    /// Adds an error of the current file as a whole.
     pub fn add_file(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Error, None, message.into(), help.into());
     }
 
-    /// Takes note of something at a place in the current file that may not be meant.
+    /// Adds a warning: something at a place in the current file may be a mistake.
     pub fn warn(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Warning, Some(spot), message.into(), help.into());
     }

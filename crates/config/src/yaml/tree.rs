@@ -326,7 +326,7 @@ impl<'a> Builder<'a, '_> {
             });
             if read.is_err() {
                 self.tree.cells.truncate(key);
-                // Half of an entry would only lead to errors that are none.
+                // Half of an entry would only lead to false errors.
                 return if depth == 0 { Ok(()) } else { Err(Unreadable) };
             }
             if !self.is_new(key, &mut keys) {
