@@ -143,15 +143,15 @@ fn check_problems(problems: &Problems, path: &Path, octets: &[u8]) {
         said::check_for_terminal(&problem.to_string());
         let one_line = problem.in_one_line();
         assert!(!one_line.contains('\n'), "{one_line:?}");
-        match problem.spot {
-            Some(spot) if *problem.path == *path => {
-                let line = line(octets, spot.line);
+        match problem.span {
+            Some(span) if *problem.path == *path => {
+                let line = line(octets, span.line);
                 assert_eq!(line.as_deref(), Some(&*problem.line), "{one_line}");
                 assert!(
-                    (1..=problem.line.chars().count() + 1).contains(&spot.column),
+                    (1..=problem.line.chars().count() + 1).contains(&span.column),
                     "{one_line}"
                 );
-                let place = format!("policy.yaml:{}:{}: ", spot.line, spot.column);
+                let place = format!("policy.yaml:{}:{}: ", span.line, span.column);
                 assert!(one_line.contains(&place), "{one_line}");
             }
             Some(_) => {}
@@ -200,9 +200,9 @@ fn check_ends_with_status_78_and_the_place_where_a_damaged_policy_is_refused() {
         };
         assert_eq!(output.status.code(), Some(78), "{said}");
         for problem in problems.shown() {
-            let place = problem.spot.map_or_else(
+            let place = problem.span.map_or_else(
                 || problem.message.clone(),
-                |spot| format!("{}:{}:{}\n", problem.path.display(), spot.line, spot.column),
+                |span| format!("{}:{}:{}\n", problem.path.display(), span.line, span.column),
             );
             assert!(said.contains(&place), "{place}: {said}");
         }

@@ -136,16 +136,16 @@ fn check_problems(problems: &Problems, text: &[u8]) {
         said::check_for_terminal(&problem.help);
         assert!(!problem.message.contains('\n'), "{:?}", problem.message);
         let is_input = problem.path.ends_with("policy.yaml");
-        if let Some(spot) = problem.spot
+        if let Some(span) = problem.span
             && is_input
         {
-            let line = line(text, spot.line);
-            let line = line.unwrap_or_else(|| panic!("no line {}: {problem:?}", spot.line));
+            let line = line(text, span.line);
+            let line = line.unwrap_or_else(|| panic!("no line {}: {problem:?}", span.line));
             assert_eq!(*problem.line, *line, "{problem:?}");
             let width = line.chars().count();
             // Something that is missing is missing after the last character.
-            assert!((1..=width + 1).contains(&spot.column), "{problem:?}");
-            assert!(spot.length >= 1, "{problem:?}");
+            assert!((1..=width + 1).contains(&span.column), "{problem:?}");
+            assert!(span.length >= 1, "{problem:?}");
         }
         check_shown(&problem.to_string());
     }

@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for Same<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.0.spot.line;
+        let line = self.0.span.line;
         match self.0.value {
             Value::Null => write!(f, "nothing, as in line {line}"),
             Value::Scalar(text) => write!(f, "{text:?}, as in line {line}"),

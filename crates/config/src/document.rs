@@ -34,9 +34,9 @@ pub(crate) fn read<T>(
             let (marked, text) = (text.len(), without_mark(text));
             let marked = marked - text.len();
             problems.enter(path, Arc::new(text));
-            let spot = problems.spot_at(error.utf8_error().valid_up_to() - marked);
+            let span = problems.span_at(error.utf8_error().valid_up_to() - marked);
             problems.add(
-                spot,
+                span,
                 "this is not UTF-8",
                 "save the file as UTF-8, or write the domain in its A-label form (xn--...)",
             );

@@ -102,7 +102,7 @@ fn what_is_wrong_is_told() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
     fn the_mail_client_takes_what_the_settings_take(pieces in vec(select(&PIECES[..]), 0..8)) {

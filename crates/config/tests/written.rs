@@ -231,7 +231,7 @@ fn has_end_of_line(entries: &[WrittenEntry]) -> bool {
 fn what_is_written_is_what_is_read() {
     let including = Including::new();
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 2000,
+        cases: 500,
         failure_persistence: None,
         ..ProptestConfig::default()
     });

@@ -38,7 +38,7 @@ pub(super) fn entries(
         if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
             warn_of_contact(decoder, name, &pattern, side);
         }
-        let place = EntryPlace { file, line: u32::try_from(name.spot.line).unwrap_or(u32::MAX) };
+        let place = EntryPlace { file, line: u32::try_from(name.span.line).unwrap_or(u32::MAX) };
         if let Err(refused) = directory.insert(&pattern, number, place) {
             not_taken(decoder, name, &pattern, refused, place, files);
         }
@@ -58,7 +58,7 @@ fn warn_of_contact(decoder: &mut Decoder<'_>, name: Node<'_>, pattern: &Pattern,
         ),
         (Side::Recipients, _) => return,
     };
-    decoder.problems.warn(name.spot, message, help);
+    decoder.problems.warn(name.span, message, help);
 }
 
 /// Entries with the same terms are read once. This many different ones are remembered; a list of a
@@ -105,7 +105,7 @@ impl<'n> EntryReader<'n, '_> {
             // Where `domain` is mistyped, that has been said already.
             if decoder.problems.count() == before {
                 let help = "add `domain: example.org`";
-                decoder.problems.add(item.spot, "an entry names its domain", help);
+                decoder.problems.add(item.span, "an entry names its domain", help);
             }
             return None;
         };
@@ -145,7 +145,7 @@ fn not_taken(
 ) {
     let Refused::Duplicate(earlier) = refused else {
         let help = "leave out what a wildcard could say";
-        decoder.problems.add(name.spot, "the policy names too many domains", help);
+        decoder.problems.add(name.span, "the policy names too many domains", help);
         return;
     };
     let at = match files.get(usize::from(earlier.file)) {
@@ -155,7 +155,7 @@ fn not_taken(
         _ => format!("line {}", earlier.line),
     };
     decoder.problems.add(
-        name.spot,
+        name.span,
         format!("{pattern} is named a second time"),
         format!("it stands in {at} already; keep one of the two"),
     );

@@ -16,7 +16,7 @@ pub(super) fn read(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Vec<Exce
 fn end_of(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
     let end = values::until_date(decoder, node)?;
     if end <= Timestamp::now() {
-        decoder.problems.warn(node.spot, "this exception is over", "remove it, or extend it");
+        decoder.problems.warn(node.span, "this exception is over", "remove it, or extend it");
     }
     Some(end)
 }
@@ -25,11 +25,11 @@ fn end_of(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Timestamp> {
 /// looks like, so it is an error.
 fn client_networks(decoder: &mut Decoder<'_>, node: Node<'_>) -> Vec<IpNet> {
     if decoder.one_or_more(node).is_empty() {
-        decoder.problems.add(node.spot, "`client` names no network", "add one, or leave it out");
+        decoder.problems.add(node.span, "`client` names no network", "add one, or leave it out");
     }
     let networks = values::networks(decoder, node);
     if networks.iter().any(|network| network.prefix_len() == 0) {
-        decoder.problems.warn(node.spot, "this exception is for every client", "");
+        decoder.problems.warn(node.span, "this exception is for every client", "");
     }
     networks
 }
@@ -44,13 +44,13 @@ fn exception(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Exception> {
     decoder.finish(fields);
     if clients.is_none() && sender.is_none() && certificate.is_none() {
         decoder.problems.add(
-            node.spot,
+            node.span,
             "an exception names a client network, a sender domain, a client certificate, or several of these",
             "add `client: 192.0.2.0/24` or `sender: example.net`",
         );
     }
     if reason.is_none() {
-        decoder.problems.add(node.spot, "an exception states its reason", "add `reason: \"...\"`");
+        decoder.problems.add(node.span, "an exception states its reason", "add `reason: \"...\"`");
     }
     Some(Exception {
         clients: clients.map(|node| client_networks(decoder, node)).unwrap_or_default(),

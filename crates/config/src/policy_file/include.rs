@@ -49,7 +49,7 @@ fn one_pattern(
         (full.parent(), full.file_name().and_then(|name| name.to_str()))
     else {
         decoder.problems.add(
-            item.spot,
+            item.span,
             "this names no file",
             "write, for example, domains.d/*.yaml",
         );
@@ -58,13 +58,13 @@ fn one_pattern(
     let directories = Path::new(pattern).parent();
     if directories.is_some_and(|path| path.to_string_lossy().contains(WILDCARDS)) {
         let message = "a wildcard can only stand in the last part of a path";
-        decoder.problems.add(item.spot, message, "include each directory by a pattern of its own");
+        decoder.problems.add(item.span, message, "include each directory by a pattern of its own");
         return Vec::new();
     }
     if !name.contains(WILDCARDS) {
         if !view.is_file(&full) {
             let message = format!("there is no file {}", full.display());
-            decoder.problems.add(item.spot, message, "create it, or correct the path");
+            decoder.problems.add(item.span, message, "create it, or correct the path");
         }
         // Watched, so that its appearance is seen.
         sources.add_file(&full);
@@ -85,7 +85,7 @@ fn matching_files(
     let pattern = match glob::Pattern::new(pattern) {
         Ok(pattern) => pattern,
         Err(error) => {
-            decoder.problems.add(item.spot, format!("this is no file pattern: {error}"), "");
+            decoder.problems.add(item.span, format!("this is no file pattern: {error}"), "");
             return Vec::new();
         }
     };
@@ -107,13 +107,13 @@ fn matching_files(
             };
             if files.is_empty() && !names.iter().all(hidden) {
                 let help = "right if files are still to come; else correct the pattern";
-                decoder.problems.warn(item.spot, "no file matches this pattern", help);
+                decoder.problems.warn(item.span, "no file matches this pattern", help);
             }
             files
         }
         Err(error) => {
             let message = format!("the directory {} cannot be read: {error}", directory.display());
-            decoder.problems.add(item.spot, message, "create it, or correct the pattern");
+            decoder.problems.add(item.span, message, "create it, or correct the pattern");
             Vec::new()
         }
     }

@@ -1,7 +1,7 @@
 //! The policy's own requirements.
 
 use super::values;
-use crate::yaml::{Decoder, Fields, Node, Spot, Value};
+use crate::yaml::{Decoder, Fields, Node, Span, Value};
 use policy::requirement::{Requirement, RequirementBuilder, named};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ const MAX_CHAIN: usize = 20;
 /// One requirement as it stands in the file.
 struct Raw<'n> {
     name: &'n str,
-    spot: Spot,
+    span: Span,
     node: Node<'n>,
 }
 
@@ -28,7 +28,7 @@ type Own = (BTreeMap<String, Arc<Requirement>>, BTreeSet<String>);
 pub(super) fn read(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Own> {
     let mut fields = decoder.fields(node, "`requirements`")?;
     let raw: Vec<Raw<'_>> =
-        fields.take_all().into_iter().map(|(name, spot, node)| Raw { name, spot, node }).collect();
+        fields.take_all().into_iter().map(|(name, span, node)| Raw { name, span, node }).collect();
     let names: Vec<String> = raw.iter().map(|one| one.name.to_owned()).collect();
     let mut done = BTreeMap::new();
     let mut waiting: Vec<Raw<'_>> = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn read(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Own> {
     for one in waiting {
         let base = base_name(one.node).unwrap_or_default();
         decoder.problems.add(
-            one.spot,
+            one.span,
             format!("`{}` builds on `{}`, which is not there", one.name, base.escape_debug()),
             "`extends` names a built-in requirement or another one of this file, not in a circle",
         );
@@ -69,7 +69,7 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if one.name.is_empty() || one.name.len() > 64 || !one.name.chars().all(plain) {
         decoder.problems.add(
-            one.spot,
+            one.span,
             "a requirement's name is made of letters, digits, `-`, `_` and `.`",
             "",
         );
@@ -77,7 +77,7 @@ fn check_name(decoder: &mut Decoder<'_>, one: &Raw<'_>) -> bool {
     }
     if Requirement::builtin(one.name).is_some() {
         let help = format!("choose another name; to add to it, write `extends: {}`", one.name);
-        decoder.problems.add(one.spot, format!("`{}` is a built-in requirement", one.name), help);
+        decoder.problems.add(one.span, format!("`{}` is a built-in requirement", one.name), help);
         return false;
     }
     true
@@ -116,12 +116,12 @@ fn one_requirement(
     }
     let requirement = builder
         .build()
-        .map_err(|error| decoder.problems.add(one.spot, error.to_string(), ""))
+        .map_err(|error| decoder.problems.add(one.span, error.to_string(), ""))
         .ok()?;
     let in_vain: Vec<&str> = requirement.allowed_in_vain().map(|suite| suite.name).collect();
     if !in_vain.is_empty() {
         let message = format!("allowed, but refused by another condition: {}", in_vain.join(", "));
-        decoder.problems.warn(one.spot, message, "");
+        decoder.problems.warn(one.span, message, "");
     }
     Some(requirement)
 }
@@ -164,7 +164,7 @@ fn ciphers(
     }
     let allowed = fields.read(decoder, "allow", |decoder, node| {
         if decoder.one_or_more(node).is_empty() {
-            decoder.problems.add(node.spot, "an empty `allow` lets no cipher pass", "leave it out");
+            decoder.problems.add(node.span, "an empty `allow` lets no cipher pass", "leave it out");
         }
         Some(words(decoder, node, "a cipher to allow"))
     });

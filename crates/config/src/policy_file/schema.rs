@@ -90,7 +90,7 @@ fn main_file(
     let base = path.parent().unwrap_or(Path::new(""));
     if !fields.mentions(&["domains", "senders", "local", "include"]) {
         decoder.problems.add(
-            root.spot,
+            root.span,
             "the policy opts nobody in",
             "add `domains: [example.org]`, or `domains: []` if that is meant",
         );
@@ -122,7 +122,7 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults
         let reply = inner.read(decoder, "reply", |decoder, node| {
             let parts = terms::read_reply(decoder, node, &defaults.reply)?;
             let (side, language) = (Side::Recipients, defaults.language);
-            terms::checked(decoder, node.spot, &parts, side, language).map(|_| parts)
+            terms::checked(decoder, node.span, &parts, side, language).map(|_| parts)
         });
         if let Some(reply) = reply {
             defaults.reply = reply;
@@ -138,7 +138,7 @@ fn read_trusted(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Trusted> {
     let clients = fields.read(decoder, "clients", |decoder, node| {
         let clients = values::networks(decoder, node);
         if clients.iter().any(|network| network.prefix_len() == 0) {
-            decoder.problems.warn(node.spot, "every client is trusted, so nothing is judged", "");
+            decoder.problems.warn(node.span, "every client is trusted, so nothing is judged", "");
         }
         Some(clients)
     });
@@ -154,7 +154,7 @@ fn read_delimiter(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<String> {
     let text = decoder.text(node, "`recipient_delimiter`").unwrap_or_default();
     if !text.chars().all(|c| c.is_ascii_punctuation() && c != '@') {
         decoder.problems.add(
-            node.spot,
+            node.span,
             "`recipient_delimiter` is made of characters such as + or -",
             "",
         );
@@ -168,7 +168,7 @@ fn read_local(decoder: &mut Decoder<'_>, node: Node<'_>, defaults: &Defaults) ->
     decoder.finish(inner);
     if entry.contact.is_some() {
         let message = "the `contact` of `local` is told nothing: a digest is about a domain";
-        decoder.problems.warn(node.spot, message, "leave it out");
+        decoder.problems.warn(node.span, message, "leave it out");
     }
     Some(entry)
 }

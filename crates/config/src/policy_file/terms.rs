@@ -1,7 +1,7 @@
 //! What can be said of a domain: mode, requirement, reply, exceptions.
 
 use super::{exceptions, values};
-use crate::yaml::{Decoder, Fields, Node, Spot};
+use crate::yaml::{Decoder, Fields, Node, Span};
 use policy::{
     Entry, Language, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, requirement,
 };
@@ -122,7 +122,7 @@ impl Defaults {
             let start = values::from_date(decoder, node);
             if mode == Some(Mode::Off) {
                 decoder.problems.add(
-                    node.spot,
+                    node.span,
                     "`enforce_from` contradicts `mode: off`",
                     "leave `mode` out: before the date the domain is in monitor, from then on in enforce",
                 );
@@ -142,7 +142,7 @@ impl Defaults {
         }
         let reply = fields.read(decoder, "reply", |decoder, node| {
             let parts = read_reply(decoder, node, &self.reply)?;
-            checked(decoder, node.spot, &parts, side, entry.language)
+            checked(decoder, node.span, &parts, side, entry.language)
         });
         if let Some(reply) = reply {
             entry.reply = Arc::new(reply);
@@ -197,7 +197,7 @@ fn check<T>(decoder: &mut Decoder<'_>, node: Node<'_>, result: Result<T, ReplyEr
 /// The template made of all parts. What is wrong with one part by itself has been said already.
 pub(super) fn checked(
     decoder: &mut Decoder<'_>,
-    spot: Spot,
+    span: Span,
     parts: &ReplyParts,
     side: Side,
     language: Language,
@@ -206,7 +206,7 @@ pub(super) fn checked(
         Ok(template) => Some(template),
         Err(error @ ReplyError::NoUrl) => {
             decoder.problems.add(
-                spot,
+                span,
                 error.to_string(),
                 "add `url: \"https://...\"` to the reply",
             );

@@ -90,7 +90,7 @@ pub(super) fn read(
     let taken = settings.take_in(decoder, node);
     if usual.is_none() && !fields.mentions(&["state_dir"]) {
         decoder.problems.add(
-            node.spot,
+            node.span,
             "the ledger has no place",
             "add `state_dir: /var/lib/mandatory-tls`",
         );

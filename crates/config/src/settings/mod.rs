@@ -122,7 +122,7 @@ fn missing<T: Default>(
 ) -> T {
     if !decoder.problems.is_broken() {
         let message = format!("the settings do not say `{name}`");
-        decoder.problems.add(fields.spot(), message, format!("add `{example}`"));
+        decoder.problems.add(fields.span(), message, format!("add `{example}`"));
     }
     T::default()
 }

@@ -96,7 +96,7 @@ pub(super) fn read_all(decoder: &mut Decoder<'_>, node: Node<'_>) -> (bool, Vec<
     let items = decoder.one_or_more(node);
     if items.is_empty() {
         let help = "write, for example, inet:127.0.0.1:8893";
-        decoder.problems.add(node.spot, "`listen` names no socket", help);
+        decoder.problems.add(node.span, "`listen` names no socket", help);
     }
     let is_systemd =
         |item: &Node<'_>| matches!(&item.value, Value::Scalar(text) if *text == SYSTEMD);

@@ -3,7 +3,7 @@
 //! A function that reads a value returns `None` when it added an error; the reader goes on with the
 //! next value, so that all errors of a file are found in one go.
 
-use super::problem::{Problems, Spot};
+use super::problem::{Problems, Span};
 use super::tree::{Items, Node, Value};
 use std::{borrow::Cow, fmt::Display};
 use strum::IntoEnumIterator;
@@ -16,13 +16,13 @@ pub struct Decoder<'p> {
 
 /// The fields of a mapping, to be taken one by one.
 pub struct Fields<'n> {
-    spot: Spot,
-    fields: Vec<(&'n str, Spot, Node<'n>)>,
+    span: Span,
+    fields: Vec<(&'n str, Span, Node<'n>)>,
     /// The names of all fields.
     all: Vec<&'n str>,
     known: Vec<&'static str>,
     /// Fields that were asked for and have no value.
-    empty: Vec<(&'static str, Spot)>,
+    empty: Vec<(&'static str, Span)>,
 }
 
 /// An enum each variant of which has a word in the files.
@@ -43,7 +43,7 @@ impl<'p> Decoder<'p> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Option<T> {
-        self.problems.add(node.spot, message, help);
+        self.problems.add(node.span, message, help);
         None
     }
 
@@ -59,12 +59,12 @@ impl<'p> Decoder<'p> {
         let fields: Vec<_> = map
             .iter()
             .filter_map(|(key, value)| match key.value {
-                Value::Scalar(name) => Some((name, key.spot, value)),
+                Value::Scalar(name) => Some((name, key.span, value)),
                 _ => None,
             })
             .collect();
         let all = fields.iter().map(|(name, ..)| *name).collect();
-        Some(Fields { spot: node.spot, fields, all, known: Vec::new(), empty: Vec::new() })
+        Some(Fields { span: node.span, fields, all, known: Vec::new(), empty: Vec::new() })
     }
 
     /// A list; one single value counts as a list of one.
@@ -154,7 +154,7 @@ impl<'p> Decoder<'p> {
     /// Adds an error for every field that was not asked for, or has no value. To be called when all
     /// were asked for.
     pub fn finish(&mut self, fields: Fields<'_>) {
-        for (name, spot) in &fields.empty {
+        for (name, span) in &fields.empty {
             let help = match *name {
                 "domains" | "senders" | "exceptions" => format!("write `{name}: []` for none"),
                 "local" => {
@@ -162,15 +162,15 @@ impl<'p> Decoder<'p> {
                 }
                 _ => "give it a value, or leave it out".into(),
             };
-            self.problems.add(*spot, format!("`{name}` has no value"), help);
+            self.problems.add(*span, format!("`{name}` has no value"), help);
         }
-        for (name, spot, _) in &fields.fields {
+        for (name, span, _) in &fields.fields {
             let mut help = did_you_mean(name, fields.known.iter().copied());
             if help.is_empty() {
                 help = format!("there are: {}", fields.known.join(", "));
             }
             self.problems.add(
-                *spot,
+                *span,
                 format!("there is no key `{}` here", name.escape_debug()),
                 help,
             );
@@ -181,8 +181,8 @@ impl<'p> Decoder<'p> {
 impl<'n> Fields<'n> {
     /// Where the mapping begins.
     #[must_use]
-    pub fn spot(&self) -> Spot {
-        self.spot
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// The value of a field, if it is there. Each field is asked for once. A field without a value
@@ -190,9 +190,9 @@ impl<'n> Fields<'n> {
     pub fn take(&mut self, name: &'static str) -> Option<Node<'n>> {
         self.known.push(name);
         let position = self.fields.iter().position(|(field, ..)| *field == name)?;
-        let (_, spot, node) = self.fields.swap_remove(position);
+        let (_, span, node) = self.fields.swap_remove(position);
         if matches!(node.value, Value::Null) {
-            self.empty.push((name, spot));
+            self.empty.push((name, span));
             return None;
         }
         Some(node)
@@ -241,7 +241,7 @@ impl<'n> Fields<'n> {
     }
 
     /// All fields, whatever their names; none is left.
-    pub fn take_all(&mut self) -> Vec<(&'n str, Spot, Node<'n>)> {
+    pub fn take_all(&mut self) -> Vec<(&'n str, Span, Node<'n>)> {
         std::mem::take(&mut self.fields)
     }
 }

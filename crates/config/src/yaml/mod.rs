@@ -12,5 +12,5 @@ mod problem;
 mod tree;
 
 pub use decode::{Decoder, Fields, Word};
-pub use problem::{Problem, Problems, Severity, Spot};
+pub use problem::{Problem, Problems, Severity, Span};
 pub use tree::{Items, Node, Pairs, Tree, Value, parse};

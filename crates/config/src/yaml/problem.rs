@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// A place in a file: line and column from 1, and a length in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Spot {
+pub struct Span {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -14,7 +14,7 @@ pub struct Spot {
     pub length: usize,
 }
 
-impl Spot {
+impl Span {
     /// A place.
     #[must_use]
     pub fn new(line: usize, column: usize, length: usize) -> Self {
@@ -39,7 +39,7 @@ pub struct Problem {
     /// The file.
     pub path: Arc<Path>,
     /// Where in the file; none if the file as a whole is meant.
-    pub spot: Option<Spot>,
+    pub span: Option<Span>,
     /// The line itself.
     pub line: String,
     /// What is wrong.
@@ -124,8 +124,8 @@ impl Problems {
     }
 
     /// Adds an error at a place in the current file.
-    pub fn add(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Severity::Error, Some(spot), message.into(), help.into());
+    pub fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Error, Some(span), message.into(), help.into());
     }
 
     /// Adds an error of the current file as a whole.
@@ -134,41 +134,41 @@ impl Problems {
     }
 
     /// Adds a warning: something at a place in the current file may be a mistake.
-    pub fn warn(&mut self, spot: Spot, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Severity::Warning, Some(spot), message.into(), help.into());
+    pub fn warn(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Warning, Some(span), message.into(), help.into());
     }
 
-    fn push(&mut self, severity: Severity, spot: Option<Spot>, message: String, help: String) {
+    fn push(&mut self, severity: Severity, span: Option<Span>, message: String, help: String) {
         if severity == Severity::Error {
             self.errors += 1;
         }
         if self.found.len() >= SHOWN {
             return;
         }
-        let spot = spot.map(|spot| self.within(spot));
-        let line = spot.map(|spot| self.line(spot.line).to_owned()).unwrap_or_default();
+        let span = span.map(|span| self.within(span));
+        let line = span.map(|span| self.line(span.line).to_owned()).unwrap_or_default();
         // The name of a file to include can hold anything.
         let [message, help] = [message, help].map(|text| text.chars().map(visible).collect());
-        self.found.push(Problem { severity, path: self.path.clone(), spot, line, message, help });
+        self.found.push(Problem { severity, path: self.path.clone(), span, line, message, help });
     }
 
     /// The place, or the end of the file for one that the parser gives behind it.
-    fn within(&mut self, spot: Spot) -> Spot {
+    fn within(&mut self, span: Span) -> Span {
         self.find_lines();
-        if spot.line <= self.lines.len() {
-            return spot;
+        if span.line <= self.lines.len() {
+            return span;
         }
         let last = self.lines.len();
-        Spot::new(last, self.line(last).chars().count() + 1, 1)
+        Span::new(last, self.line(last).chars().count() + 1, 1)
     }
 
     /// The place of the character at an octet of the current file.
-    pub fn spot_at(&mut self, octet: usize) -> Spot {
+    pub fn span_at(&mut self, octet: usize) -> Span {
         self.find_lines();
         let line = self.lines.partition_point(|start| *start <= octet);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.get(start..octet).unwrap_or_default();
-        Spot::new(line, before.chars().count() + 1, 1)
+        Span::new(line, before.chars().count() + 1, 1)
     }
 
     /// A line of the current file, from 1, without its end.
@@ -220,7 +220,7 @@ impl Problems {
         }
         let mut shown: Vec<&Problem> = self.found.iter().collect();
         shown.sort_by_key(|problem| {
-            (files.iter().position(|path| **path == *problem.path), problem.spot)
+            (files.iter().position(|path| **path == *problem.path), problem.span)
         });
         shown
     }
@@ -249,8 +249,8 @@ impl Problem {
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let path: String = self.path.display().to_string().chars().map(visible).collect();
-        match self.spot {
-            Some(spot) => format!("{path}:{}:{}: {}", spot.line, spot.column, self.message),
+        match self.span {
+            Some(span) => format!("{path}:{}:{}: {}", span.line, span.column, self.message),
             None => format!("{path}: {}", self.message),
         }
     }
@@ -259,7 +259,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path: String = self.path.display().to_string().chars().map(visible).collect();
-        let Some(spot) = self.spot else {
+        let Some(span) = self.span else {
             let word = match self.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
@@ -271,10 +271,10 @@ impl fmt::Display for Problem {
             return Ok(());
         };
         let line: String = self.line.chars().map(visible).collect();
-        let start = byte_of(&line, spot.column.saturating_sub(1));
-        let end = byte_of(&line, spot.column.saturating_sub(1) + spot.length).max(start);
+        let start = byte_of(&line, span.column.saturating_sub(1));
+        let end = byte_of(&line, span.column.saturating_sub(1) + span.length).max(start);
         let snippet = Snippet::source(line.as_str())
-            .line_start(spot.line)
+            .line_start(span.line)
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(start..end));
         let level = match self.severity {

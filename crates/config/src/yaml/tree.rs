@@ -1,8 +1,8 @@
 //! From YAML's events to a tree with places.
 
-use super::problem::{Problems, Spot};
+use super::problem::{Problems, Span};
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan};
 use std::hash::BuildHasher;
 
 /// Deeper nesting than this is refused: no settings need it, and it would exhaust the stack.
@@ -43,7 +43,7 @@ pub struct Node<'t> {
     /// The value.
     pub value: Value<'t>,
     /// Its place: for a list or mapping that of its first character.
-    pub spot: Spot,
+    pub span: Span,
     alone: Items<'t>,
 }
 
@@ -101,7 +101,7 @@ impl<'t> Items<'t> {
                 Content::List(_) => Value::List(within),
                 Content::Map(_) => Value::Map(Pairs(within)),
             };
-            Some(Node { value, spot: first.spot(), alone: Items { cells, text } })
+            Some(Node { value, span: first.span(), alone: Items { cells, text } })
         })
     }
 
@@ -121,8 +121,8 @@ impl<'t> Pairs<'t> {
 }
 
 impl Cell {
-    fn spot(&self) -> Spot {
-        Spot::new(self.line as usize, self.column as usize, self.length as usize)
+    fn span(&self) -> Span {
+        Span::new(self.line as usize, self.column as usize, self.length as usize)
     }
 
     /// Its text, if it is a scalar.
@@ -181,13 +181,13 @@ struct Unreadable;
 
 impl<'a> Builder<'a, '_> {
     fn document(&mut self) {
-        while let Some((event, span)) = self.next() {
+        while let Some((event, extent)) = self.next() {
             match event {
                 Event::StreamEnd => return,
                 Event::DocumentStart(_) if !self.tree.cells.is_empty() => {
-                    let spot = spot(&span);
+                    let span = span_of(&extent);
                     self.problems.add(
-                        spot,
+                        span,
                         "a second document starts here",
                         "remove the line `---`",
                     );
@@ -199,7 +199,7 @@ impl<'a> Builder<'a, '_> {
                 | Event::DocumentEnd
                 | Event::Nothing => {}
                 event => {
-                    if self.node(event, &span, 0).is_err() {
+                    if self.node(event, &extent, 0).is_err() {
                         return;
                     }
                 }
@@ -208,7 +208,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     /// The next event; none after the end and after the first place where the YAML is broken.
-    fn next(&mut self) -> Option<(Event<'a>, Span)> {
+    fn next(&mut self) -> Option<(Event<'a>, ParserSpan)> {
         if self.problems.is_broken() {
             return None;
         }
@@ -220,18 +220,23 @@ impl<'a> Builder<'a, '_> {
                 // In a line with a directive (`%`) the parser counts octets.
                 let column = marker.col().min(line.chars().count()) + 1;
                 let (message, help) = explain(error.info(), line);
-                let spot = Spot::new(marker.line(), column, 1);
-                self.problems.add(spot, message, help);
+                let span = Span::new(marker.line(), column, 1);
+                self.problems.add(span, message, help);
                 self.problems.set_broken();
                 None
             }
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<(), Unreadable> {
-        let spot = spot(span);
+    fn node(
+        &mut self,
+        event: Event<'a>,
+        extent: &ParserSpan,
+        depth: usize,
+    ) -> Result<(), Unreadable> {
+        let span = span_of(extent);
         if depth > MAX_DEPTH {
-            self.problems.add(spot, "this is nested too deeply", "");
+            self.problems.add(span, "this is nested too deeply", "");
             self.problems.set_broken();
             return Err(Unreadable);
         }
@@ -244,7 +249,7 @@ impl<'a> Builder<'a, '_> {
         };
         if anchor != 0 || tag {
             self.problems.add(
-                spot,
+                span,
                 "anchors (`&name`) and tags (`!name`) are not supported",
                 "write the value itself, in quotes if it begins with `&` or `!`",
             );
@@ -253,42 +258,42 @@ impl<'a> Builder<'a, '_> {
             Event::Scalar(text, style, _, _) => {
                 let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 if null && style == ScalarStyle::Plain {
-                    self.push(Content::Null, spot);
+                    self.push(Content::Null, span);
                 } else {
                     let start = number(self.tree.text.len());
                     self.tree.text.push_str(&text);
-                    self.push(Content::Scalar(start, number(text.len())), spot);
+                    self.push(Content::Scalar(start, number(text.len())), span);
                 }
                 Ok(())
             }
             Event::SequenceStart(..) => {
-                self.collection(spot, Content::List, |builder| builder.list(depth))
+                self.collection(span, Content::List, |builder| builder.list(depth))
             }
             Event::MappingStart(..) => {
-                self.collection(spot, Content::Map, |builder| builder.map(depth))
+                self.collection(span, Content::Map, |builder| builder.map(depth))
             }
             _ => {
-                self.problems.add(spot, "an alias (`*name`) is not supported", QUOTE_STAR);
-                self.push(Content::Null, spot);
+                self.problems.add(span, "an alias (`*name`) is not supported", QUOTE_STAR);
+                self.push(Content::Null, span);
                 Ok(())
             }
         }
     }
 
-    fn push(&mut self, content: Content, spot: Spot) {
-        let [line, column, length] = [spot.line, spot.column, spot.length].map(number);
+    fn push(&mut self, content: Content, span: Span) {
+        let [line, column, length] = [span.line, span.column, span.length].map(number);
         self.tree.cells.push(Cell { content, line, column, length });
     }
 
     /// A list or mapping, the cells in which are pushed by `fill`.
     fn collection(
         &mut self,
-        spot: Spot,
+        span: Span,
         content: fn(u32) -> Content,
         fill: impl FnOnce(&mut Self) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
         let start = self.tree.cells.len();
-        self.push(content(0), spot);
+        self.push(content(0), span);
         let filled = fill(self);
         if filled.is_err() {
             self.tree.cells.truncate(start);
@@ -305,7 +310,7 @@ impl<'a> Builder<'a, '_> {
             match self.next() {
                 None | Some((Event::SequenceEnd, _)) => return Ok(()),
                 // An item that cannot be read is left out.
-                Some((event, span)) => drop(self.node(event, &span, depth + 1)),
+                Some((event, extent)) => drop(self.node(event, &extent, depth + 1)),
             }
         }
     }
@@ -317,12 +322,12 @@ impl<'a> Builder<'a, '_> {
             let key = self.tree.cells.len();
             let read = match self.next() {
                 Some((Event::MappingEnd, _)) => return Ok(()),
-                Some((event, span)) => self.node(event, &span, depth + 1),
+                Some((event, extent)) => self.node(event, &extent, depth + 1),
                 None => Err(Unreadable),
             };
             let read = read.and_then(|()| {
-                let (event, span) = self.next().ok_or(Unreadable)?;
-                self.node(event, &span, depth + 1)
+                let (event, extent) = self.next().ok_or(Unreadable)?;
+                self.node(event, &extent, depth + 1)
             });
             if read.is_err() {
                 self.tree.cells.truncate(key);
@@ -340,7 +345,7 @@ impl<'a> Builder<'a, '_> {
         let Tree { cells, text } = &self.tree;
         let Some(cell) = cells.get(key) else { return false };
         let Some(name) = cell.text(text) else {
-            self.problems.add(cell.spot(), "a key must be a word", "");
+            self.problems.add(cell.span(), "a key must be a word", "");
             return false;
         };
         let name_of = |key: &usize| cells.get(*key).and_then(|cell| cell.text(text));
@@ -358,7 +363,7 @@ impl<'a> Builder<'a, '_> {
         };
         let message = format!("the key `{}` stands here a second time", name.escape_debug());
         let help = format!("it stands in line {earlier} already; keep one");
-        self.problems.add(cell.spot(), message, help);
+        self.problems.add(cell.span(), message, help);
         false
     }
 }
@@ -384,8 +389,8 @@ fn explain(info: &str, line: &str) -> (String, String) {
     (format!("this is not valid YAML: {info}"), help.to_owned())
 }
 
-fn spot(span: &Span) -> Spot {
-    let same_line = span.start.line() == span.end.line();
-    let length = if same_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
-    Spot::new(span.start.line(), span.start.col() + 1, length.max(1))
+fn span_of(extent: &ParserSpan) -> Span {
+    let same_line = extent.start.line() == extent.end.line();
+    let length = if same_line { extent.end.col().saturating_sub(extent.start.col()) } else { 1 };
+    Span::new(extent.start.line(), extent.start.col() + 1, length.max(1))
 }
