@@ -8,9 +8,11 @@
 //! block text. Anchors, aliases, tags, merge keys and several documents in a file are refused.
 
 mod decode;
+mod parse;
 mod problem;
 mod tree;
 
 pub use decode::{Decoder, Fields, Word};
+pub use parse::parse;
 pub use problem::{Problem, Problems, Severity, Span};
-pub use tree::{Items, Node, Pairs, Tree, Value, parse};
+pub use tree::{Items, Node, Pairs, Tree, Value};
