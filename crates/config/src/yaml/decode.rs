@@ -5,7 +5,10 @@
 
 use super::problem::{Problems, Span};
 use super::tree::{Items, Node, Value};
-use std::{borrow::Cow, fmt::Display};
+use std::{
+    borrow::Cow,
+    fmt::{self, Display},
+};
 use strum::IntoEnumIterator;
 
 /// Reads nodes as values and collects what is wrong.
@@ -48,7 +51,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// A mapping.
-    pub fn fields<'n>(&mut self, node: Node<'n>, what: &str) -> Option<Fields<'n>> {
+    pub fn fields<'n>(&mut self, node: Node<'n>, what: impl Display + Copy) -> Option<Fields<'n>> {
         let Value::Map(map) = node.value else {
             return self.wrong(
                 node,
@@ -76,7 +79,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// A list.
-    pub fn list<'n>(&mut self, node: Node<'n>, what: &str) -> Option<Items<'n>> {
+    pub fn list<'n>(&mut self, node: Node<'n>, what: impl Display + Copy) -> Option<Items<'n>> {
         match node.value {
             Value::List(items) => Some(items),
             _ => self.wrong(
@@ -88,7 +91,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// Text.
-    pub fn text<'n>(&mut self, node: Node<'n>, what: &str) -> Option<&'n str> {
+    pub fn text<'n>(&mut self, node: Node<'n>, what: impl Display + Copy) -> Option<&'n str> {
         match node.value {
             Value::Scalar(text) => Some(text),
             _ => self.wrong(node, format!("{what} must be a single value, not {}", kind(node)), ""),
@@ -96,7 +99,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// `true` or `false`.
-    pub fn truth(&mut self, node: Node<'_>, what: &str) -> Option<bool> {
+    pub fn truth(&mut self, node: Node<'_>, what: impl Display + Copy) -> Option<bool> {
         match self.text(node, what)? {
             "true" => Some(true),
             "false" => Some(false),
@@ -108,7 +111,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// A number from 0 up to `most`.
-    pub fn number(&mut self, node: Node<'_>, what: &str, most: u32) -> Option<u32> {
+    pub fn number(&mut self, node: Node<'_>, what: impl Display + Copy, most: u32) -> Option<u32> {
         let number = self.text(node, what)?.parse().ok().filter(|number| *number <= most);
         number.or_else(|| self.wrong(node, format!("{what} must be a number from 0 to {most}"), ""))
     }
@@ -117,7 +120,7 @@ impl<'p> Decoder<'p> {
     pub fn at_least_one(
         &mut self,
         node: Node<'_>,
-        what: &str,
+        what: impl Display + Copy,
         most: u32,
         help: &str,
     ) -> Option<u32> {
@@ -129,7 +132,7 @@ impl<'p> Decoder<'p> {
     }
 
     /// One of the variants of an enum, by its word.
-    pub fn choice<T: Word>(&mut self, node: Node<'_>, what: &str) -> Option<T> {
+    pub fn choice<T: Word>(&mut self, node: Node<'_>, what: impl Display + Copy) -> Option<T> {
         let text = self.text(node, what)?;
         T::iter().find(|variant| (*variant).into() == text).or_else(|| {
             let words: Vec<&str> = T::iter().map(Into::into).collect();
@@ -142,7 +145,7 @@ impl<'p> Decoder<'p> {
     pub fn parsed<T, E: Display>(
         &mut self,
         node: Node<'_>,
-        what: &str,
+        what: impl Display + Copy,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         match parse(self.text(node, what)?) {
@@ -211,12 +214,12 @@ impl<'n> Fields<'n> {
 
     /// Reads a field that is text.
     pub fn text(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<&'n str> {
-        self.read(decoder, name, |decoder, node| decoder.text(node, &in_ticks(name)))
+        self.read(decoder, name, |decoder, node| decoder.text(node, Key(name)))
     }
 
     /// Reads a field that is `true` or `false`.
     pub fn truth(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<bool> {
-        self.read(decoder, name, |decoder, node| decoder.truth(node, &in_ticks(name)))
+        self.read(decoder, name, |decoder, node| decoder.truth(node, Key(name)))
     }
 
     /// Reads a field that is a number from 0 up to `most`.
@@ -226,12 +229,12 @@ impl<'n> Fields<'n> {
         name: &'static str,
         most: u32,
     ) -> Option<u32> {
-        self.read(decoder, name, |decoder, node| decoder.number(node, &in_ticks(name), most))
+        self.read(decoder, name, |decoder, node| decoder.number(node, Key(name), most))
     }
 
     /// Reads a field that is one of the variants of an enum, by its word.
     pub fn choice<T: Word>(&mut self, decoder: &mut Decoder<'_>, name: &'static str) -> Option<T> {
-        self.read(decoder, name, |decoder, node| decoder.choice(node, &in_ticks(name)))
+        self.read(decoder, name, |decoder, node| decoder.choice(node, Key(name)))
     }
 
     /// Whether one of these fields is or was there, with or without a value.
@@ -247,8 +250,13 @@ impl<'n> Fields<'n> {
 }
 
 /// A field as messages name it.
-fn in_ticks(name: &str) -> String {
-    format!("`{name}`")
+#[derive(Clone, Copy)]
+struct Key(&'static str);
+
+impl Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
 }
 
 /// What a node is, in words.
