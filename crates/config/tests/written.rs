@@ -71,7 +71,7 @@ fn meant(entry: &WrittenEntry) -> Entry {
             Some(text) => Schedule::EnforceFrom(moment(text, false)),
             None => Schedule::Always(entry.mode.unwrap_or(Mode::Enforce)),
         },
-        requirement: Arc::new(Requirement::builtin(requirement).unwrap().clone()),
+        requirement: Arc::clone(Requirement::builtin(requirement).unwrap()),
         reply: Arc::new(reply.unwrap()),
         exceptions: entry.exceptions.iter().map(exception).collect(),
         contact: entry.contact.clone(),
