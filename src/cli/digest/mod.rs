@@ -1,20 +1,18 @@
 //! `mandatory-tls digest`: tells the contacts of domains who was, or would be, refused.
 
 mod delivery;
-mod mail;
-mod words;
-
-use delivery::{Undelivered, hand_over};
 
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
 use super::since::since;
 use config::policy_file;
 use config::settings::{LedgerSettings, MailFrom, Settings};
+use delivery::{Undelivered, hand_over};
 use jiff::Timestamp;
 use ledger::digest::{Digest, digests};
 use ledger::{Day, History, Reader, Store, StoreError};
 use lettre::{Address, message::Mailbox};
+use pages::digest::message;
 use policy::Policy;
 use std::{
     io::{self, Write},
@@ -82,7 +80,8 @@ fn print(
         digest.forget(&told);
         if digest.has_news() {
             mails += 1;
-            out.write_all(&mail::message(&digest, &from)?.formatted())?;
+            let mail = message(&digest, &from).map_err(io::Error::other)?;
+            out.write_all(&mail.formatted())?;
             writeln!(out, "\n")?;
         }
     }
@@ -120,7 +119,7 @@ fn send(found: Vec<Digest>, settings: &Settings, path: &Path) -> Result<(), Fail
         if !digest.has_news() {
             continue;
         }
-        let handed_over = mail::message(&digest, &from)
+        let handed_over = message(&digest, &from)
             .map_err(|error| Undelivered::Refused(error.to_string()))
             .and_then(|message| hand_over(&message, wanted));
         let contact = &digest.contact;

@@ -4,7 +4,6 @@ mod gather;
 
 use super::failure::{Failure, ended};
 use super::ledger_file::LedgerFile;
-use super::table::number;
 use clap::Subcommand;
 use config::policy_file;
 use config::settings::LedgerSettings;
@@ -12,6 +11,7 @@ use gather::{Gathered, Gatherer};
 use jiff::{Timestamp, tz::Offset};
 use ledger::postfix_log::{Clock, Tallied};
 use ledger::{Clients, Store, StoreError};
+use pages::text::number;
 use policy::{Entry, Mode, Pattern, Policy};
 use std::{
     fs::File,

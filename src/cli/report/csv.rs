@@ -1,7 +1,7 @@
 //! A report as comma-separated values: the groups.
 
-use super::table::{name_of, share_text};
 use ledger::report::{By, Report, date_text};
+use pages::report::{name_of, share_text};
 use std::io::{self, Write};
 
 pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result<()> {

@@ -2,7 +2,6 @@
 //! and printed.
 
 mod csv;
-mod html;
 mod table;
 
 use super::failure::{Failure, ended};
@@ -141,7 +140,10 @@ fn report(args: &Args) -> Result<(), Failure> {
             writeln!(out)?;
         }
         Format::Csv => csv::write(&mut out, &report, by)?,
-        Format::Html => html::write(&mut out, &report, by, limit)?,
+        Format::Html => {
+            let page = pages::report::page(&report, by, limit).map_err(io::Error::other)?;
+            out.write_all(page.as_bytes())?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -1,9 +1,10 @@
 //! A report for a terminal, to be read at a glance.
 
-use crate::cli::table::{self, blank_zero, few, number};
+use crate::cli::table;
 use comfy_table::Table;
-use ledger::OTHERS;
-use ledger::report::{By, Group, Outcome, Report, date_text};
+use ledger::report::{By, Group, Report, date_text};
+use pages::report::{name_of, notes, outcome_text, share_text};
+use pages::text::{blank_zero, few, number};
 use std::io::{self, Write};
 
 /// Width of the bar that shows a share, in characters.
@@ -46,25 +47,6 @@ fn footnotes(out: &mut impl Write, report: &Report) -> io::Result<()> {
         writeln!(out, "\n{} {what}", number(count))?;
     }
     Ok(())
-}
-
-/// What a reader has to know of the figures, with a count each.
-pub(super) fn notes(report: &Report) -> Vec<(u64, &'static str)> {
-    let notes = [
-        (
-            report.trusted,
-            "recipients in mail of trusted clients were not judged and are not counted above.",
-        ),
-        (
-            report.from_log,
-            "of the recipients are known from the MTA's log; the milter did not judge them.",
-        ),
-        (
-            report.lost,
-            "recipients (of all domains) could not be recorded; the milter's log says why.",
-        ),
-    ];
-    notes.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
 fn outcomes(report: &Report) -> String {
@@ -112,38 +94,6 @@ fn table(groups: &[Group], by: By) -> Table {
     }
     table::right(&mut table, 1..=4);
     table
-}
-
-/// What became of a group, in words.
-pub(super) fn outcome_text(outcome: Outcome) -> String {
-    let date = date_text(outcome.moment());
-    match outcome {
-        Outcome::Resolved { .. } => format!("resolved, with TLS on {date}"),
-        Outcome::Quiet { .. } => format!("quiet since {date}"),
-        Outcome::GaveUp { .. } => format!("gave up on {date}"),
-        Outcome::StillFailing { .. } => format!("still failing since {date}"),
-    }
-}
-
-/// The name of a group, also of one that has none.
-pub(super) fn name_of(group: &Group, by: By) -> String {
-    match (&*group.name, by) {
-        (OTHERS, _) => "(others)".into(),
-        ("", By::Peer) => "(no address)".into(),
-        ("", By::Domain) => "(no domain)".into(),
-        ("", _) => "(no plain address)".into(),
-        ("none", By::Version | By::Cipher) => "plaintext".into(),
-        (name, _) => name.to_owned(),
-    }
-}
-
-/// A share as `97.2 %`; what is not quite all is never shown as 100.
-pub(super) fn share_text(share: Option<f64>) -> String {
-    match share {
-        None => "-".into(),
-        Some(share) if share < 100.0 => format!("{:.1} %", share.min(99.9)),
-        Some(_) => "100 %".into(),
-    }
 }
 
 fn bar(part: u64, whole: u64) -> String {

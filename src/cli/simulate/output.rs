@@ -1,11 +1,12 @@
 //! What a simulation found, for people and for programs.
 
-use crate::cli::table::{blank_zero, few, number, plain, print, right};
+use crate::cli::table::{plain, print, right};
 use comfy_table::Table;
 use ledger::Day;
 use ledger::report::{date_text, day_text};
 use ledger::simulation::{Difference, PeerDifference, Simulation};
 use ledger::{OTHERS, RecordedReason};
+use pages::text::{blank_zero, few, number};
 use std::{
     collections::HashSet,
     io::{self, Write},

@@ -1,19 +1,18 @@
 //! A report as one page that needs nothing else: to be mailed to a customer, or printed.
 
-use super::table::{name_of, notes, outcome_text, share_text};
-use crate::cli::table::{blank_zero, few, number};
+use super::words::{name_of, notes, outcome_text, share_text};
+use crate::text::{blank_zero, few, number};
 use askama::Template;
 use ledger::report::{By, Group, Outcome, Report, date_text, share};
-use std::io::{self, Write};
 
 /// The chart of the days, in units of its SVG.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 180.0;
-/// At most so many dates stand below it.
+/// The most dates that stand below it.
 const DATES: usize = 8;
 
 #[derive(Template)]
-#[template(path = "cli/report/report.html")]
+#[template(path = "report/report.html")]
 struct Page {
     title: String,
     from: String,
@@ -79,7 +78,12 @@ struct Line {
     class: &'static str,
 }
 
-pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize) -> io::Result<()> {
+/// The page of a report as HTML, with its first `limit` groups.
+///
+/// # Errors
+///
+/// When the template cannot be filled in.
+pub fn page(report: &Report, by: By, limit: usize) -> Result<String, askama::Error> {
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
     let most = report.days.iter().map(|day| day.totals.judged).max().unwrap_or(0);
     let top = round_up(most);
@@ -103,7 +107,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
         notes: notes(report).into_iter().map(|(n, what)| format!("{} {what}", number(n))).collect(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    out.write_all(page.render().map_err(io::Error::other)?.as_bytes())
+    page.render()
 }
 
 fn tiles(report: &Report) -> Vec<Tile> {

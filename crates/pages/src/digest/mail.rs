@@ -1,7 +1,7 @@
 //! A digest as a mail: text and HTML.
 
 use super::words::{Count, Words, reason};
-use crate::cli::table::{few, number};
+use crate::text::{few, number};
 use askama::Template;
 use ledger::NULL_SENDER;
 use ledger::digest::{Digest, PeerNews};
@@ -10,13 +10,12 @@ use lettre::Message;
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use std::io;
 
-/// At most so many peers of a kind are named: mail servers refuse a mail that is too large.
+/// The most peers of a kind that are named: mail servers refuse a mail that is too large.
 const MOST_PEERS: usize = 100;
 
 #[derive(Template)]
-#[template(path = "cli/digest/mail.txt", escape = "none")]
+#[template(path = "digest/mail.txt", escape = "none")]
 struct Text<'d> {
     words: &'static Words,
     intro: String,
@@ -25,7 +24,7 @@ struct Text<'d> {
 }
 
 #[derive(Template)]
-#[template(path = "cli/digest/mail.html")]
+#[template(path = "digest/mail.html")]
 struct Html<'d> {
     words: &'static Words,
     subject: &'d str,
@@ -57,12 +56,29 @@ struct Peer {
     resolved: bool,
 }
 
-/// Makes the mail of a digest.
+/// Why there is no mail of a digest.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The contact's address is not one that mail can be sent to.
+    #[error(transparent)]
+    Contact(#[from] AddressError),
+    /// A template cannot be filled in.
+    #[error(transparent)]
+    Template(#[from] askama::Error),
+    /// The system has no random numbers for the Message-ID.
+    #[error(transparent)]
+    Random(#[from] getrandom::Error),
+    /// The parts make no mail.
+    #[error(transparent)]
+    Mail(#[from] lettre::error::Error),
+}
+
+/// Makes the mail of a digest, from this address.
 ///
 /// # Errors
 ///
-/// When an address is none, or a template cannot be filled in.
-pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
+/// See [`MailError`].
+pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
     let words = Words::of(digest.language);
     let of_kind = |refused| digest.peers.iter().filter(move |news| news.refused == refused);
     let named = |refused| of_kind(refused).filter(|news| !news.is_others());
@@ -95,16 +111,10 @@ pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
     let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };
     let heads = [words.server, words.senders, words.reason, words.recipients, words.last];
     let html = Html { words, subject: &subject, intro, heads, sections: &sections };
-    let to: Mailbox = digest
-        .contact
-        .parse()
-        .map_err(|error: AddressError| io::Error::other(error.to_string()))?;
-    let parts = MultiPart::alternative_plain_html(
-        text.render().map_err(io::Error::other)?,
-        html.render().map_err(io::Error::other)?,
-    );
+    let to: Mailbox = digest.contact.parse()?;
+    let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
     let domain = from.email.domain();
-    Message::builder()
+    Ok(Message::builder()
         .from(from.clone())
         .to(to)
         .subject(&*subject)
@@ -117,8 +127,7 @@ pub(super) fn message(digest: &Digest, from: &Mailbox) -> io::Result<Message> {
         ))
         .raw_header(header("X-Auto-Response-Suppress", "All".into()))
         .raw_header(header("Content-Language", words.tag.into()))
-        .multipart(parts)
-        .map_err(io::Error::other)
+        .multipart(parts)?)
 }
 
 /// An entry as part of a List-Id (RFC 2919), which has the form of a domain.
@@ -130,9 +139,10 @@ fn header(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
-fn unique() -> io::Result<String> {
+/// What no other Message-ID has.
+fn unique() -> Result<String, getrandom::Error> {
     let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    getrandom::fill(&mut octets)?;
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
 

@@ -1,0 +1,6 @@
+//! A digest, as its contact reads it.
+
+mod mail;
+mod words;
+
+pub use mail::{MailError, message};
