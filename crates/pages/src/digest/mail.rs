@@ -1,4 +1,4 @@
-//! A digest as a mail: text and HTML.
+//! A digest as a mail: text and HTML, whole with its headers. It is the caller who sends it.
 
 use super::words::{Count, Words, reason};
 use crate::text::{few, number};
@@ -80,43 +80,22 @@ pub enum MailError {
 /// See [`MailError`].
 pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
     let words = Words::of(digest.language);
-    let of_kind = |refused| digest.peers.iter().filter(move |news| news.refused == refused);
-    let named = |refused| of_kind(refused).filter(|news| !news.is_others());
-    let section = |title, hint: &str, refused| {
-        let others = of_kind(refused).find(|news| news.is_others());
-        let others = others.map(|news| words.others.replace("{count}", &number(news.count)));
-        let others = others.unwrap_or_default();
-        Section {
-            title,
-            hint: hint.into(),
-            hint_text: wrapped(hint),
-            peers: named(refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
-            more: words.more(&digest.entry, named(refused).count().saturating_sub(MOST_PEERS)),
-            others_text: wrapped(&others),
-            others,
-        }
-    };
     let mut sections = vec![
-        section(words.refused, words.refused_hint, true),
-        section(words.would_refuse, words.would_refuse_hint, false),
+        section(digest, words.refused, words.refused_hint, true),
+        section(digest, words.would_refuse, words.would_refuse_hint, false),
     ];
     sections.retain(|section| !section.peers.is_empty() || !section.others.is_empty());
-    let count = |refused| Count {
-        named: named(refused).count(),
-        others: of_kind(refused).any(PeerNews::is_others),
-    };
-    let subject = words.subject(&digest.entry, count(true), count(false));
+    let subject = words.subject(&digest.entry, count(digest, true), count(digest, false));
     let intro = words.intro.replace("{}", &digest.entry);
     let advice = wrapped(words.advice_text);
     let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };
     let heads = [words.server, words.senders, words.reason, words.recipients, words.last];
     let html = Html { words, subject: &subject, intro, heads, sections: &sections };
-    let to: Mailbox = digest.contact.parse()?;
     let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
     let domain = from.email.domain();
     Ok(Message::builder()
         .from(from.clone())
-        .to(to)
+        .to(digest.contact.parse()?)
         .subject(&*subject)
         .date_now()
         .message_id(Some(format!("<{}@{domain}>", unique()?)))
@@ -128,6 +107,40 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         .raw_header(header("X-Auto-Response-Suppress", "All".into()))
         .raw_header(header("Content-Language", words.tag.into()))
         .multipart(parts)?)
+}
+
+/// The peers of a digest that were refused, or those that would be.
+fn of_kind(digest: &Digest, refused: bool) -> impl Iterator<Item = &PeerNews> {
+    digest.peers.iter().filter(move |news| news.refused == refused)
+}
+
+/// Of these, the ones that the ledger tells apart.
+fn named(digest: &Digest, refused: bool) -> impl Iterator<Item = &PeerNews> {
+    of_kind(digest, refused).filter(|news| !news.is_others())
+}
+
+fn count(digest: &Digest, refused: bool) -> Count {
+    Count {
+        named: named(digest, refused).count(),
+        others: of_kind(digest, refused).any(PeerNews::is_others),
+    }
+}
+
+fn section(digest: &Digest, title: &'static str, hint: &str, refused: bool) -> Section {
+    let words = Words::of(digest.language);
+    let others = of_kind(digest, refused).find(|news| news.is_others());
+    let others = others.map(|news| words.others.replace("{count}", &number(news.count)));
+    let others = others.unwrap_or_default();
+    let more = named(digest, refused).count().saturating_sub(MOST_PEERS);
+    Section {
+        title,
+        hint: hint.into(),
+        hint_text: wrapped(hint),
+        peers: named(digest, refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
+        more: words.more(&digest.entry, more),
+        others_text: wrapped(&others),
+        others,
+    }
 }
 
 /// An entry as part of a List-Id (RFC 2919), which has the form of a domain.

@@ -1,6 +1,6 @@
 //! The words of a digest, by language.
 
-use policy::Language;
+use policy::{Language, ReasonKind};
 
 /// How many peers of a kind there are.
 #[derive(Clone, Copy)]
@@ -111,7 +111,7 @@ impl Words {
         format!("[{entry}] {}", parts.join(", "))
     }
 
-    /// That so many more are not named; empty for none.
+    /// How many more there are that are not named; empty for none.
     pub fn more(&self, entry: &str, count: usize) -> String {
         if count == 0 {
             return String::new();
@@ -122,23 +122,66 @@ impl Words {
     }
 }
 
-/// A reason of the ledger in words.
+/// A reason of the ledger in words. One that this version does not know, since another wrote it, is
+/// shown as it is.
 pub(super) fn reason(code: &str, language: Language) -> &str {
-    let [english, german] = match code {
-        "plaintext" => ["not encrypted", "nicht verschlüsselt"],
-        "protocol-version" | "unknown-version" => ["TLS version too old", "TLS-Version zu alt"],
-        "cipher" | "cipher-not-allowed" | "unknown-cipher" | "aead" => {
-            ["cipher suite not accepted", "Cipher-Suite nicht angenommen"]
+    code.parse().map_or(code, |kind| in_words(kind, language))
+}
+
+fn in_words(kind: ReasonKind, language: Language) -> &'static str {
+    let [english, german] = match kind {
+        ReasonKind::Plaintext => ["not encrypted", "nicht verschlüsselt"],
+        ReasonKind::ProtocolVersion | ReasonKind::UnknownVersion => {
+            ["TLS version too old", "TLS-Version zu alt"]
         }
-        "null-cipher" => ["encrypts nothing", "verschlüsselt nichts"],
-        "key-length" => ["key too short", "Schlüssel zu kurz"],
-        "forward-secrecy" => ["no forward secrecy", "keine Forward Secrecy"],
-        "client-certificate" => ["client certificate missing", "Client-Zertifikat fehlt"],
-        "unknown-tls" => ["this gateway could not tell", "von diesem Gateway nicht feststellbar"],
-        other => [other, other],
+        ReasonKind::Cipher
+        | ReasonKind::CipherNotAllowed
+        | ReasonKind::UnknownCipher
+        | ReasonKind::Aead => ["cipher suite not accepted", "Cipher-Suite nicht angenommen"],
+        ReasonKind::NullCipher => ["encrypts nothing", "verschlüsselt nichts"],
+        ReasonKind::Contradiction => {
+            ["contradictory information about TLS", "widersprüchliche Angaben zu TLS"]
+        }
+        ReasonKind::KeyLength => ["key too short", "Schlüssel zu kurz"],
+        ReasonKind::ForwardSecrecy => ["no forward secrecy", "keine Forward Secrecy"],
+        ReasonKind::ClientCertificate => ["client certificate missing", "Client-Zertifikat fehlt"],
+        ReasonKind::UnknownTls => {
+            ["this gateway could not tell", "von diesem Gateway nicht feststellbar"]
+        }
+        // With these nobody is refused, and no digest names them.
+        ReasonKind::NotOptedIn
+        | ReasonKind::Off
+        | ReasonKind::LocalSubmission
+        | ReasonKind::TrustedClient
+        | ReasonKind::TrustedAuthenticated
+        | ReasonKind::Exception
+        | ReasonKind::Adequate
+        | ReasonKind::UnknownTlsPassed => [kind.code(); 2],
     };
     match language {
         Language::English => english,
         Language::German => german,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_has_words_and_an_unknown_one_stands_as_it_is() {
+        for (code, english, german) in [
+            ("plaintext", "not encrypted", "nicht verschlüsselt"),
+            ("aead", "cipher suite not accepted", "Cipher-Suite nicht angenommen"),
+            (
+                "contradiction",
+                "contradictory information about TLS",
+                "widersprüchliche Angaben zu TLS",
+            ),
+            ("unheard-of", "unheard-of", "unheard-of"),
+        ] {
+            assert_eq!(reason(code, Language::English), english);
+            assert_eq!(reason(code, Language::German), german);
+        }
     }
 }
