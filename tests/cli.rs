@@ -285,6 +285,12 @@ fn explain_as_json_is_one_object() {
     assert_eq!(answer["verdict"], "refuse");
     assert_eq!(answer["entry"], "example.com");
     assert_eq!(answer["requirement"], "baseline");
+    assert_eq!(answer["in_sight"][0]["domain"], "example.com");
+    let finding = &answer["findings"][0];
+    assert_eq!(finding["entry"], "example.com");
+    assert!(finding["place"].as_str().unwrap().starts_with("policy.yaml:"), "{finding}");
+    assert_eq!(finding["satisfied"], "no");
+    assert_eq!(finding["verdict"], "refuse");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod directory;
 mod domain;
 mod entry;
 mod entry_place;
+pub mod explanation;
 mod fault;
 mod judge;
 mod language;

@@ -1,6 +1,7 @@
 //! `mandatory-tls explain`: the verdict for a recipient and a session, step by step.
 //!
-//! It builds a case as the milter does and asks the same `judge`.
+//! It builds a case as the milter does and asks the same `judge`. What is shown comes from
+//! [`policy::explanation`], as text and as JSON; a line of a batch holds its conclusion only.
 
 mod input;
 mod output;
@@ -9,6 +10,7 @@ use super::status;
 use clap::ValueEnum;
 use config::policy_file;
 use input::Input;
+use policy::explanation::{Conclusion, Explanation};
 use policy::{Policy, judge};
 use std::{
     io::{self, BufRead, Write},
@@ -23,7 +25,8 @@ are written as MTAs write them: TLSv1.3, ECDHE-RSA-AES256-GCM-SHA384.
 With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client,
 authenticated, tls_version, cipher, cipher_bits, cert_subject, cert_issuer, unknown_tls, require,
 at; all but rcpt may be left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\",
-\"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}.
+\"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}. With --format json, the answer
+to a single case has also what is in sight (\"in_sight\") and what each entry says (\"findings\").
 
 Examples:
   mandatory-tls explain --policy policy.yaml --rcpt user@example.com
@@ -51,7 +54,7 @@ pub(super) struct Args {
 enum Format {
     /// Steps for people
     Text,
-    /// One JSON object
+    /// One JSON object: the verdict, all that is in sight, and what each entry says
     Json,
 }
 
@@ -123,12 +126,11 @@ fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
             return Ok(status::USAGE.into());
         }
     };
-    let case = facts.case();
-    let verdict = judge(policy, &case);
+    let explanation = Explanation::new(policy, &facts.case());
     let mut out = io::stdout().lock();
     match args.format {
-        Format::Text => output::steps(&mut out, policy, &facts, &verdict)?,
-        Format::Json => output::object(&mut out, &case, &verdict)?,
+        Format::Text => output::steps(&mut out, &facts, &explanation)?,
+        Format::Json => output::object(&mut out, &explanation)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -144,7 +146,7 @@ fn batch(policy: &Policy) -> io::Result<ExitCode> {
         match facts {
             Ok(facts) => {
                 let case = facts.case();
-                output::object(&mut out, &case, &judge(policy, &case))?;
+                output::object(&mut out, &Conclusion::new(&case, &judge(policy, &case)))?;
             }
             Err(error) => {
                 code = status::DATA.into();
