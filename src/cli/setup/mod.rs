@@ -1,7 +1,7 @@
 //! `mandatory-tls setup`: the MTA's side, done when asked.
 
 mod postfix;
-mod smtp;
+mod trial;
 
 use super::status;
 use std::{

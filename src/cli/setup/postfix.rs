@@ -1,12 +1,11 @@
 //! `mandatory-tls setup postfix`: `smtpd_milters`, the way to the socket, and a look at the result.
 
-use super::{Failure, PostfixArgs, Step, confirm, smtp};
+use super::{Failure, PostfixArgs, Step, confirm, trial};
 use crate::cli::sockets;
 use crate::command;
 use crate::postfix::{
     PostfixFacts, address_for_public, elements, findings, gather, is_ours, milter_entries,
 };
-use crate::status::Status;
 use config::settings::{Settings, SocketSpec};
 use config::{files, policy_file};
 use policy::Policy;
@@ -14,10 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsStr,
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 /// The parameter that is changed.
@@ -26,8 +22,6 @@ const PARAMETER: &str = "smtpd_milters";
 const RECORD: &str = "/var/lib/mandatory-tls/setup-postfix.json";
 /// How long new connections of Postfix wait for the milter beyond the drain of the one before it.
 const BEYOND_DRAIN: u64 = 30;
-/// How long the milter may take to tell that it was asked, and Postfix to reload.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was changed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,50 +229,8 @@ fn report(settings: &Settings, policy: &Policy) -> Result<(), Failure> {
         println!("{finding}");
     }
     if postfix_runs() {
-        judged(settings)?;
+        trial::try_it(settings)?;
     }
     println!("Next: mandatory-tls doctor");
     Ok(())
-}
-
-/// Names a recipient to Postfix and waits until the milter tells that it was asked.
-fn judged(settings: &Settings) -> Result<(), Failure> {
-    let Some(file) = &settings.status_file else {
-        println!("Whether mail is judged was not tried: that needs `status_file` in the settings.");
-        return Ok(());
-    };
-    let count = || Status::read(file).map(|status| status.recipients.judged);
-    let before = count().map_err(|error| {
-        Failure::unavailable(format!(
-            "the milter does not run: {}: {error}\n  = help: systemctl start mandatory-tls; \
-             journalctl -u mandatory-tls",
-            file.display()
-        ))
-    })?;
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let smtpd = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
-        let answer = smtp::name_recipient(smtpd, "postmaster").map_err(|error| {
-            Failure::unavailable(format!(
-                "mail could not be tried: Postfix at {smtpd}: {error}\n  = help: journalctl -t \
-                 postfix/smtpd"
-            ))
-        })?;
-        // The milter writes its status once a second.
-        let told = Instant::now() + Duration::from_secs(3);
-        while Instant::now() < told {
-            if count().is_ok_and(|now| now > before) {
-                println!("Tried: Postfix asked the milter about <postmaster> ({answer}).");
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        // Just after its reload, an smtpd of before may have answered.
-        if Instant::now() > end {
-            return Err(Failure::config(format!(
-                "Postfix took a recipient without asking the milter ({answer}).\n  = help: \
-                 mandatory-tls doctor"
-            )));
-        }
-    }
 }
