@@ -1,6 +1,7 @@
 //! A report for a terminal, to be read at a glance.
 
 use crate::cli::table;
+use crate::wording::counted;
 use comfy_table::Table;
 use ledger::report::{By, Group, Report, date_text};
 use pages::report::{name_of, notes, outcome_text, share_text};
@@ -28,8 +29,8 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     let line = |out: &mut dyn Write, name: &str, value: &str, more: &str| {
         writeln!(out, "{}", format!("  {name:<14}{value:>8}   {more}").trim_end())
     };
-    let peers = if report.peers == 1 { "peer" } else { "peers" };
-    line(out, "recipients", &number(totals.judged), &format!("from {} {peers}", report.peers))?;
+    let peers = counted(report.peers, "peer");
+    line(out, "recipients", &number(totals.judged), &format!("from {peers}"))?;
     line(out, "encrypted", &share_text(totals.share()), &bar(totals.encrypted, totals.judged))?;
     line(out, "refused", &number(totals.refused), "")?;
     line(out, "would refuse", &number(totals.would_refuse), "")?;

@@ -1,6 +1,7 @@
 //! What a simulation found, for people and for programs.
 
 use crate::cli::table::{plain, print, right};
+use crate::wording::counted;
 use comfy_table::Table;
 use ledger::Day;
 use ledger::report::{date_text, day_text};
@@ -136,12 +137,10 @@ fn whose(simulation: &Simulation, of: fn(Difference) -> u64) -> String {
     let domains = simulation.domains.iter().filter(|domain| of(domain.difference) > 0).count();
     let peers = simulation.peers.iter().filter(|peer| of(peer.difference) > 0);
     let peers = peers.map(|peer| &peer.client).collect::<HashSet<_>>().len();
-    let plural =
-        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     if peers == 0 {
         return String::new();
     }
-    format!("from {} to {}", plural(peers, "peer"), plural(domains, "domain"))
+    format!("from {} to {}", counted(peers, "peer"), counted(domains, "domain"))
 }
 
 fn domains(simulation: &Simulation, limit: usize) -> Table {
