@@ -98,7 +98,7 @@ fn unknown(name: &str, all: &[&Requirement]) -> ExitCode {
 
 /// A requirement in the list.
 #[derive(Serialize)]
-struct Row<'r> {
+struct Listed<'r> {
     name: &'r str,
     min_version: String,
     title: &'r str,
@@ -107,9 +107,9 @@ struct Row<'r> {
 
 fn list(out: &mut impl Write, all: &[&Requirement], format: Format) -> io::Result<()> {
     if format == Format::Json {
-        let rows: Vec<Row<'_>> = all
+        let rows: Vec<Listed<'_>> = all
             .iter()
-            .map(|requirement| Row {
+            .map(|requirement| Listed {
                 name: requirement.name(),
                 min_version: requirement.min_version().to_string(),
                 title: requirement.title(),

@@ -1,10 +1,10 @@
 //! Whether each smtpd asks this milter, and nobody else does.
 
-use super::Setup;
+use super::Given;
+use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{PostfixFacts, Role, Service, address, is_loopback};
-use super::finding::{Finding, Severity};
+use super::milter_options;
 use super::syntax::{MilterEntry, milters};
-use super::terms;
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
 use std::path::{Path, PathBuf};
@@ -24,40 +24,40 @@ enum Asks<'a> {
     SwitchedOff,
 }
 
-pub(super) fn check(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    let facts = setup.facts;
+pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    let facts = given.facts;
     if facts.running("smtpd").next().is_none() {
-        found.push(Finding::new(
-            Severity::Warning,
+        found.push(Diagnosis::new(
+            Gravity::Warning,
             format!("{}/master.cf", facts.directory),
             "no service runs smtpd: this Postfix takes no mail over SMTP",
             "if this is the gateway, add `smtp inet n - y - - smtpd`",
         ));
     }
     for service in facts.running("smtpd") {
-        let asks = asks(setup, service);
-        listed(setup, service, asks, found);
+        let asks = asks(given, service);
+        listed(given, service, asks, found);
         if let Asks::Yes(entry) | Asks::Astray(entry) | Asks::Perhaps(entry) = asks {
-            terms::check(setup, service, entry, found);
+            milter_options::check(given, service, entry, found);
         }
     }
-    local_mail(setup, found);
+    local_mail(given, found);
 }
 
 /// Whether an smtpd asks this milter; other modules look only at those that do.
-pub(super) fn is_asked_by(setup: &Setup<'_>, service: &Service) -> bool {
-    matches!(asks(setup, service), Asks::Yes(_) | Asks::Astray(_) | Asks::Perhaps(_))
+pub(super) fn is_asked_by(given: &Given<'_>, service: &Service) -> bool {
+    matches!(asks(given, service), Asks::Yes(_) | Asks::Astray(_) | Asks::Perhaps(_))
 }
 
-fn asks<'a>(setup: &Setup<'_>, service: &'a Service) -> Asks<'a> {
+fn asks<'a>(given: &Given<'_>, service: &'a Service) -> Asks<'a> {
     let parameters = &service.parameters;
     if parameters.list("receive_override_options").any(|option| option == "no_milters") {
         return Asks::SwitchedOff;
     }
     let mut result = Asks::No;
     for entry in milters(parameters.get("smtpd_milters")) {
-        for listen in &setup.settings.listen {
-            match leads(entry.address, &listen.socket, service.chroot, setup.facts) {
+        for listen in &given.settings.listen {
+            match leads(entry.address, &listen.socket, service.chroot, given.facts) {
                 Leads::Here => return Asks::Yes(entry),
                 Leads::Astray => result = Asks::Astray(entry),
                 Leads::Perhaps if result == Asks::No => result = Asks::Perhaps(entry),
@@ -141,9 +141,9 @@ pub(crate) fn address_for_public(
     settings: &Settings,
     policy: &Policy,
 ) -> Option<String> {
-    let setup = Setup { facts, settings, policy };
+    let given = Given { facts, settings, policy };
     let smtpd = facts.running("smtpd").find(|service| service.role() == Role::Public)?;
-    address_for(&setup, smtpd.chroot)
+    address_for(&given, smtpd.chroot)
 }
 
 /// Whether an address in smtpd_milters leads to one of our sockets, chrooted or not.
@@ -156,9 +156,9 @@ pub(crate) fn is_ours(entry: &str, facts: &PostfixFacts, settings: &Settings) ->
 }
 
 /// How this service would name our socket; `None` where it cannot be reached from a chroot.
-fn address_for(setup: &Setup<'_>, chroot: bool) -> Option<String> {
-    let queue = queue_directory(setup.facts);
-    setup.settings.listen.iter().find_map(|listen| match &listen.socket {
+fn address_for(given: &Given<'_>, chroot: bool) -> Option<String> {
+    let queue = queue_directory(given.facts);
+    given.settings.listen.iter().find_map(|listen| match &listen.socket {
         SocketSpec::Unix(path) => match path.strip_prefix(&queue) {
             Ok(below) => Some(format!("unix:{}", below.display())),
             Err(_) if chroot => None,
@@ -171,25 +171,25 @@ fn address_for(setup: &Setup<'_>, chroot: bool) -> Option<String> {
     })
 }
 
-fn remedy_for(setup: &Setup<'_>, service: &Service) -> String {
-    address_for(setup, service.chroot).map_or_else(
+fn remedy_for(given: &Given<'_>, service: &Service) -> String {
+    address_for(given, service.chroot).map_or_else(
         || {
             format!(
                 "this smtpd is chrooted and reaches Unix sockets only below {0}: let the milter \
                  listen there, as in unix:{0}/mandatory-tls/milter.sock, or on inet:127.0.0.1:8893",
-                queue_directory(setup.facts).display()
+                queue_directory(given.facts).display()
             )
         },
         |address| format!("put `{address}` first in smtpd_milters"),
     )
 }
 
-fn listed(setup: &Setup<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<Finding>) {
-    let place = setup.facts.place(Some(service), "smtpd_milters");
+fn listed(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<Diagnosis>) {
+    let place = given.facts.place(Some(service), "smtpd_milters");
     match asks {
         Asks::Yes(_) => {}
-        Asks::Astray(entry) => found.push(Finding::new(
-            Severity::Error,
+        Asks::Astray(entry) => found.push(Diagnosis::new(
+            Gravity::Error,
             place,
             format!(
                 "`{}` does not lead to this milter's socket from {}, where smtpd is {}",
@@ -197,30 +197,30 @@ fn listed(setup: &Setup<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<
                 service.label(),
                 if service.chroot { "chrooted" } else { "not chrooted" }
             ),
-            remedy_for(setup, service),
+            remedy_for(given, service),
         )),
-        Asks::Perhaps(entry) => found.push(Finding::new(
-            Severity::Warning,
+        Asks::Perhaps(entry) => found.push(Diagnosis::new(
+            Gravity::Warning,
             place,
             format!("`{}` has this milter's port, but is it this milter's host?", entry.address),
-            remedy_for(setup, service),
+            remedy_for(given, service),
         )),
-        Asks::No | Asks::SwitchedOff => not_asked(setup, service, asks, found),
+        Asks::No | Asks::SwitchedOff => not_asked(given, service, asks, found),
     }
 }
 
 /// An smtpd that does not ask: a hole, or just right.
-fn not_asked(setup: &Setup<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<Finding>) {
-    let facts = setup.facts;
+fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<Diagnosis>) {
+    let facts = given.facts;
     let parameter =
         if asks == Asks::SwitchedOff { "receive_override_options" } else { "smtpd_milters" };
     let own = service.parameters.get(parameter) != facts.main.get(parameter);
     let how =
         if asks == Asks::SwitchedOff { "has no_milters" } else { "does not list this milter" };
     let label = service.label();
-    let (severity, message, remedy) = match service.role() {
+    let (gravity, message, remedy) = match service.role() {
         Role::Public => (
-            Severity::Error,
+            Gravity::Error,
             if own {
                 format!(
                     "{label} takes mail from other servers and {how} here: such mail passes \
@@ -235,22 +235,22 @@ fn not_asked(setup: &Setup<'_>, service: &Service, asks: Asks<'_>, found: &mut V
                 }
                 (_, true) => format!(
                     "take `-o smtpd_milters=...` away from {label}; or there, {}",
-                    remedy_for(setup, service)
+                    remedy_for(given, service)
                 ),
-                (_, false) => remedy_for(setup, service),
+                (_, false) => remedy_for(given, service),
             },
         ),
         Role::Other => (
-            Severity::Warning,
+            Gravity::Warning,
             format!(
                 "{label} does not ask this milter; if other servers can send to this port, their \
                  mail passes unjudged"
             ),
-            remedy_for(setup, service),
+            remedy_for(given, service),
         ),
         // Only where somebody chose it: with no milter at all there is a worse finding.
         Role::Submission | Role::Internal if own => (
-            Severity::Note,
+            Gravity::Note,
             format!(
                 "{label} does not ask this milter, as is usual for {}",
                 purpose(service.role())
@@ -259,7 +259,7 @@ fn not_asked(setup: &Setup<'_>, service: &Service, asks: Asks<'_>, found: &mut V
         ),
         Role::Submission | Role::Internal => return,
     };
-    found.push(Finding::new(severity, facts.place(Some(service), parameter), message, remedy));
+    found.push(Diagnosis::new(gravity, facts.place(Some(service), parameter), message, remedy));
 }
 
 fn purpose(role: Role) -> &'static str {
@@ -270,18 +270,18 @@ fn purpose(role: Role) -> &'static str {
 }
 
 /// Mail that does not come over SMTP.
-fn local_mail(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    let facts = setup.facts;
+fn local_mail(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    let facts = given.facts;
     let programs = ["cleanup", "pickup", "qmqpd"];
     for service in programs.into_iter().flat_map(|program| facts.running(program)) {
         let named = milters(service.parameters.get("non_smtpd_milters")).any(|entry| {
-            setup.settings.listen.iter().any(|listen| {
+            given.settings.listen.iter().any(|listen| {
                 leads(entry.address, &listen.socket, service.chroot, facts) != Leads::Elsewhere
             })
         });
         if named {
-            found.push(Finding::new(
-                Severity::Warning,
+            found.push(Diagnosis::new(
+                Gravity::Warning,
                 facts.place(Some(service), "non_smtpd_milters"),
                 "this milter is asked about mail from local programs: it has no SMTP session to \
                  judge, lets it pass, and logs a warning each time",
@@ -290,8 +290,8 @@ fn local_mail(setup: &Setup<'_>, found: &mut Vec<Finding>) {
         }
     }
     for service in facts.running("qmqpd") {
-        found.push(Finding::new(
-            Severity::Warning,
+        found.push(Diagnosis::new(
+            Gravity::Warning,
             facts.line(service),
             "mail that comes in over QMQP is in the clear and is not judged",
             "see to it that only hosts you trust can use it (qmqpd_authorized_clients)",

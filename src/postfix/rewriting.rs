@@ -3,9 +3,9 @@
 //! The milter judges the address that the client gave. Where a map then leads from an address that
 //! is not opted in to one that is, mail for the second can arrive in the clear.
 
-use super::Setup;
+use super::Given;
+use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{MapContents, Parameters, PostfixFacts, Service};
-use super::finding::{Finding, Severity};
 use super::syntax::elements;
 use jiff::Timestamp;
 use policy::{
@@ -96,57 +96,57 @@ struct Alias<'a> {
     to: Vec<String>,
 }
 
-pub(super) fn check(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    if setup.policy.domains.is_empty() {
+pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    if given.policy.domains.is_empty() {
         return;
     }
-    let uses = uses(setup.facts);
-    let locals = local_domains(&setup.facts.main);
+    let uses = uses(given.facts);
+    let locals = local_domains(&given.facts.main);
     let mut aliases = Vec::new();
     for (number, used) in uses.iter().enumerate() {
-        unseen(setup, used, found);
+        unseen(given, used, found);
         for map in &used.maps {
-            if let Some(MapContents::Entries(entries)) = setup.facts.maps.get(*map) {
+            if let Some(MapContents::Entries(entries)) = given.facts.maps.get(*map) {
                 let local = used.parameter == ALIAS_MAPS;
                 aliases.extend(
-                    entries.iter().map(|entry| alias(setup, number, entry, local, &locals)),
+                    entries.iter().map(|entry| alias(given, number, entry, local, &locals)),
                 );
             }
         }
     }
-    let leads_to = follow(setup, &aliases);
+    let leads_to = follow(given, &aliases);
     for (number, used) in uses.iter().enumerate() {
         let of_use = aliases.iter().zip(&leads_to).filter(|(alias, _)| alias.used == number);
         for decision in [Decision::Refuse, Decision::WouldRefuse] {
             let leaks: Vec<&Alias<'_>> = of_use
                 .clone()
-                .filter(|(alias, leads)| **leads == decision && leaks(setup, alias, decision))
+                .filter(|(alias, leads)| **leads == decision && leaks(given, alias, decision))
                 .map(|(alias, _)| alias)
                 .collect();
             if !leaks.is_empty() {
-                found.push(leak(setup.facts.place(used.service, used.parameter), decision, &leaks));
+                found.push(leak(given.facts.place(used.service, used.parameter), decision, &leaks));
             }
         }
     }
-    single_addresses(setup, found);
-    masquerading(setup, found);
+    single_addresses(given, found);
+    masquerading(given, found);
 }
 
 /// Maps that could not be looked into: a note for each parameter.
-fn unseen(setup: &Setup<'_>, used: &Use<'_>, found: &mut Vec<Finding>) {
+fn unseen(given: &Given<'_>, used: &Use<'_>, found: &mut Vec<Diagnosis>) {
     let details: Vec<String> = used
         .maps
         .iter()
-        .filter_map(|map| match setup.facts.maps.get(*map) {
+        .filter_map(|map| match given.facts.maps.get(*map) {
             Some(MapContents::Unseen(why)) => Some(format!("{map}: {why}")),
             _ => None,
         })
         .collect();
     if !details.is_empty() {
         found.push(
-            Finding::new(
-                Severity::Note,
-                setup.facts.place(used.service, used.parameter),
+            Diagnosis::new(
+                Gravity::Note,
+                given.facts.place(used.service, used.parameter),
                 "the maps here send recipients on after they were judged, and could not be looked \
                  into",
                 "see to it yourself that they lead from no other address into an opted-in domain, \
@@ -157,7 +157,7 @@ fn unseen(setup: &Setup<'_>, used: &Use<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn leak(place: String, decision: Decision, leaks: &[&Alias<'_>]) -> Finding {
+fn leak(place: String, decision: Decision, leaks: &[&Alias<'_>]) -> Diagnosis {
     let shown = |alias: &&Alias<'_>| format!("{} -> {}", plain(alias.key), plain(alias.value));
     let mut details: Vec<String> = leaks.iter().map(shown).collect();
     details.sort();
@@ -165,13 +165,13 @@ fn leak(place: String, decision: Decision, leaks: &[&Alias<'_>]) -> Finding {
         details.truncate(SHOWN);
         details.push(format!("and {} more", leaks.len() - SHOWN));
     }
-    let (severity, what) = if decision == Decision::Refuse {
-        (Severity::Error, "opted-in addresses")
+    let (gravity, what) = if decision == Decision::Refuse {
+        (Gravity::Error, "opted-in addresses")
     } else {
-        (Severity::Warning, "addresses in mode monitor")
+        (Gravity::Warning, "addresses in mode monitor")
     };
-    Finding::new(
-        severity,
+    Diagnosis::new(
+        gravity,
         place,
         format!("mail for these addresses goes on to {what}, but is judged as mail for others"),
         "opt these addresses in as well (under `domains` in the policy); or name each there with \
@@ -186,7 +186,7 @@ fn plain(text: &str) -> String {
 }
 
 /// What becomes of plaintext for an address, once all dates of the policy have come.
-fn judged(setup: &Setup<'_>, address: &str) -> Decision {
+fn judged(given: &Given<'_>, address: &str) -> Decision {
     let recipient = Recipient::new(address.as_bytes(), Some(address.as_bytes()), None);
     let case = Case {
         tls: &TlsState::Plaintext,
@@ -197,15 +197,15 @@ fn judged(setup: &Setup<'_>, address: &str) -> Decision {
         on_unknown_tls: OnUnknownTls::Defer,
         require: None,
     };
-    judge(setup.policy, &case).decision()
+    judge(given.policy, &case).decision()
 }
 
-fn leaks(setup: &Setup<'_>, alias: &Alias<'_>, leads_to: Decision) -> bool {
-    alias.from.iter().any(|from| judged(setup, from) < leads_to && !is_decided(setup, from))
+fn leaks(given: &Given<'_>, alias: &Alias<'_>, leads_to: Decision) -> bool {
+    alias.from.iter().any(|from| judged(given, from) < leads_to && !is_decided(given, from))
 }
 
 /// Whether the policy has an entry for just this address: then somebody has thought about it.
-fn is_decided(setup: &Setup<'_>, address: &str) -> bool {
+fn is_decided(given: &Given<'_>, address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return false;
     };
@@ -213,20 +213,20 @@ fn is_decided(setup: &Setup<'_>, address: &str) -> bool {
         return false;
     };
     match local {
-        ANYBODY => setup.policy.domains.get(domain.as_str()).is_some(),
-        local => setup.policy.domains.find_mailbox(local, &domain).is_some(),
+        ANYBODY => given.policy.domains.get(domain.as_str()).is_some(),
+        local => given.policy.domains.find_mailbox(local, &domain).is_some(),
     }
 }
 
 /// Reads an entry as its map's owner, cleanup(8) or local(8), does.
 fn alias<'a>(
-    setup: &Setup<'_>,
+    given: &Given<'_>,
     used: usize,
     (key, value): &'a (String, String),
     local: bool,
     locals: &[String],
 ) -> Alias<'a> {
-    let origin = setup.facts.main.get("myorigin");
+    let origin = given.facts.main.get("myorigin");
     let from = match key.to_lowercase() {
         key if key == EVERYBODY => vec![format!("{ANYBODY}@{ANYWHERE}")],
         key if key == "@" => Vec::new(),
@@ -264,10 +264,10 @@ fn local_domains(main: &Parameters) -> Vec<String> {
 
 /// For each alias, the strictest decision about the addresses that it leads to, through others
 /// as well.
-fn follow(setup: &Setup<'_>, aliases: &[Alias<'_>]) -> Vec<Decision> {
+fn follow(given: &Given<'_>, aliases: &[Alias<'_>]) -> Vec<Decision> {
     let mut leads_to: Vec<Decision> = aliases
         .iter()
-        .map(|alias| alias.to.iter().map(|to| judged(setup, to)).max().unwrap_or(Decision::Accept))
+        .map(|alias| alias.to.iter().map(|to| judged(given, to)).max().unwrap_or(Decision::Accept))
         .collect();
     let mut by_address: HashMap<&str, Vec<usize>> = HashMap::new();
     for (number, alias) in aliases.iter().enumerate() {
@@ -308,13 +308,13 @@ fn next(by_address: &HashMap<&str, Vec<usize>>, address: &str) -> Vec<usize> {
 }
 
 /// `always_bcc` and the like: one address for everybody's mail.
-fn single_addresses(setup: &Setup<'_>, found: &mut Vec<Finding>) {
+fn single_addresses(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     for parameter in ADDRESSES {
-        let address = setup.facts.main.get(parameter);
-        if !address.is_empty() && judged(setup, address) > Decision::Accept {
-            found.push(Finding::new(
-                Severity::Warning,
-                setup.facts.place(None, parameter),
+        let address = given.facts.main.get(parameter);
+        if !address.is_empty() && judged(given, address) > Decision::Accept {
+            found.push(Diagnosis::new(
+                Gravity::Warning,
+                given.facts.place(None, parameter),
                 "this opted-in address is sent mail for others, which was not judged as mail for \
                  it",
                 "use an address that is not opted in, or name it in the policy with `mode: off`",
@@ -324,20 +324,20 @@ fn single_addresses(setup: &Setup<'_>, found: &mut Vec<Finding>) {
 }
 
 /// `masquerade_domains` strips host names from recipients only if it is told to.
-fn masquerading(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    let main = &setup.facts.main;
+fn masquerading(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    let main = &given.facts.main;
     if !main.list("masquerade_classes").any(|class| class == "envelope_recipient") {
         return;
     }
     let leaking =
         main.list("masquerade_domains").filter(|name| !name.starts_with('!')).find(|name| {
-            judged(setup, &format!("{ANYBODY}@{ANYBODY}.{name}"))
-                < judged(setup, &format!("{ANYBODY}@{name}"))
+            judged(given, &format!("{ANYBODY}@{ANYBODY}.{name}"))
+                < judged(given, &format!("{ANYBODY}@{name}"))
         });
     if let Some(domain) = leaking {
-        found.push(Finding::new(
-            Severity::Error,
-            setup.facts.place(None, "masquerade_domains"),
+        found.push(Diagnosis::new(
+            Gravity::Error,
+            given.facts.place(None, "masquerade_domains"),
             format!(
                 "mail for anything below {domain} goes on to {domain}, but is judged as mail for \
                  another domain"

@@ -1,8 +1,8 @@
 //! What stands between the client and the smtpd that asks the milter: STARTTLS, proxies, filters.
 
-use super::Setup;
+use super::Given;
+use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{Role, Service};
-use super::finding::{Finding, Severity};
 use super::milters::is_asked_by;
 
 /// Where smtpd's certificate may come from.
@@ -13,41 +13,41 @@ const CERTIFICATES: [&str; 4] = [
     "smtpd_tls_dcert_file",
 ];
 
-pub(super) fn check(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    let facts = setup.facts;
+pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    let facts = given.facts;
     for service in facts.running("smtpd") {
-        let asks = is_asked_by(setup, service);
+        let asks = is_asked_by(given, service);
         // Other servers must find STARTTLS, whether or not the milter is named already.
-        if service.role() == Role::Public || (asks && needs_starttls(setup, service)) {
-            starttls(setup, service, found);
+        if service.role() == Role::Public || (asks && needs_starttls(given, service)) {
+            starttls(given, service, found);
         }
         if !asks {
             continue;
         }
         if service.role() != Role::Internal {
-            client_certificates(setup, service, found);
+            client_certificates(given, service, found);
         }
-        proxies(setup, service, "smtpd_upstream_proxy_protocol", found);
-        xclient(setup, service, found);
-        rewritten_commands(setup, service, found);
-        comes_back(setup, service, found);
-        users(setup, service, found);
+        proxies(given, service, "smtpd_upstream_proxy_protocol", found);
+        xclient(given, service, found);
+        rewritten_commands(given, service, found);
+        comes_back(given, service, found);
+        users(given, service, found);
     }
     for service in facts.running("postscreen") {
-        proxies(setup, service, "postscreen_upstream_proxy_protocol", found);
+        proxies(given, service, "postscreen_upstream_proxy_protocol", found);
     }
 }
 
-fn needs_starttls(setup: &Setup<'_>, service: &Service) -> bool {
+fn needs_starttls(given: &Given<'_>, service: &Service) -> bool {
     match service.role() {
         Role::Public | Role::Other => true,
-        Role::Submission => !setup.policy.trusted.authenticated,
+        Role::Submission => !given.policy.trusted.authenticated,
         Role::Internal => false,
     }
 }
 
 /// Without STARTTLS no session is ever adequate.
-fn starttls(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameters = &service.parameters;
     let label = service.label();
     let level = parameters.get("smtpd_tls_security_level").to_ascii_lowercase();
@@ -59,9 +59,9 @@ fn starttls(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
     };
     let public = service.role() == Role::Public;
     let mut no_tls = |parameter: &str, why: &str, remedy: &str| {
-        found.push(Finding::new(
-            if public { Severity::Error } else { Severity::Warning },
-            setup.facts.place(Some(service), parameter),
+        found.push(Diagnosis::new(
+            if public { Gravity::Error } else { Gravity::Warning },
+            given.facts.place(Some(service), parameter),
             format!(
                 "{label} offers no STARTTLS{why}: all mail for opted-in domains is refused there"
             ),
@@ -92,9 +92,9 @@ fn starttls(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
     }
     // Users can be held to TLS; other servers cannot, without losing mail for everybody.
     if public && level == "encrypt" {
-        found.push(Finding::new(
-            Severity::Note,
-            setup.facts.place(Some(service), "smtpd_tls_security_level"),
+        found.push(Diagnosis::new(
+            Gravity::Note,
+            given.facts.place(Some(service), "smtpd_tls_security_level"),
             format!("{label} takes no plaintext from anybody, whatever the policy says"),
             "for opportunistic TLS, as RFC 3207 asks of public servers, set \
              `smtpd_tls_security_level = may`",
@@ -103,33 +103,33 @@ fn starttls(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
 }
 
 /// A policy that asks for client certificates needs an smtpd that does.
-fn client_certificates(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn client_certificates(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameters = &service.parameters;
     if parameters.is_yes("smtpd_tls_ask_ccert") || parameters.is_yes("smtpd_tls_req_ccert") {
         return;
     }
-    let entries = setup.policy.domains.iter().chain(setup.policy.senders.iter());
-    let wanted = entries.map(|(_, entry)| entry).chain(&setup.policy.local).any(|entry| {
+    let entries = given.policy.domains.iter().chain(given.policy.senders.iter());
+    let wanted = entries.map(|(_, entry)| entry).chain(&given.policy.local).any(|entry| {
         !entry.requirement.client_certificates().is_empty()
             || entry.exceptions.iter().any(|exception| exception.certificate.is_some())
     });
     if wanted {
-        found.push(Finding::new(
-            Severity::Warning,
-            setup.facts.place(Some(service), "smtpd_tls_ask_ccert"),
+        found.push(Diagnosis::new(
+            Gravity::Warning,
+            given.facts.place(Some(service), "smtpd_tls_ask_ccert"),
             "the policy asks for client certificates, but Postfix asks no client for one",
             "set `smtpd_tls_ask_ccert = yes`, and smtpd_tls_CAfile to who issues them",
         ));
     }
 }
 
-fn proxies(setup: &Setup<'_>, service: &Service, parameter: &str, found: &mut Vec<Finding>) {
+fn proxies(given: &Given<'_>, service: &Service, parameter: &str, found: &mut Vec<Diagnosis>) {
     if service.parameters.get(parameter).is_empty() {
         return;
     }
-    found.push(Finding::new(
-        Severity::Warning,
-        setup.facts.place(Some(service), parameter),
+    found.push(Diagnosis::new(
+        Gravity::Warning,
+        given.facts.place(Some(service), parameter),
         format!(
             "{} is reached through a proxy: if the proxy ends TLS, each session looks like \
              plaintext here",
@@ -140,34 +140,34 @@ fn proxies(setup: &Setup<'_>, service: &Service, parameter: &str, found: &mut Ve
     ));
 }
 
-fn xclient(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn xclient(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameter = "smtpd_authorized_xclient_hosts";
     if service.parameters.get(parameter).is_empty() {
         return;
     }
-    found.push(Finding::new(
-        Severity::Note,
-        setup.facts.place(Some(service), parameter),
+    found.push(Diagnosis::new(
+        Gravity::Note,
+        given.facts.place(Some(service), parameter),
         "these hosts can give any client address (XCLIENT), one that is trusted too, and what is \
          judged is the TLS between them and Postfix",
         "list only proxies of your own, and let them connect with TLS only if their clients did",
     ));
 }
 
-fn rewritten_commands(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn rewritten_commands(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     if !service.parameters.get("smtpd_command_filter").is_empty() {
-        found.push(Finding::new(
-            Severity::Note,
-            setup.facts.place(Some(service), "smtpd_command_filter"),
+        found.push(Diagnosis::new(
+            Gravity::Note,
+            given.facts.place(Some(service), "smtpd_command_filter"),
             "commands are rewritten before Postfix and the milter see them",
             "see to it that no entry touches STARTTLS or turns a recipient into one of another \
              domain",
         ));
     }
     if !service.parameters.get("smtpd_discard_ehlo_keyword_address_maps").is_empty() {
-        found.push(Finding::new(
-            Severity::Note,
-            setup.facts.place(Some(service), "smtpd_discard_ehlo_keyword_address_maps"),
+        found.push(Diagnosis::new(
+            Gravity::Note,
+            given.facts.place(Some(service), "smtpd_discard_ehlo_keyword_address_maps"),
             "to some clients less may be offered; without STARTTLS their mail for opted-in \
              domains is refused",
             "see to it that no entry has `starttls`",
@@ -176,16 +176,16 @@ fn rewritten_commands(setup: &Setup<'_>, service: &Service, found: &mut Vec<Find
 }
 
 /// Mail that a filter on this host hands back comes in the clear, from the loopback address.
-fn comes_back(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
-    let trusted = &setup.policy.trusted.clients;
+fn comes_back(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
+    let trusted = &given.policy.trusted.clients;
     let is_trusted = ["127.0.0.1", "::1"]
         .iter()
         .filter_map(|ip| ip.parse().ok())
         .any(|ip: std::net::IpAddr| trusted.iter().any(|network| network.contains(&ip)));
     if service.role() == Role::Internal && !is_trusted {
-        found.push(Finding::new(
-            Severity::Warning,
-            setup.facts.line(service),
+        found.push(Diagnosis::new(
+            Gravity::Warning,
+            given.facts.line(service),
             format!(
                 "{} asks this milter about mail that comes from this host, in the clear: for \
                  opted-in domains it is refused a second time round",
@@ -197,11 +197,11 @@ fn comes_back(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
     }
 }
 
-fn users(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
-    if service.role() == Role::Submission && !setup.policy.trusted.authenticated {
-        found.push(Finding::new(
-            Severity::Note,
-            setup.facts.line(service),
+fn users(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
+    if service.role() == Role::Submission && !given.policy.trusted.authenticated {
+        found.push(Diagnosis::new(
+            Gravity::Note,
+            given.facts.line(service),
             format!(
                 "{} asks this milter, and the policy does not trust authenticated users: they are \
                  held to the requirements of the domains that they write to",

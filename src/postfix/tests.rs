@@ -1,8 +1,8 @@
 //! Findings, a line a case: what is set otherwise than on a sound gateway, and what is said of it.
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service};
-use super::{Severity, findings, rewriting};
-use Severity::{Error, Note, Warning};
+use super::{Gravity, diagnose, rewriting};
+use Gravity::{Error, Note, Warning};
 use config::policy_file;
 use config::settings::Settings;
 use policy::Policy;
@@ -61,20 +61,20 @@ fn postfix(main: &str, services: &[&str]) -> PostfixFacts {
     PostfixFacts { directory: "/etc/postfix".into(), main, services, ..PostfixFacts::default() }
 }
 
-fn said(facts: &PostfixFacts, settings: &str, policy: &str) -> Vec<(Severity, String)> {
+fn said(facts: &PostfixFacts, settings: &str, policy: &str) -> Vec<(Gravity, String)> {
     let (settings, policy) = load(settings, policy);
-    findings(facts, &settings, &policy)
+    diagnose(facts, &settings, &policy)
         .into_iter()
-        .map(|finding| (finding.severity, finding.to_string()))
+        .map(|diagnosis| (diagnosis.gravity, diagnosis.to_string()))
         .collect()
 }
 
-/// Says that there is just one finding, of this severity and with these words.
-fn only(found: &[(Severity, String)], severity: Severity, words: &[&str]) {
+/// Says that there is just one finding, of this gravity and with these words.
+fn only(found: &[(Gravity, String)], gravity: Gravity, words: &[&str]) {
     let [(as_bad, text)] = found else {
         panic!("{words:?}: {found:#?}");
     };
-    assert!(*as_bad == severity && words.iter().all(|word| text.contains(word)), "{text}");
+    assert!(*as_bad == gravity && words.iter().all(|word| text.contains(word)), "{text}");
 }
 
 const SMTP: &str = "smtp inet n - y - - smtpd";
@@ -94,7 +94,7 @@ fn a_sound_postfix_leaves_nothing_to_say() {
 
 #[test]
 fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
-    for (main, severity, words) in [
+    for (main, gravity, words) in [
         (
             "smtpd_milters =",
             Error,
@@ -144,7 +144,7 @@ fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
         ),
         ("always_bcc = archive@example.com", Warning, &["always_bcc"]),
     ] {
-        only(&said(&postfix(main, &[SMTP, CLEANUP]), SETTINGS, POLICY), severity, words);
+        only(&said(&postfix(main, &[SMTP, CLEANUP]), SETTINGS, POLICY), gravity, words);
     }
 }
 
@@ -180,7 +180,7 @@ fn other_settings_that_mean_the_same_are_no_findings() {
 
 #[test]
 fn a_service_of_master_cf_is_judged_by_its_own_settings_and_its_port() {
-    for (service, severity, words) in [
+    for (service, gravity, words) in [
         (
             "25 inet n - y - - smtpd | smtpd_milters =",
             Error,
@@ -217,7 +217,7 @@ fn a_service_of_master_cf_is_judged_by_its_own_settings_and_its_port() {
         ),
         ("628 inet n - y - - qmqpd", Warning, &["QMQP"]),
     ] {
-        only(&said(&postfix("", &[SMTP, service]), SETTINGS, POLICY), severity, words);
+        only(&said(&postfix("", &[SMTP, service]), SETTINGS, POLICY), gravity, words);
     }
     let none = said(&postfix("", &[CLEANUP]), SETTINGS, POLICY);
     only(&none, Warning, &["no service runs smtpd"]);
@@ -299,7 +299,7 @@ fn with_aliases(main: &str, map: &str, entries: &[(&str, &str)]) -> PostfixFacts
 #[test]
 fn an_alias_that_leads_into_an_opted_in_domain_is_found() {
     let virtuals = "virtual_alias_maps = hash:/v";
-    for (main, entry, severity) in [
+    for (main, entry, gravity) in [
         (virtuals, ("sales@free.example", "user@example.com"), Error),
         (virtuals, ("Sales@Free.example", "a@free.example, User@EXAMPLE.com"), Error),
         (virtuals, ("@free.example", "@example.com"), Error),
@@ -315,7 +315,7 @@ fn an_alias_that_leads_into_an_opted_in_domain_is_found() {
         ("alias_maps = hash:/v", ("root", "\"|prog x\", admin@example.com"), Error),
     ] {
         let found = said(&with_aliases(main, "hash:/v", &[entry]), SETTINGS, POLICY);
-        only(&found, severity, &[main, entry.0, "as well"]);
+        only(&found, gravity, &[main, entry.0, "as well"]);
     }
 }
 
@@ -388,6 +388,6 @@ fn host_names_that_are_stripped_from_recipients_are_found() {
 fn the_worst_comes_first_and_nothing_twice() {
     let main = "milter_default_action = accept\nsmtpd_command_filter = pcre:/x\nsmtpd_milter_maps = cidr:/x";
     let found = said(&postfix(main, &[SMTP, "2525 inet n - y - - smtpd"]), SETTINGS, POLICY);
-    let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
+    let severities: Vec<Gravity> = found.iter().map(|(gravity, _)| *gravity).collect();
     assert_eq!(severities, [Error, Warning, Note]);
 }

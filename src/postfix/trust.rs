@@ -1,31 +1,31 @@
 //! Whom Postfix trusts and whom the policy trusts; how much Postfix may ask at a time.
 
-use super::Setup;
+use super::Given;
+use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{Role, address};
-use super::finding::{Finding, Severity};
 use super::milters::is_asked_by;
 use ipnet::{IpNet, Ipv4Net};
 
-pub(super) fn check(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    networks(setup, found);
-    filters(setup, found);
-    processes(setup, found);
-    if !setup.facts.complaints.is_empty() {
+pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    networks(given, found);
+    filters(given, found);
+    processes(given, found);
+    if !given.facts.complaints.is_empty() {
         found.push(
-            Finding::new(
-                Severity::Note,
-                setup.facts.directory.clone(),
+            Diagnosis::new(
+                Gravity::Note,
+                given.facts.directory.clone(),
                 "Postfix itself complains",
                 "mend these; a parameter that is unused or unknown is often misspelt",
             )
-            .with(setup.facts.complaints.clone()),
+            .with(given.facts.complaints.clone()),
         );
     }
 }
 
-fn networks(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    let main = &setup.facts.main;
-    let place = setup.facts.place(None, "mynetworks");
+fn networks(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    let main = &given.facts.main;
+    let place = given.facts.place(None, "mynetworks");
     let mut theirs = Vec::new();
     let mut unread = Vec::new();
     for item in main.list("mynetworks") {
@@ -35,7 +35,7 @@ fn networks(setup: &Setup<'_>, found: &mut Vec<Finding>) {
         }
     }
     let theirs = IpNet::aggregate(&theirs);
-    let ours = IpNet::aggregate(&setup.policy.trusted.clients);
+    let ours = IpNet::aggregate(&given.policy.trusted.clients);
     let outside = |some: &[IpNet], others: &[IpNet]| -> Vec<String> {
         let inside = |network: &IpNet| others.iter().any(|other| other.contains(network));
         some.iter().filter(|network| !inside(network)).map(IpNet::to_string).collect()
@@ -43,8 +43,8 @@ fn networks(setup: &Setup<'_>, found: &mut Vec<Finding>) {
     let only_theirs = outside(&theirs, &ours);
     if !only_theirs.is_empty() {
         found.push(
-            Finding::new(
-                Severity::Note,
+            Diagnosis::new(
+                Gravity::Note,
                 place.clone(),
                 "Postfix trusts networks that the policy does not: their mail for opted-in \
                  domains is judged like anybody's",
@@ -61,8 +61,8 @@ fn networks(setup: &Setup<'_>, found: &mut Vec<Finding>) {
     // What a file or an exclusion says is not known: it may well hold them.
     if !only_ours.is_empty() && unread.is_empty() {
         found.push(
-            Finding::new(
-                Severity::Note,
+            Diagnosis::new(
+                Gravity::Note,
                 place,
                 "the policy trusts networks that Postfix does not: their mail is never judged",
                 "see to it that `trusted.clients` holds only networks of your own",
@@ -93,18 +93,18 @@ fn network(item: &str) -> Option<IpNet> {
 
 /// Content filters hand mail back, in the clear. Where an smtpd for it can be told by its address,
 /// `session` has looked at it.
-fn filters(setup: &Setup<'_>, found: &mut Vec<Finding>) {
-    if setup.facts.running("smtpd").any(|service| service.role() == Role::Internal) {
+fn filters(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    if given.facts.running("smtpd").any(|service| service.role() == Role::Internal) {
         return;
     }
-    for (service, parameters) in setup.facts.in_force("smtpd") {
+    for (service, parameters) in given.facts.in_force("smtpd") {
         for parameter in ["content_filter", "smtpd_proxy_filter"] {
             if parameters.get(parameter).is_empty() {
                 continue;
             }
-            found.push(Finding::new(
-                Severity::Note,
-                setup.facts.place(service, parameter),
+            found.push(Diagnosis::new(
+                Gravity::Note,
+                given.facts.place(service, parameter),
                 "mail goes through a content filter; the milter judges it before, and need not be \
                  asked again when it comes back",
                 "give the smtpd that takes it back `-o smtpd_milters=`, or have the filter's \
@@ -115,19 +115,19 @@ fn filters(setup: &Setup<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Each smtpd process holds a connection to the milter.
-fn processes(setup: &Setup<'_>, found: &mut Vec<Finding>) {
+fn processes(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     let asking: Vec<_> =
-        setup.facts.running("smtpd").filter(|service| is_asked_by(setup, service)).collect();
-    let limit = setup.settings.limits.connections;
-    let place = || setup.facts.place(None, "default_process_limit");
+        given.facts.running("smtpd").filter(|service| is_asked_by(given, service)).collect();
+    let limit = given.settings.limits.connections;
+    let place = || given.facts.place(None, "default_process_limit");
     let remedy = "raise `limits.connections` in the settings, or lower Postfix's limit";
     let sum: Option<u32> = asking
         .iter()
         .map(|service| service.processes)
         .try_fold(0_u32, |sum, processes| Some(sum.saturating_add(processes?)));
     match sum {
-        Some(sum) if sum > limit => found.push(Finding::new(
-            Severity::Warning,
+        Some(sum) if sum > limit => found.push(Diagnosis::new(
+            Gravity::Warning,
             place(),
             format!(
                 "Postfix may run {sum} smtpd processes that ask this milter, which takes {limit} \
@@ -140,9 +140,9 @@ fn processes(setup: &Setup<'_>, found: &mut Vec<Finding>) {
             let unlimited = asking.iter().filter(|service| service.processes.is_none());
             let public = unlimited.clone().find(|service| service.role() == Role::Public);
             if let Some(service) = public.or(unlimited.clone().next()) {
-                found.push(Finding::new(
-                    Severity::Note,
-                    setup.facts.line(service),
+                found.push(Diagnosis::new(
+                    Gravity::Note,
+                    given.facts.line(service),
                     format!(
                         "{} may run any number of smtpd processes; the milter takes {limit} \
                          connections",

@@ -1,6 +1,6 @@
 //! `mandatory-tls check --postfix`: is there anything in Postfix that defeats the policy?
 
-use crate::postfix::{Severity, findings, gather};
+use crate::postfix::{Gravity, diagnose, gather};
 use crate::wording::counted;
 use config::settings::Settings;
 use policy::Policy;
@@ -17,19 +17,19 @@ pub(super) fn check(
     policy: &Policy,
 ) -> Result<bool, String> {
     let facts = gather(directory).map_err(|error| error.to_string())?;
-    let findings = findings(&facts, settings, policy);
-    for finding in &findings {
-        print!("\n{finding}");
+    let diagnoses = diagnose(&facts, settings, policy);
+    for diagnosis in &diagnoses {
+        print!("\n{diagnosis}");
     }
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let errors = count(Severity::Error);
+    let count = |gravity| diagnoses.iter().filter(|diagnosis| diagnosis.gravity == gravity).count();
+    let errors = count(Gravity::Error);
     println!(
         "\n{}: Postfix {}; {}, {}, {}",
         facts.directory,
         facts.main.get("mail_version"),
         counted(errors, "error"),
-        counted(count(Severity::Warning), "warning"),
-        counted(count(Severity::Note), "note"),
+        counted(count(Gravity::Warning), "warning"),
+        counted(count(Gravity::Note), "note"),
     );
     Ok(errors == 0)
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Health, Patient};
 use crate::command;
-use crate::postfix::{Severity, findings, gather};
+use crate::postfix::{Gravity, diagnose, gather};
 use config::settings::SocketSpec;
 use nix::unistd::{User, geteuid};
 use std::{env, ffi::OsStr, fs, path::Path};
@@ -75,18 +75,18 @@ pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
     let mut answers = Vec::new();
     let facts = gather(None);
     if let Ok(facts) = &facts {
-        let found = findings(facts, &patient.settings, policy);
-        for finding in &found {
-            let health = match finding.severity {
-                Severity::Error => Health::Error,
-                Severity::Warning => Health::Warning,
-                Severity::Note => Health::Note,
+        let diagnoses = diagnose(facts, &patient.settings, policy);
+        for diagnosis in &diagnoses {
+            let health = match diagnosis.gravity {
+                Gravity::Error => Health::Error,
+                Gravity::Warning => Health::Warning,
+                Gravity::Note => Health::Note,
             };
-            let message = format!("{} ({})", finding.message, finding.place);
-            let message = [&[message], &*finding.details].concat().join("\n");
-            answers.push(Answer::new(health, "postfix", message, finding.remedy.clone()));
+            let message = format!("{} ({})", diagnosis.message, diagnosis.place);
+            let message = [&[message], &*diagnosis.details].concat().join("\n");
+            answers.push(Answer::new(health, "postfix", message, diagnosis.remedy.clone()));
         }
-        if found.iter().all(|finding| finding.severity == Severity::Note) {
+        if diagnoses.iter().all(|diagnosis| diagnosis.gravity == Gravity::Note) {
             answers.push(Answer::right(
                 "postfix",
                 "asks this milter, and puts mail off while it is down",

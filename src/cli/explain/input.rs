@@ -64,9 +64,9 @@ impl From<&CaseArgs> for Input {
     }
 }
 
-/// What the milter would know.
+/// The case that is asked about, with all that the milter would know of it.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct Question {
     /// The recipient as it was typed.
     pub rcpt: String,
     /// The sender as it was typed.
@@ -81,7 +81,7 @@ pub(super) struct Facts {
 
 impl Input {
     /// Reads the case; the error is a sentence.
-    pub(super) fn read(self, policy: &Policy) -> Result<Facts, String> {
+    pub(super) fn read(self, policy: &Policy) -> Result<Question, String> {
         let octets = |text: &Option<String>| text.clone().map(String::into_bytes);
         let (version, cipher) = (octets(&self.tls_version), octets(&self.cipher));
         let bits = self.cipher_bits.map(|bits| bits.into_text().into_bytes());
@@ -110,7 +110,7 @@ impl Input {
             ),
             None => None,
         };
-        Ok(Facts {
+        Ok(Question {
             tls,
             client: Client { address, authenticated: self.authenticated, local_submission: false },
             sender: Sender::new(sender_text.as_bytes(), None),
@@ -136,7 +136,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-impl Facts {
+impl Question {
     /// The case to judge.
     pub(super) fn case(&self) -> Case<'_> {
         Case {

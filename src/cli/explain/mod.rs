@@ -119,17 +119,17 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
-    let facts = match Input::from(&args.case).read(policy) {
-        Ok(facts) => facts,
+    let question = match Input::from(&args.case).read(policy) {
+        Ok(question) => question,
         Err(error) => {
             eprintln!("error: {error}");
             return Ok(status::USAGE.into());
         }
     };
-    let explanation = Explanation::new(policy, &facts.case());
+    let explanation = Explanation::new(policy, &question.case());
     let mut out = io::stdout().lock();
     match args.format {
-        Format::Text => output::steps(&mut out, &facts, &explanation)?,
+        Format::Text => output::steps(&mut out, &question, &explanation)?,
         Format::Json => output::object(&mut out, &explanation)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -140,12 +140,12 @@ fn batch(policy: &Policy) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let facts = serde_json::from_str::<Input>(&line)
+        let question = serde_json::from_str::<Input>(&line)
             .map_err(|error| format!("not a case: {error}"))
             .and_then(|input| input.read(policy));
-        match facts {
-            Ok(facts) => {
-                let case = facts.case();
+        match question {
+            Ok(question) => {
+                let case = question.case();
                 output::object(&mut out, &Conclusion::new(&case, &judge(policy, &case)))?;
             }
             Err(error) => {

@@ -10,7 +10,7 @@ use policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, ju
 use std::collections::{HashMap, hash_map::Entry};
 
 /// What need not be imported.
-pub(super) struct Known<'g> {
+pub(super) struct Exclusions<'g> {
     /// Parts of logs that were imported before.
     pub imported: Vec<Imported>,
     pub ledger: &'g Store,
@@ -20,7 +20,7 @@ pub(super) struct Known<'g> {
 
 /// What comes of a log.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct FromLog {
     pub rows: HashMap<RowKey, Tally>,
     pub parts: Vec<Imported>,
     pub known: u64,
@@ -33,13 +33,13 @@ pub(super) struct Gatherer<'g> {
     policy: &'g Policy,
     on_unknown_tls: OnUnknownTls,
     clients: &'g Clients,
-    known: Known<'g>,
+    exclusions: Exclusions<'g>,
     /// What the ledger holds, by day and domain.
     held: HashMap<(Day, String), Held>,
     joiner: Joiner,
     /// What the present file tells, by host.
     parts: HashMap<String, Imported>,
-    gathered: Gathered,
+    gathered: FromLog,
 }
 
 impl<'g> Gatherer<'g> {
@@ -47,17 +47,17 @@ impl<'g> Gatherer<'g> {
         policy: &'g Policy,
         on_unknown_tls: OnUnknownTls,
         clients: &'g Clients,
-        known: Known<'g>,
+        exclusions: Exclusions<'g>,
     ) -> Self {
         Self {
             policy,
             on_unknown_tls,
             clients,
-            known,
+            exclusions,
             held: HashMap::new(),
             joiner: Joiner::new(),
             parts: HashMap::new(),
-            gathered: Gathered::default(),
+            gathered: FromLog::default(),
         }
     }
 
@@ -77,12 +77,12 @@ impl<'g> Gatherer<'g> {
         self.gathered.parts.extend(self.parts.drain().map(|(_, part)| part));
     }
 
-    pub fn finish(self) -> Gathered {
+    pub fn finish(self) -> FromLog {
         self.gathered
     }
 
     fn take(&mut self, logged: &Logged) -> Result<(), StoreError> {
-        if logged.at < self.known.oldest {
+        if logged.at < self.exclusions.oldest {
             self.gathered.too_old += 1;
             return Ok(());
         }
@@ -98,10 +98,12 @@ impl<'g> Gatherer<'g> {
         };
         let held = match self.held.entry((key.day, key.domain.clone())) {
             Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(place) => place.insert(self.known.ledger.held(key.day, &key.domain)?),
+            Entry::Vacant(place) => {
+                place.insert(self.exclusions.ledger.held(key.day, &key.domain)?)
+            }
         };
         // Another import may have left the domain out.
-        if held.logged && within(&self.known.imported)
+        if held.logged && within(&self.exclusions.imported)
             || within(&self.gathered.parts)
             || held.was_judged(&judged.sender, logged.told)
         {

@@ -7,7 +7,7 @@ use super::ledger_file::LedgerFile;
 use clap::Subcommand;
 use config::policy_file;
 use config::settings::LedgerSettings;
-use gather::{Gathered, Gatherer};
+use gather::{FromLog, Gatherer};
 use jiff::{Timestamp, tz::Offset};
 use ledger::postfix_log::{Clock, Tallied};
 use ledger::{Clients, Store, StoreError};
@@ -108,12 +108,12 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     let mut store = Store::open(&ledger.path, ledger.room).map_err(failed)?;
     let clients = Clients::new(ledger.clients, &ledger.key())
         .map_err(|error| failed(StoreError::Key(error)))?;
-    let known = gather::Known {
+    let exclusions = gather::Exclusions {
         imported: store.imported().map_err(failed)?,
         ledger: &store,
         oldest: Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY,
     };
-    let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, known);
+    let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, exclusions);
     for path in &args.files {
         read(path, args.utc_offset, &mut gatherer, &failed)?;
         gatherer.end_of_file();
@@ -201,7 +201,7 @@ fn without_zone(path: &Path, line: u64) -> Failure {
 }
 
 /// What became of the log.
-fn say(tallied: &Tallied, gathered: &Gathered) {
+fn say(tallied: &Tallied, gathered: &FromLog) {
     println!(
         "{} lines, {} of Postfix; {} messages over SMTP, {} TLS sessions",
         number(tallied.lines),

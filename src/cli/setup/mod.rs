@@ -49,14 +49,14 @@ struct PostfixArgs {
 
 /// Why it was not done.
 #[derive(Debug)]
-enum Failure {
+enum NotDone {
     /// The answer was no.
     Declined,
     /// Something in the way: what, and what to do.
     Obstacle(u8, String),
 }
 
-impl Failure {
+impl NotDone {
     /// The system, or Postfix, does not let it be done.
     fn unavailable(message: impl fmt::Display) -> Self {
         Self::Obstacle(status::UNAVAILABLE, message.to_string())
@@ -72,11 +72,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let Mta::Postfix(args) = &args.mta;
     match postfix::run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Declined) => {
+        Err(NotDone::Declined) => {
             println!("Nothing was changed.");
             1.into()
         }
-        Err(Failure::Obstacle(code, message)) => {
+        Err(NotDone::Obstacle(code, message)) => {
             eprintln!("error: {message}");
             code.into()
         }
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 /// Shows what will be done, and asks.
-fn confirm(steps: &[Step], yes: bool) -> Result<(), Failure> {
+fn confirm(steps: &[Step], yes: bool) -> Result<(), NotDone> {
     println!("This will be done:\n");
     for step in steps {
         println!("    {step}");
@@ -94,7 +94,7 @@ fn confirm(steps: &[Step], yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::unavailable(
+        return Err(NotDone::unavailable(
             "there is nobody to ask; look at the changes above, and use --yes",
         ));
     }
@@ -103,7 +103,7 @@ fn confirm(steps: &[Step], yes: bool) -> Result<(), Failure> {
     let read = io::stdout().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
     match (read, answer.trim().to_ascii_lowercase().as_str()) {
         (Ok(_), "y" | "yes") => Ok(()),
-        _ => Err(Failure::Declined),
+        _ => Err(NotDone::Declined),
     }
 }
 
@@ -116,12 +116,12 @@ impl Step {
         Self(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
-    fn run(&self) -> Result<(), Failure> {
+    fn run(&self) -> Result<(), NotDone> {
         let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
         let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
         crate::command::run(program.as_ref(), &arguments)
             .map(drop)
-            .map_err(|error| Failure::unavailable(format!("`{self}`: {error}")))
+            .map_err(|error| NotDone::unavailable(format!("`{self}`: {error}")))
     }
 }
 

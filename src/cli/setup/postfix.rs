@@ -1,10 +1,10 @@
 //! `mandatory-tls setup postfix`: `smtpd_milters`, the way to the socket, and a look at the result.
 
-use super::{Failure, PostfixArgs, Step, confirm, trial};
+use super::{NotDone, PostfixArgs, Step, confirm, trial};
 use crate::cli::sockets;
 use crate::command;
 use crate::postfix::{
-    PostfixFacts, address_for_public, elements, findings, gather, is_ours, milter_entries,
+    PostfixFacts, address_for_public, diagnose, elements, gather, is_ours, milter_entries,
 };
 use config::settings::{Settings, SocketSpec};
 use config::{files, policy_file};
@@ -32,18 +32,18 @@ struct Record {
     after: String,
 }
 
-pub(super) fn run(args: &PostfixArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &PostfixArgs) -> Result<(), NotDone> {
     let settings = Settings::load(&args.config)
         .map(sockets::with_systemd)
-        .map_err(|problems| Failure::config(format!("the settings have errors\n{problems}")))?;
+        .map_err(|problems| NotDone::config(format!("the settings have errors\n{problems}")))?;
     let facts = gather(None)
-        .map_err(|error| Failure::unavailable(format!("Postfix cannot be looked into: {error}")))?;
+        .map_err(|error| NotDone::unavailable(format!("Postfix cannot be looked into: {error}")))?;
     let raw = in_main_cf()?;
     if args.undo {
         return undo(args, &settings, &facts, raw.as_deref());
     }
     let policy = policy_file::load(&settings.policy).policy.map_err(|problems| {
-        Failure::config(format!("the policy has errors; mend it first\n{problems}"))
+        NotDone::config(format!("the policy has errors; mend it first\n{problems}"))
     })?;
     let mut steps = way_to_socket(&settings, &facts);
     let old = raw.as_deref().unwrap_or_default();
@@ -68,17 +68,17 @@ pub(super) fn run(args: &PostfixArgs) -> Result<(), Failure> {
 }
 
 /// Only root writes main.cf.
-fn need_root() -> Result<(), Failure> {
+fn need_root() -> Result<(), NotDone> {
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }
-    Err(Failure::unavailable("only root can change Postfix's configuration: use sudo"))
+    Err(NotDone::unavailable("only root can change Postfix's configuration: use sudo"))
 }
 
 /// The value of the parameter as it stands in main.cf, unexpanded.
-fn in_main_cf() -> Result<Option<String>, Failure> {
+fn in_main_cf() -> Result<Option<String>, NotDone> {
     let written = command::run(OsStr::new("postconf"), &["-n".into(), PARAMETER.into()])
-        .map_err(Failure::unavailable)?;
+        .map_err(NotDone::unavailable)?;
     Ok(written.output.lines().find_map(|line| {
         let (name, value) = line.split_once('=')?;
         (name.trim() == PARAMETER).then(|| value.trim().to_owned())
@@ -91,9 +91,9 @@ fn with_milter(
     facts: &PostfixFacts,
     policy: &Policy,
     old: &str,
-) -> Result<String, Failure> {
+) -> Result<String, NotDone> {
     let address = address_for_public(facts, settings, policy).ok_or_else(|| {
-        Failure::config(
+        NotDone::config(
             "no smtpd of this Postfix can reach the milter's socket.\n  = help: let the milter \
              listen below /var/spool/postfix or on TCP (`listen` in the settings); and master.cf \
              needs an smtpd (`smtp inet n - y - - smtpd`)",
@@ -149,7 +149,7 @@ fn is_active(unit: &str) -> bool {
     command::run(OsStr::new("systemctl"), &arguments).is_ok()
 }
 
-fn run_all(steps: &[Step]) -> Result<(), Failure> {
+fn run_all(steps: &[Step]) -> Result<(), NotDone> {
     let reload = Step::new(&["postfix", "reload"]);
     for step in steps {
         match step.run() {
@@ -168,7 +168,7 @@ fn postfix_runs() -> bool {
 }
 
 /// Keeps what was there before. An earlier record is older, and stays.
-fn keep(record: &Record) -> Result<(), Failure> {
+fn keep(record: &Record) -> Result<(), NotDone> {
     let path = PathBuf::from(RECORD);
     let write = || -> io::Result<()> {
         if let Some(directory) = path.parent() {
@@ -176,7 +176,7 @@ fn keep(record: &Record) -> Result<(), Failure> {
         }
         files::replace(&path, &serde_json::to_vec_pretty(record)?, 0o644)
     };
-    write().map_err(|error| Failure::unavailable(format!("{RECORD} cannot be written: {error}")))
+    write().map_err(|error| NotDone::unavailable(format!("{RECORD} cannot be written: {error}")))
 }
 
 fn undo(
@@ -184,7 +184,7 @@ fn undo(
     settings: &Settings,
     facts: &PostfixFacts,
     now: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), NotDone> {
     let record: Option<Record> =
         fs::read(RECORD).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let ours = |element: &&str| {
@@ -213,7 +213,7 @@ fn undo(
     run_all(&steps)?;
     match fs::remove_file(RECORD) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Failure::unavailable(format!("{RECORD} cannot be removed: {error}")));
+            return Err(NotDone::unavailable(format!("{RECORD} cannot be removed: {error}")));
         }
         _ => {}
     }
@@ -222,11 +222,10 @@ fn undo(
 }
 
 /// Whether it works, and what else in Postfix is to be known.
-fn report(settings: &Settings, policy: &Policy) -> Result<(), Failure> {
-    let facts = gather(None).map_err(Failure::unavailable)?;
-    let findings = findings(&facts, settings, policy);
-    for finding in &findings {
-        println!("{finding}");
+fn report(settings: &Settings, policy: &Policy) -> Result<(), NotDone> {
+    let facts = gather(None).map_err(NotDone::unavailable)?;
+    for diagnosis in diagnose(&facts, settings, policy) {
+        println!("{diagnosis}");
     }
     if postfix_runs() {
         trial::try_it(settings)?;

@@ -1,6 +1,6 @@
 //! A recipient is named to Postfix, nothing is sent: to see whether the milter is asked.
 
-use super::Failure;
+use super::NotDone;
 use crate::status::Status;
 use config::settings::Settings;
 use lettre::transport::smtp::client::SmtpConnection;
@@ -24,14 +24,14 @@ const STATUS: Duration = Duration::from_secs(3);
 const RECIPIENT: &str = "postmaster";
 
 /// Names a recipient to Postfix and waits until the milter tells that it was asked.
-pub(super) fn try_it(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn try_it(settings: &Settings) -> Result<(), NotDone> {
     let Some(file) = &settings.status_file else {
         println!("Whether mail is judged was not tried: that needs `status_file` in the settings.");
         return Ok(());
     };
     let count = || Status::read(file).map(|status| status.recipients.judged);
     let before = count().map_err(|error| {
-        Failure::unavailable(format!(
+        NotDone::unavailable(format!(
             "the milter does not run: {}: {error}\n  = help: systemctl start mandatory-tls; \
              journalctl -u mandatory-tls",
             file.display()
@@ -41,7 +41,7 @@ pub(super) fn try_it(settings: &Settings) -> Result<(), Failure> {
     loop {
         let smtpd = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
         let answer = name_recipient(smtpd).map_err(|error| {
-            Failure::unavailable(format!(
+            NotDone::unavailable(format!(
                 "mail could not be tried: Postfix at {smtpd}: {}\n  = help: journalctl -t \
                  postfix/smtpd",
                 said(&error)
@@ -57,7 +57,7 @@ pub(super) fn try_it(settings: &Settings) -> Result<(), Failure> {
         }
         // Just after its reload, an smtpd of before may have answered.
         if Instant::now() > end {
-            return Err(Failure::config(format!(
+            return Err(NotDone::config(format!(
                 "Postfix took a recipient without asking the milter ({answer}).\n  = help: \
                  mandatory-tls doctor"
             )));

@@ -38,7 +38,7 @@ struct Section {
     title: &'static str,
     hint: String,
     hint_text: String,
-    peers: Vec<Peer>,
+    peers: Vec<PeerLine>,
     /// How many more there are; empty where all are named.
     more: String,
     /// How much there is of others that the ledger does not tell apart; empty for none.
@@ -46,7 +46,7 @@ struct Section {
     others_text: String,
 }
 
-struct Peer {
+struct PeerLine {
     name: String,
     address: String,
     senders: String,
@@ -159,7 +159,7 @@ fn unique() -> Result<String, getrandom::Error> {
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
-fn peer(news: &PeerNews, digest: &Digest) -> Peer {
+fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
     let words = Words::of(digest.language);
     let senders: Vec<String> = news
         .senders
@@ -169,7 +169,7 @@ fn peer(news: &PeerNews, digest: &Digest) -> Peer {
     let reasons: Vec<&str> =
         news.reasons.iter().map(|recorded| reason(recorded.word(), digest.language)).collect();
     let named = !news.host.is_empty();
-    Peer {
+    PeerLine {
         name: if named { news.host.clone() } else { news.client.clone() },
         address: if named { news.client.clone() } else { String::new() },
         senders: few(&senders),

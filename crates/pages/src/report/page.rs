@@ -24,7 +24,7 @@ struct Page {
     versions: Vec<Share>,
     by: &'static str,
     others: &'static str,
-    rows: Vec<Line>,
+    rows: Vec<GroupLine>,
     more: usize,
     notes: Vec<String>,
     version: &'static str,
@@ -64,7 +64,7 @@ struct Share {
     count: String,
 }
 
-struct Line {
+struct GroupLine {
     name: String,
     host: String,
     judged: String,
@@ -226,9 +226,9 @@ fn versions(report: &Report) -> Vec<Share> {
     versions.iter().map(of).collect()
 }
 
-fn line(group: &Group, by: By) -> Line {
+fn line(group: &Group, by: By) -> GroupLine {
     let totals = group.totals;
-    Line {
+    GroupLine {
         name: name_of(group, by),
         host: group.host.clone(),
         judged: number(totals.judged),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// How bad a finding is; the worst comes first.
+/// How bad something is; the worst comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
+pub(crate) enum Gravity {
     /// Opted-in mail can pass unjudged, or nothing works.
     Error,
     /// It may do so, or mail may be refused or lost without need.
@@ -13,7 +13,7 @@ pub(crate) enum Severity {
     Note,
 }
 
-impl fmt::Display for Severity {
+impl fmt::Display for Gravity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Error => "error",
@@ -23,11 +23,11 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A finding. It is printed in the manner of the errors of a policy.
+/// What is the matter, and what to do. It is printed in the manner of the errors of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(crate) struct Diagnosis {
     /// How bad it is.
-    pub severity: Severity,
+    pub gravity: Gravity,
     /// The file, and the parameter or service in it.
     pub place: String,
     /// What is the matter.
@@ -38,21 +38,15 @@ pub(crate) struct Finding {
     pub remedy: String,
 }
 
-impl Finding {
-    /// A finding without particulars.
+impl Diagnosis {
+    /// A diagnosis without particulars.
     pub fn new(
-        severity: Severity,
+        gravity: Gravity,
         place: String,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            severity,
-            place,
-            message: message.into(),
-            details: Vec::new(),
-            remedy: remedy.into(),
-        }
+        Self { gravity, place, message: message.into(), details: Vec::new(), remedy: remedy.into() }
     }
 
     /// Adds particulars.
@@ -62,9 +56,9 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.severity, self.message)?;
+        writeln!(f, "{}: {}", self.gravity, self.message)?;
         writeln!(f, " --> {}", self.place)?;
         for detail in &self.details {
             writeln!(f, "  | {detail}")?;

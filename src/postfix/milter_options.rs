@@ -1,8 +1,8 @@
 //! On what terms an smtpd asks the milter: what it does without an answer, what it tells.
 
-use super::Setup;
+use super::Given;
+use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::Service;
-use super::finding::{Finding, Severity};
 use super::syntax::{MilterEntry, elements, setting, time};
 use policy::OnUnknownTls;
 
@@ -20,23 +20,23 @@ const DECISIVE_MACROS: [(&str, &str); 8] = [
 const AUTHENTICATED: &str = "every client looks authenticated";
 
 pub(super) fn check(
-    setup: &Setup<'_>,
+    given: &Given<'_>,
     service: &Service,
     entry: MilterEntry<'_>,
-    found: &mut Vec<Finding>,
+    found: &mut Vec<Diagnosis>,
 ) {
-    default_action(setup, service, entry, found);
-    protocol(setup, service, entry, found);
-    patience(setup, service, entry, found);
-    made_up_macros(setup, service, found);
-    by_client(setup, service, found);
+    default_action(given, service, entry, found);
+    protocol(given, service, entry, found);
+    patience(given, service, entry, found);
+    made_up_macros(given, service, found);
+    by_client(given, service, found);
 }
 
 fn default_action(
-    setup: &Setup<'_>,
+    given: &Given<'_>,
     service: &Service,
     entry: MilterEntry<'_>,
-    found: &mut Vec<Finding>,
+    found: &mut Vec<Diagnosis>,
 ) {
     let (action, parameter, what) = match entry.default_action {
         Some(action) => (action, "smtpd_milters", "default_action"),
@@ -45,40 +45,40 @@ fn default_action(
             (service.parameters.get(parameter), parameter, parameter)
         }
     };
-    let (severity, message) = match action.to_ascii_lowercase().as_str() {
+    let (gravity, message) = match action.to_ascii_lowercase().as_str() {
         "accept" => (
-            Severity::Error,
+            Gravity::Error,
             format!("{what} is `accept`: while the milter is down, all mail passes unjudged"),
         ),
         "quarantine" => (
-            Severity::Warning,
+            Gravity::Warning,
             format!(
                 "{what} is `quarantine`: while the milter is down, mail is taken in the clear and \
                  kept in the hold queue"
             ),
         ),
         "reject" => (
-            Severity::Warning,
+            Gravity::Warning,
             format!("{what} is `reject`: while the milter is down, all mail is bounced for good"),
         ),
         _ => return,
     };
-    let place = setup.facts.place(Some(service), parameter);
+    let place = given.facts.place(Some(service), parameter);
     let mut remedy = format!("set `{what}=tempfail`: senders then keep their mail and try again");
-    if entry.default_action.is_none() && severity == Severity::Error {
+    if entry.default_action.is_none() && gravity == Gravity::Error {
         remedy.push_str(&format!(
             "; or for this milter alone, `{{ {}, default_action=tempfail }}` in smtpd_milters",
             entry.address
         ));
     }
-    found.push(Finding::new(severity, place, message, remedy));
+    found.push(Diagnosis::new(gravity, place, message, remedy));
 }
 
 fn protocol(
-    setup: &Setup<'_>,
+    given: &Given<'_>,
     service: &Service,
     entry: MilterEntry<'_>,
-    found: &mut Vec<Finding>,
+    found: &mut Vec<Diagnosis>,
 ) {
     let (value, parameter) = match entry.protocol {
         Some(value) => (value, "smtpd_milters"),
@@ -88,10 +88,10 @@ fn protocol(
     if version.is_none_or(|version| version >= 6) {
         return;
     }
-    let passes = setup.settings.on_unknown_tls == OnUnknownTls::Pass;
-    found.push(Finding::new(
-        if passes { Severity::Error } else { Severity::Warning },
-        setup.facts.place(Some(service), parameter),
+    let passes = given.settings.on_unknown_tls == OnUnknownTls::Pass;
+    found.push(Diagnosis::new(
+        if passes { Gravity::Error } else { Gravity::Warning },
+        given.facts.place(Some(service), parameter),
         format!(
             "before version 6 of the milter protocol the milter cannot ask for what it needs to \
              know: TLS may be unknown, and such mail {}",
@@ -104,23 +104,23 @@ fn protocol(
 /// While the milter restarts, new connections wait in systemd's socket for as long as the old ones
 /// may go on.
 fn patience(
-    setup: &Setup<'_>,
+    given: &Given<'_>,
     service: &Service,
     entry: MilterEntry<'_>,
-    found: &mut Vec<Finding>,
+    found: &mut Vec<Diagnosis>,
 ) {
     let (value, parameter) = match entry.connect_timeout {
         Some(value) => (value, "smtpd_milters"),
         None => (service.parameters.get("milter_connect_timeout"), "milter_connect_timeout"),
     };
-    let drain = setup.settings.limits.drain;
-    if !setup.settings.systemd || time(value).is_none_or(|patience| patience > drain) {
+    let drain = given.settings.limits.drain;
+    if !given.settings.systemd || time(value).is_none_or(|patience| patience > drain) {
         return;
     }
     let drain = drain.as_secs();
-    found.push(Finding::new(
-        Severity::Warning,
-        setup.facts.place(Some(service), parameter),
+    found.push(Diagnosis::new(
+        Gravity::Warning,
+        given.facts.place(Some(service), parameter),
         format!(
             "smtpd waits {value} for a connection to the milter, which may take {drain} s while it \
              restarts (`limits.drain_seconds`): mail is then put off"
@@ -133,7 +133,7 @@ fn patience(
     ));
 }
 
-fn made_up_macros(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn made_up_macros(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameter = "milter_macro_defaults";
     for (name, _) in service.parameters.list(parameter).filter_map(setting) {
         let name = name.trim_matches(['{', '}']);
@@ -143,23 +143,23 @@ fn made_up_macros(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>
             continue;
         };
         // Whether somebody has authenticated matters only where that is trusted.
-        if *effect == AUTHENTICATED && !setup.policy.trusted.authenticated {
+        if *effect == AUTHENTICATED && !given.policy.trusted.authenticated {
             continue;
         }
-        found.push(Finding::new(
-            Severity::Error,
-            setup.facts.place(Some(service), parameter),
+        found.push(Diagnosis::new(
+            Gravity::Error,
+            given.facts.place(Some(service), parameter),
             format!("{{{name}}} is made up for the milter: {effect}"),
             format!("take {{{name}}} out of {parameter}"),
         ));
     }
 }
 
-fn by_client(setup: &Setup<'_>, service: &Service, found: &mut Vec<Finding>) {
+fn by_client(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     if !service.parameters.get("smtpd_milter_maps").is_empty() {
-        found.push(Finding::new(
-            Severity::Warning,
-            setup.facts.place(Some(service), "smtpd_milter_maps"),
+        found.push(Diagnosis::new(
+            Gravity::Warning,
+            given.facts.place(Some(service), "smtpd_milter_maps"),
             "clients that these maps name are shown to other milters or to none: their mail may \
              pass unjudged",
             "see to it that each entry lists this milter; whom you trust can stand under \
