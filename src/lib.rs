@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Below this crate lie [`policy`] (pure: what a domain, a requirement, an exception is, and `judge`),
-//! [`config`] (settings and policy file, with every error and its place) and [`ledger`] (the record of
-//! what was judged, and what is read from it).
+//! [`config`] (settings and policy file, with every error and its place), [`ledger`] (the record of
+//! what was judged, and what is read from it) and [`pages`] (what people are shown of the ledger).
 //!
 //! - [`session`]: the facts of one SMTP session, taken from macros.
 //! - [`milter`]: the protocol, and the loop that serves MTAs.

@@ -63,7 +63,7 @@ pub(super) fn cannot_read(path: &Path, error: &StoreError) -> Failure {
     ))
 }
 
-/// A ledger that nobody writes and prunes any more.
+/// A ledger that is no longer written and pruned.
 #[derive(Debug)]
 pub(super) struct LeftBehind {
     /// Which, and how it is.

@@ -154,7 +154,7 @@ pub(super) fn parse_overrides(lines: &str) -> BTreeMap<String, Vec<(String, Stri
 pub(crate) enum MapContents {
     /// Its entries.
     Entries(Vec<(String, String)>),
-    /// Why there are none to see.
+    /// Why they cannot be seen.
     Unseen(String),
 }
 
@@ -179,8 +179,8 @@ impl PostfixFacts {
         self.services.iter().filter(move |service| service.program == program)
     }
 
-    /// The parameters in force for each service that runs a program; those of main.cf where there
-    /// is none.
+    /// The parameters in force for each service that runs a program; those of main.cf where no
+    /// service does.
     pub fn in_force<'a>(&'a self, program: &'a str) -> Vec<(Option<&'a Service>, &'a Parameters)> {
         let all: Vec<_> =
             self.running(program).map(|service| (Some(service), &service.parameters)).collect();

@@ -148,7 +148,7 @@ fn xclient(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     found.push(Diagnosis::new(
         Gravity::Note,
         given.facts.place(Some(service), parameter),
-        "these hosts can give any client address (XCLIENT), one that is trusted too, and what is \
+        "these hosts can claim any client address (XCLIENT), also a trusted one, and what is \
          judged is the TLS between them and Postfix",
         "list only proxies of your own, and let them connect with TLS only if their clients did",
     ));
@@ -168,7 +168,7 @@ fn rewritten_commands(given: &Given<'_>, service: &Service, found: &mut Vec<Diag
         found.push(Diagnosis::new(
             Gravity::Note,
             given.facts.place(Some(service), "smtpd_discard_ehlo_keyword_address_maps"),
-            "to some clients less may be offered; without STARTTLS their mail for opted-in \
+            "some clients may be offered less; without STARTTLS, their mail for opted-in \
              domains is refused",
             "see to it that no entry has `starttls`",
         ));
@@ -188,7 +188,7 @@ fn comes_back(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) 
             given.facts.line(service),
             format!(
                 "{} asks this milter about mail that comes from this host, in the clear: for \
-                 opted-in domains it is refused a second time round",
+                 opted-in domains it is refused when it comes back",
                 service.label()
             ),
             "add `-o smtpd_milters=` to this service, or have 127.0.0.0/8 and ::1/128 under \

@@ -238,7 +238,7 @@ fn the_doctor_sees_a_policy_that_is_in_force_one_that_is_broken_and_a_milter_tha
     let said = doctor();
     assert!(said.contains("ok       in force   what the files say"), "{said}");
     assert!(said.contains(&format!("ok       socket     inet:{address} answers")), "{said}");
-    assert!(said.contains("note     ledger     none is kept"), "{said}");
+    assert!(said.contains("note     ledger     no ledger is kept"), "{said}");
     assert!(said.contains("note     macros     the MTA has named no recipient"), "{said}");
     replace(&systemd.path("policy.yaml"), "domains: []\ndomans: []\n");
     systemd.told("STATUS=PROBLEM");

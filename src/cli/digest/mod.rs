@@ -23,7 +23,7 @@ use std::{
 const AFTER_HELP: &str = "\
 Each entry of the policy with a `contact` gets a mail of its own, in its `language`, if there is
 something to say: servers that were, or in monitor would be, refused and of which it was not told
-before. Without --send the mails are printed, and nothing is taken note of.
+before. Without --send the mails are printed, and nothing is noted.
 
 With --send they go out through sendmail(1), or by SMTP where the settings say so. A mail that
 could not be handed over is sent the next time; one whose fate is not known is not sent again.
@@ -34,7 +34,7 @@ Run it daily: packaging/systemd has a timer.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Send the mails, and take note of what was told
+    /// Send the mails, and note what was told
     #[arg(long)]
     send: bool,
     /// How far back to look: 7d, 4w or 2027-01-31

@@ -20,7 +20,7 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
             Health::Error,
             "policy",
             problems.to_string(),
-            "mend it; until then the policy of before is in force, and the milter would not start",
+            "mend it; until then the previous policy stays in force, and the milter would not start",
         )),
     }
     for warning in patient.policy.warnings.shown() {
@@ -39,8 +39,8 @@ fn in_force(patient: &Patient) -> Option<Answer> {
             Health::Error,
             "in force",
             format!(
-                "for {} the files have errors that keep them from coming into force: {}; in force \
-                 is the policy of {since} ago",
+                "the files have had errors for {} and are not in force: {}; in force is the \
+                 policy of {since} ago",
                 age(problem.since, now),
                 problem.first
             ),
@@ -59,7 +59,7 @@ fn in_force(patient: &Patient) -> Option<Answer> {
     })
 }
 
-/// Whether ledgers lie there that nobody writes any more.
+/// Whether there are ledgers that are no longer written.
 pub(super) fn ledgers(patient: &Patient) -> Vec<Answer> {
     let subject = "ledger";
     if let Some(left) = left_behind(&patient.settings) {
@@ -73,7 +73,7 @@ pub(super) fn ledgers(patient: &Patient) -> Vec<Answer> {
         Health::Note,
         subject,
         format!(
-            "it was damaged, the last time on {}, and begun anew; what was kept aside: {}",
+            "it was damaged, the last time on {}, and started anew; the damaged files were kept: {}",
             day_text(last),
             files.join(", ")
         ),
@@ -107,7 +107,7 @@ pub(super) fn clock(patient: &Patient) -> Vec<Answer> {
             Health::Note,
             subject,
             format!("{now}; nothing on this host keeps it right"),
-            "if it is no virtual machine whose host does it: apt install systemd-timesyncd",
+            "apt install systemd-timesyncd, unless this is a virtual machine whose host does it",
         ),
         _ => Answer::right(subject, format!("{now}; whether it is synchronised cannot be asked")),
     }]

@@ -1,4 +1,4 @@
-//! `mandatory-tls doctor`: is everything right, and if not, what is to be done?
+//! `mandatory-tls doctor`: is everything right, and if not, what to do?
 //!
 //! It asks the status file of the running milter, its sockets, the MTA's configuration and the
 //! files. Each look gives answers; nothing is changed.
@@ -39,7 +39,7 @@ pub(super) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Health {
     Right,
-    /// Nothing is wrong, and something is to be known.
+    /// Nothing is wrong, but this is worth knowing.
     Note,
     Warning,
     Error,
@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let (errors, warnings) = (count(Health::Error), count(Health::Warning));
     println!(
         "\n{}: {}, {}",
-        if errors + warnings == 0 { "All is right" } else { "Something is to be done" },
+        if errors + warnings == 0 { "All is right" } else { "There is something to do" },
         counted(errors, "error"),
         counted(warnings, "warning")
     );

@@ -18,7 +18,7 @@ pub(super) fn sockets(patient: &Patient) -> Vec<Answer> {
         .listen
         .iter()
         .map(|listen| &listen.socket)
-        // The socket for Postfix is not made where there is none.
+        // Without Postfix, there is no socket for it.
         .filter(|socket| postfix.is_some() || !is_postfix(socket))
         .collect();
     used.into_iter().map(|socket| one_socket(socket, postfix.is_some())).collect()

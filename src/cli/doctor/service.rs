@@ -10,7 +10,7 @@ use std::{io, path::Path};
 const START: &str =
     "systemctl start mandatory-tls; if that fails, journalctl -u mandatory-tls says why";
 
-/// The status of the milter, and what is to be said of it.
+/// The status of the milter, and what it means.
 pub(super) fn look(settings: &Settings) -> (Option<Status>, Vec<Answer>) {
     let subject = "service";
     let Some(file) = &settings.status_file else {
@@ -102,13 +102,13 @@ pub(super) fn macros(patient: &Patient) -> Vec<Answer> {
     vec![answer]
 }
 
-/// Whether the ledger takes what it is told.
+/// Whether the ledger can be written.
 pub(super) fn ledger(patient: &Patient) -> Vec<Answer> {
     let Some(status) = &patient.status else { return Vec::new() };
     let subject = "ledger";
     let Some(ledger) = &status.ledger else {
-        let message = "none is kept: there is nothing to report from";
-        let remedy = "if that is not meant: `state_dir` and `ledger` in the settings";
+        let message = "no ledger is kept: there is nothing to make reports from";
+        let remedy = "if you want one: set `state_dir` and `ledger` in the settings";
         return vec![Answer::new(Health::Note, subject, message, remedy)];
     };
     let written = counted(ledger.written, "recipient");

@@ -123,7 +123,7 @@ impl Input {
     }
 }
 
-/// Now, without fractions that nobody reads.
+/// Now, in whole seconds.
 fn this_second() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -63,7 +63,7 @@ struct CaseArgs {
     /// The recipient, as the argument of RCPT TO
     #[arg(long, value_name = "ADDRESS", required_unless_present = "batch")]
     rcpt: Option<String>,
-    /// The envelope sender; none: the null sender
+    /// The envelope sender; without it, the null sender
     #[arg(long, value_name = "ADDRESS")]
     sender: Option<String>,
     /// The client's address
@@ -93,7 +93,7 @@ struct CaseArgs {
     /// Judge by this requirement in place of each entry's own
     #[arg(long, value_name = "NAME")]
     require: Option<String>,
-    /// The time of the judgement, as 2027-01-01 or 2027-01-01T08:00:00+01:00; none: now
+    /// The time of the judgement, as 2027-01-01 or 2027-01-01T08:00:00+01:00; without it, now
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
 }

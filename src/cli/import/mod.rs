@@ -151,7 +151,7 @@ fn cannot_write(path: &Path, error: &StoreError) -> Failure {
     ))
 }
 
-/// A longer line is none of Postfix's, which breaks its own at 2000 octets.
+/// Longer lines are cut: Postfix breaks its own at 2000 octets.
 const LONGEST: u64 = 64 * 1024;
 
 fn read(
@@ -210,8 +210,8 @@ fn say(tallied: &Tallied, gathered: &FromLog) {
         number(tallied.tls)
     );
     let recorded: u64 = gathered.rows.values().map(|tally| tally.count).sum();
+    println!("{:>12}  recipients recorded", number(recorded));
     for (count, what) in [
-        (recorded, "recipients recorded"),
         (gathered.known, "recipients left out: imported before, or judged by the milter itself"),
         (
             gathered.not_opted_in,
@@ -221,7 +221,7 @@ fn say(tallied: &Tallied, gathered: &FromLog) {
         (tallied.without_connection, "messages not joined: their connection began before the log"),
         (tallied.without_message, "recipients not joined: their message began before the log"),
     ] {
-        if count > 0 || what == "recipients recorded" {
+        if count > 0 {
             println!("{:>12}  {what}", number(count));
         }
     }

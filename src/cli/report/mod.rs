@@ -39,13 +39,13 @@ Examples:
 pub(super) struct Args {
     /// Only mail for this domain
     domain: Option<DomainArg>,
-    /// From when on: 7d, 4w or 2027-01-31
+    /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
     since: Day,
-    /// By what to add up
+    /// What to group by
     #[arg(long, value_enum, default_value_t = ByArg::Peer)]
     by: ByArg,
-    /// Only those with such a verdict
+    /// Only groups with such a verdict
     #[arg(long, value_enum)]
     verdict: Option<VerdictArg>,
     /// The form of the report

@@ -95,7 +95,7 @@ fn confirm(steps: &[Step], yes: bool) -> Result<(), NotDone> {
     }
     if !io::stdin().is_terminal() {
         return Err(NotDone::unavailable(
-            "there is nobody to ask; look at the changes above, and use --yes",
+            "there is no terminal to ask on; look at the changes above, and use --yes",
         ));
     }
     print!("Go on? [y/N] ");

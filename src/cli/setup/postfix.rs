@@ -104,7 +104,7 @@ fn with_milter(
     Ok(if old.is_empty() { milter } else { format!("{milter}, {old}") })
 }
 
-/// What has to be done so that the socket is there: its unit, or its directory.
+/// What makes the socket appear: its unit, or its directory.
 fn way_to_socket(settings: &Settings, facts: &PostfixFacts) -> Vec<Step> {
     if settings.systemd && sockets::systemd_runs() {
         if is_active(sockets::POSTFIX_UNIT) {
@@ -196,7 +196,7 @@ fn undo(
         return Ok(());
     }
     let before = match record {
-        // Changed by nobody since.
+        // Not changed since.
         Some(record) if now == Some(&record.after) => record.before,
         _ => {
             let others: Vec<&str> = elements(list).filter(|element| !ours(element)).collect();
@@ -221,7 +221,7 @@ fn undo(
     Ok(())
 }
 
-/// Whether it works, and what else in Postfix is to be known.
+/// Whether it works, and what else in Postfix is worth knowing.
 fn report(settings: &Settings, policy: &Policy) -> Result<(), NotDone> {
     let facts = gather(None).map_err(NotDone::unavailable)?;
     for diagnosis in diagnose(&facts, settings, policy) {

@@ -55,7 +55,7 @@ pub(super) fn try_it(settings: &Settings) -> Result<(), NotDone> {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        // Just after its reload, an smtpd of before may have answered.
+        // Just after its reload, an smtpd from before it may have answered.
         if Instant::now() > end {
             return Err(NotDone::config(format!(
                 "Postfix took a recipient without asking the milter ({answer}).\n  = help: \
@@ -70,7 +70,7 @@ fn name_recipient(smtpd: SocketAddr) -> Result<String, smtp::Error> {
     let name = ClientId::Domain("localhost".into());
     let mut connection = SmtpConnection::connect(smtpd, Some(ANSWER), &name, None, None)?;
     connection.command(Mail::new(None, Vec::new()))?;
-    // An address without a domain is none for lettre.
+    // lettre has no addresses without a domain.
     let answer = match connection.command(format!("RCPT TO:<{RECIPIENT}>\r\n")) {
         Ok(reply) => {
             let text = reply.message().last().unwrap_or_default();

@@ -42,10 +42,10 @@ pub(super) struct Args {
     /// With --domain: with this requirement, in place of its own
     #[arg(long, value_name = "NAME", requires = "domain")]
     require: Option<String>,
-    /// From when on: 7d, 4w or 2027-01-31
+    /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = since)]
     since: Day,
-    /// The time of the judgements, as 2027-01-01 or 2027-01-01T08:00:00+01:00; none: now
+    /// The time of the judgements, as 2027-01-01 or 2027-01-01T08:00:00+01:00; without it, now
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
     /// The form of the output

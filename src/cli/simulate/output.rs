@@ -92,7 +92,7 @@ pub(super) fn table(
     if simulation.trusted_not_judged > 0 {
         writeln!(
             out,
-            "\n{} more recipients, in mail of trusted clients, are not judged: without their addresses (`clients` under `ledger`, or full days) nobody can tell whom `trusted` means.",
+            "\n{} more recipients, in mail of trusted clients, are not judged: the ledger does not hold their addresses (`clients` under `ledger`, or full days), which `trusted` asks for.",
             number(simulation.trusted_not_judged)
         )?;
     }
