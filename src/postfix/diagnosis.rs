@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// How bad something is; the worst comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, strum::Display, PartialEq, Eq, PartialOrd, Ord)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Gravity {
     /// Opted-in mail can pass unjudged, or nothing works.
     Error,
@@ -11,16 +12,6 @@ pub(crate) enum Gravity {
     Warning,
     /// Worth knowing.
     Note,
-}
-
-impl fmt::Display for Gravity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        })
-    }
 }
 
 /// What is the matter, and what to do. It is printed in the manner of the errors of a policy.
