@@ -196,18 +196,17 @@ fn settings_and_a_valid_policy_are_needed() {
     assert_says(&postfix.check(), 78, &["policy.yaml:1:11", "Postfix was not looked into"]);
 }
 
-/// What README.md tells people to write.
+/// What docs/guide/postfix.md tells people to write.
 #[test]
-fn the_configuration_that_the_readme_shows_passes() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+fn the_configuration_that_the_guide_shows_passes() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/postfix.md");
+    let guide = fs::read_to_string(guide).unwrap();
     let line =
         "smtpd_milters = { inet:127.0.0.1:8893, default_action=tempfail, connect_timeout=10s }";
-    assert!(readme.contains(line));
-    let postfix = Postfix::new(
-        &format!("milter_default_action = accept\n{line}\n"),
-        "submission inet n - y - - smtpd\n  -o smtpd_milters=\n\
-         127.0.0.1:10025 inet n - y - - smtpd\n  -o smtpd_milters=\n",
-    );
+    let services = "submission inet n - y - - smtpd\n  -o smtpd_milters=\n\
+         127.0.0.1:10025 inet n - y - - smtpd\n  -o smtpd_milters=\n";
+    assert!(guide.contains(line) && guide.contains(services));
+    let postfix = Postfix::new(&format!("milter_default_action = accept\n{line}\n"), services);
     assert_says(&postfix.check(), 0, &["0 errors, 0 warnings, 2 notes"]);
 }
 

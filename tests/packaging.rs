@@ -37,14 +37,14 @@ fn the_units_fit_the_shipped_settings_and_their_defaults() {
     let status = settings.status_file.unwrap();
     let runtime = directive("mandatory-tls.service", "RuntimeDirectory");
     assert_eq!(status.parent().unwrap(), Path::new("/run").join(runtime));
-    // Also said in src/cli/sockets.rs, conf/milter.yaml and README.md.
+    // Also said in src/cli/sockets.rs, conf/milter.yaml and docs/guide/install.md.
     for (unit, socket) in [
         ("mandatory-tls.socket", "/run/mandatory-tls/milter.sock"),
         ("mandatory-tls-postfix.socket", "/var/spool/postfix/mandatory-tls/milter.sock"),
     ] {
         assert_eq!(directive(unit, "ListenStream"), socket);
         assert!(text("src/cli/sockets.rs").contains(&format!("unix:{socket}")));
-        assert!(text("README.md").contains(socket));
+        assert!(text("docs/guide/install.md").contains(socket));
         assert!(directive("mandatory-tls.service", "Sockets").contains(unit));
     }
 }
