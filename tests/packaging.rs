@@ -50,6 +50,16 @@ fn the_units_fit_the_shipped_settings_and_their_defaults() {
 }
 
 #[test]
+fn a_package_that_is_made_without_git_copies_files_that_there_are() {
+    let script = text("packaging/build-deb");
+    let line = script.lines().find(|line| line.contains("cp -a \"$top\"/{")).unwrap();
+    let (_, list) = line.split_once('{').unwrap();
+    for name in list.split('}').next().unwrap().split(',') {
+        assert!(path(name).exists(), "{name}");
+    }
+}
+
+#[test]
 fn a_digest_that_hangs_does_not_keep_the_next_day_s_from_starting() {
     assert_eq!(directive("mandatory-tls-digest.service", "TimeoutStartSec"), "15min");
 }
