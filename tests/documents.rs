@@ -262,6 +262,14 @@ fn every_reason_is_explained_to_operators_and_what_is_refused_to_senders_as_well
 }
 
 #[test]
+fn the_guide_names_every_built_in_requirement() {
+    let guide = read("docs/guide/policy.md");
+    for requirement in policy::requirement::builtins() {
+        assert!(guide.contains(&format!("`{}`", requirement.name())), "{}", requirement.name());
+    }
+}
+
+#[test]
 fn the_package_has_the_documents_where_the_readme_links_to_them() {
     let installed = read("packaging/debian/mandatory-tls.install");
     let directory = "usr/share/doc/mandatory-tls/docs";
