@@ -167,7 +167,7 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
         .map(|sender| if sender == NULL_SENDER { words.nobody.into() } else { sender.clone() })
         .collect();
     let reasons: Vec<&str> =
-        news.reasons.iter().map(|recorded| reason(recorded.word(), digest.language)).collect();
+        news.reasons.iter().map(|recorded| reason(recorded, digest.language)).collect();
     let named = !news.host.is_empty();
     PeerLine {
         name: if named { news.host.clone() } else { news.client.clone() },

@@ -1,5 +1,6 @@
 //! The words of a digest, by language.
 
+use ledger::RecordedReason;
 use policy::{Language, ReasonKind};
 
 /// How many peers of a kind there are.
@@ -124,8 +125,11 @@ impl Words {
 
 /// A reason of the ledger in words. One that this version does not know, since another wrote it, is
 /// shown as it is.
-pub(super) fn reason(code: &str, language: Language) -> &str {
-    code.parse().map_or(code, |kind| in_words(kind, language))
+pub(super) fn reason(recorded: &RecordedReason, language: Language) -> &str {
+    match recorded {
+        RecordedReason::Known(kind) => in_words(*kind, language),
+        RecordedReason::Other(word) => word,
+    }
 }
 
 fn in_words(kind: ReasonKind, language: Language) -> &'static str {
@@ -180,8 +184,9 @@ mod tests {
             ),
             ("unheard-of", "unheard-of", "unheard-of"),
         ] {
-            assert_eq!(reason(code, Language::English), english);
-            assert_eq!(reason(code, Language::German), german);
+            let recorded = RecordedReason::from_word(code);
+            assert_eq!(reason(&recorded, Language::English), english);
+            assert_eq!(reason(&recorded, Language::German), german);
         }
     }
 }
