@@ -8,14 +8,14 @@
 #![no_main]
 
 use arc_swap::ArcSwap;
-use libfuzzer_sys::fuzz_target;
 use ledger::Ledger;
+use libfuzzer_sys::fuzz_target;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation, Next, ProtocolError};
-use policy::{OnUnknownTls, Policy, Requirement};
 use mandatory_tls_fuzz::evidence::{Grounds, Session};
 use mandatory_tls_fuzz::wire::{self, Event, Packet};
 use mandatory_tls_fuzz::{log, policy, route, said};
+use policy::{OnUnknownTls, Policy, Requirement};
 use std::sync::{Arc, LazyLock};
 
 /// Packets each ended by the octet 255.

@@ -6,13 +6,13 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
+use mandatory_tls::session::{Macros, Stage};
+use mandatory_tls_fuzz::{policy, said, wire};
 use policy::requirement::builtins;
 use policy::tls::certificate::{Certificate, CertificateNames};
 use policy::{
     Case, Client, Decision, OnUnknownTls, Policy, Recipient, Requirement, Sender, TlsState, judge,
 };
-use mandatory_tls::session::{Macros, Stage};
-use mandatory_tls_fuzz::{policy, said, wire};
 use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Every cipher name that there is, in upper case, from a list that the product does not read.

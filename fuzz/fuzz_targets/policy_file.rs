@@ -5,11 +5,11 @@
 
 #![no_main]
 
-use libfuzzer_sys::{Corpus, fuzz_target};
-use policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
 use config::policy_file::{Loaded, load};
 use config::yaml::{self, Node, Problems, Severity, Value};
+use libfuzzer_sys::{Corpus, fuzz_target};
 use mandatory_tls_fuzz::{directory, said, second_opinion};
+use policy::{Directory, Entry, Pattern, Policy, Requirement, TlsState};
 use std::{fs, path::PathBuf, sync::LazyLock};
 
 /// The files: the input, and beside it one that it may include and one that includes it.

@@ -8,11 +8,11 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
+use mandatory_tls_fuzz::{policy, route, said};
 use policy::{
     Case, Client, Decision, OnUnknownTls, Policy, Reason, Recipient, Sender, Sighting, TlsState,
     judge,
 };
-use mandatory_tls_fuzz::{policy, route, said};
 use std::sync::LazyLock;
 
 /// What one RCPT may show at most: of two addresses, each with 24 words that may be domains by

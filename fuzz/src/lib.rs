@@ -12,8 +12,8 @@ pub mod said;
 pub mod second_opinion;
 pub mod wire;
 
-use policy::Policy;
 use config::policy_file;
+use policy::Policy;
 use std::{fs, path::PathBuf};
 
 /// A directory of this process for files, in memory where the system has one for that.
