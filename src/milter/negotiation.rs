@@ -31,7 +31,7 @@ const MACROS: [(MacroStage, &[u8]); 3] = [
     (MacroStage::Mail, b"j {mail_addr} i\0"),
     (
         MacroStage::Rcpt,
-        b"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} i\0",
+        b"j {tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} {verify} {auth_type} {auth_authen} {rcpt_addr} {rcpt_host} {rcpt_mailer} i\0",
     ),
 ];
 

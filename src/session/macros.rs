@@ -1,6 +1,6 @@
 //! The macros that an MTA sends: as they came, and the values of those that are read.
 
-use policy::TlsState;
+use policy::{Recipient, TlsState};
 use std::ops::Range;
 
 /// The stage of an SMTP session to which macros belong.
@@ -27,6 +27,9 @@ pub struct Macros {
     /// Where those of each stage end.
     ends: [usize; STAGES],
 }
+
+/// `{rcpt_mailer}` of what Postfix and Sendmail deliver to mailboxes of the machine's users.
+const LOCAL_MAILER: &[u8] = b"local";
 
 /// How many stages there are.
 const STAGES: usize = 4;
@@ -115,6 +118,8 @@ pub struct MacroValues<'m> {
     pub rcpt_addr: Option<&'m [u8]>,
     /// Where the MTA routes it to.
     pub rcpt_host: Option<&'m [u8]>,
+    /// How it delivers it.
+    pub rcpt_mailer: Option<&'m [u8]>,
     /// The MTA's own port.
     pub daemon_port: Option<&'m [u8]>,
 }
@@ -135,6 +140,7 @@ impl<'m> MacroValues<'m> {
             b"mail_addr" => &mut self.mail_addr,
             b"rcpt_addr" => &mut self.rcpt_addr,
             b"rcpt_host" => &mut self.rcpt_host,
+            b"rcpt_mailer" => &mut self.rcpt_mailer,
             b"daemon_port" => &mut self.daemon_port,
             _ => return None,
         })
@@ -143,6 +149,21 @@ impl<'m> MacroValues<'m> {
     /// The TLS state that these macros tell of.
     pub(super) fn tls(&self) -> TlsState {
         TlsState::from_macros(self.tls_version, self.cipher, self.cipher_bits)
+    }
+
+    /// The recipient whom the client's argument and these macros tell of.
+    pub(super) fn recipient(&self, argument: &[u8]) -> Recipient {
+        // Postfix gives its own name as the host of what local(8) delivers, as long as local_transport
+        // is as shipped, and else the recipient's domain. Sendmail gives no host.
+        let is_me = |host: &[u8]| {
+            let me = self.j.unwrap_or_default();
+            host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
+        };
+        let host = filled(self.rcpt_host);
+        let is_own = host.is_some_and(is_me) || self.rcpt_mailer == Some(LOCAL_MAILER);
+        let host = host.filter(|host| !is_me(host));
+        let recipient = Recipient::new(argument, filled(self.rcpt_addr), host);
+        if is_own { recipient.delivered_here() } else { recipient }
     }
 
     pub(super) fn is_authenticated(&self) -> bool {

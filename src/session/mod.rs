@@ -119,12 +119,7 @@ impl Session {
         let macros = self.macros.read(Stage::Rcpt);
         let is_list_honoured = self.is_list_honoured(&macros);
         let tls = self.tls(&macros, is_list_honoured);
-        // Of a recipient that the MTA delivers itself, Postfix gives its own name as the host.
-        let host = filled(macros.rcpt_host).filter(|host| {
-            let me = macros.j.unwrap_or_default();
-            !host.strip_suffix(b".").unwrap_or(host).eq_ignore_ascii_case(me)
-        });
-        let recipient = Recipient::new(argument, filled(macros.rcpt_addr), host);
+        let recipient = macros.recipient(argument);
         let of_mail = || self.macros.read(Stage::Mail);
         let client = Client {
             address: self.connection.address,

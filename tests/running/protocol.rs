@@ -121,7 +121,7 @@ fn the_mtas_own_name_as_the_host_of_a_local_recipient_is_no_domain_in_sight() {
     let local = [("{rcpt_addr}", "u@free.example"), ("{rcpt_host}", "mx.test")];
     assert_eq!(mta.rcpt("<u@free.example>", &local).0, b'c');
     let relayed = [("{rcpt_addr}", "u@free.example"), ("{rcpt_host}", "other.test")];
-    assert_eq!(mta.rcpt("<u@free.example>", &relayed).0, b'y');
+    assert_eq!(mta.rcpt("<@hop.free.example:u@free.example>", &relayed).0, b'y');
 }
 
 #[test]

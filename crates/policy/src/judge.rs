@@ -1,6 +1,6 @@
 //! The judging of one RCPT: the strictest entry in sight decides.
 
-use super::address::{Mailbox, Sighting};
+use super::address::{Mailbox, Recipient, Sighting};
 use super::case::{Case, OnUnknownTls};
 use super::directory::{Directory, Match};
 use super::entry::{self, Entry, Exception, Mode};
@@ -28,7 +28,8 @@ pub struct Policy {
     pub domains: Directory,
     /// Partners: sender domains whose mail must arrive over TLS whoever receives it.
     pub senders: Directory,
-    /// Recipients without a domain or at an address literal.
+    /// Recipients that the MTA delivers itself: without a domain, at an address literal, or at a
+    /// domain that no entry names.
     pub local: Option<Entry>,
     /// Whom the gateway trusts.
     pub trusted: Trusted,
@@ -94,7 +95,7 @@ impl Policy {
                 found(matched_finding(self, case, subject, matched));
             });
         }
-        if let Some(local) = self.local.as_ref().filter(|_| case.recipient.is_local()) {
+        if let Some(local) = self.local.as_ref().filter(|_| self.is_local(case.recipient)) {
             found(finding(self, case, Subject::Local, None, local));
         }
         if case.recipient.is_unreadable() {
@@ -108,6 +109,26 @@ impl Policy {
                 found(matched_finding(self, case, subject, matched));
             });
         }
+    }
+
+    /// Whether `local` decides about a recipient: it has no domain, or the MTA delivers it itself
+    /// and nothing names the domain that was written. All names of an MTA lead to the same mailboxes.
+    fn is_local(&self, recipient: &Recipient) -> bool {
+        recipient.is_local()
+            || recipient.is_delivered_here()
+                && (recipient.seen().is_empty()
+                    || recipient.seen().iter().any(|seen| !self.is_named(seen)))
+    }
+
+    /// Whether an entry names what was seen: its mailbox, its domain, or a domain above it. `*`
+    /// names none.
+    fn is_named(&self, seen: &Sighting) -> bool {
+        let by_mailbox = || match &seen.mailbox {
+            Mailbox::Exact(local) => self.domains.find_mailbox(local, &seen.domain),
+            Mailbox::None | Mailbox::Perhaps(_) => None,
+        };
+        let by_domain = || self.domains.find_domain(&seen.domain).filter(|own| own.pattern != "*");
+        by_mailbox().or_else(by_domain).is_some()
     }
 
     /// The entries for what was seen: the most specific one, and beside it those for a mailbox

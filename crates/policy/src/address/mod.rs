@@ -3,27 +3,26 @@
 //! An SMTP client writes the argument of RCPT, and the MTA decides where it goes: by percent
 //! hack, bang path, source route, quoting, comments, several addresses in one argument, Unicode
 //! folding. Rather than to imitate each MTA's parser, every domain that can be seen is collected,
-//! from the argument, from `{rcpt_addr}` (what the MTA understood) and from `{rcpt_host}` (where
-//! it routes to), and the strictest entry decides. An address of the plain form `local@domain`
-//! has just one domain; in any other each word is taken for a domain that may be the route.
+//! from the argument and from `{rcpt_addr}` (what the MTA understood), and the strictest entry
+//! decides. An address of the plain form `local@domain`, quoted or not, has just one domain; in any
+//! other each word is taken for a domain that may be the route.
+//!
+//! `{rcpt_host}` (where the MTA routes to) counts beside an address that is not plain, for it may
+//! show a domain that was not found there. Beside a plain one it is the name of a relay host, or of
+//! a transport's, and says nothing of the recipient.
 
+mod alike;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use self::syntax::{
-    Plain, ends_word, is_error_text, joined, lower_case, plain, strip_brackets, unquoted_chars,
-    without_comments,
-};
+use self::syntax::{Form, Local, form, is_error_text, lower_case, strip_brackets};
 use super::domain::{DomainError, DomainName};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use strum::IntoStaticStr;
-
-/// In a convoluted address, more words than this are not gone through: the address then counts
-/// as unreadable, and the strictest terms in force apply.
-const MAX_WORDS: usize = 24;
 
 /// Where an address or a domain was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
@@ -70,13 +69,65 @@ pub struct Sighting {
     pub origin: Origin,
 }
 
+/// Whether the MTA delivers a recipient itself, to mailboxes that all its names share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Own {
+    /// Not as far as can be seen.
+    #[default]
+    No,
+    /// Under the domain that was written.
+    Named,
+    /// It may be so: without a domain, or at an address literal.
+    Nameless,
+}
+
 /// All that can be seen of a recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipient {
     /// Nearly always one.
     seen: SmallVec<[Sighting; 1]>,
-    local: bool,
+    own: Own,
     unreadable: bool,
+}
+
+/// An address and its form.
+#[derive(Clone, Debug)]
+struct Address<'a> {
+    text: Result<&'a str, &'a [u8]>,
+    form: Form<'a>,
+}
+
+impl<'a> Address<'a> {
+    fn new(octets: &'a [u8]) -> Self {
+        match str::from_utf8(octets) {
+            Ok(text) => Self { text: Ok(text), form: form(text) },
+            Err(_) => Self { text: Err(octets), form: Form::Convoluted },
+        }
+    }
+
+    /// Whether it has a domain at most, and nothing by which it could lead to another one.
+    fn is_plain(&self) -> bool {
+        match self.form {
+            Form::At(Local::Plain(_) | Local::Quoted(_), _)
+            | Form::Nameless
+            | Form::Literal
+            | Form::Nobody => true,
+            Form::At(Local::Routing(_), _) | Form::Convoluted => false,
+        }
+    }
+
+    /// Whether two addresses are the same local part at the same domain, in whatever case and
+    /// quotes: then the MTA has rewritten nothing of what the client wrote.
+    fn is_same(&self, other: &Self) -> bool {
+        let (Form::At(local, domain), Form::At(other_local, other_domain)) =
+            (&self.form, &other.form)
+        else {
+            return false;
+        };
+        let is_same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        is_same(domain.trim_end_matches('.'), other_domain.trim_end_matches('.'))
+            && is_same(local.text(), other_local.text())
+    }
 }
 
 impl Recipient {
@@ -87,20 +138,46 @@ impl Recipient {
     #[must_use]
     pub fn new(argument: &[u8], rcpt_addr: Option<&[u8]>, rcpt_host: Option<&[u8]>) -> Self {
         let mut recipient = Self::default();
-        let mut understood = false;
-        if let Some(address) = rcpt_addr.filter(|text| !is_error_text(text)) {
-            understood = recipient.read(address, Origin::Macro);
-        }
-        // What the MTA understood usually equals what the client wrote.
         let bare = strip_brackets(argument);
-        if rcpt_addr != Some(bare) {
-            understood |= recipient.read(bare, Origin::Argument);
+        let understood = rcpt_addr.filter(|text| !is_error_text(text)).map(Address::new);
+        // What the MTA understood usually equals what the client wrote.
+        let written = (rcpt_addr != Some(bare)).then(|| Address::new(bare));
+        let as_written = match (&understood, &written) {
+            (Some(understood), Some(written)) => understood.is_same(written),
+            (Some(understood), None) => matches!(understood.form, Form::At(..)),
+            (None, _) => false,
+        };
+        let mut found = false;
+        if let Some(address) = &understood {
+            found |= recipient.read(address, Origin::Macro, as_written);
+        }
+        if let Some(address) = &written {
+            // Sendmail gives its own recipients without the domain that was written.
+            if let (Form::At(local, _), Own::Nameless) = (&address.form, recipient.own)
+                && !matches!(local, Local::Routing(_))
+            {
+                recipient.own = Own::Named;
+            }
+            found |= recipient.read(address, Origin::Argument, as_written);
         }
         if let Some(host) = rcpt_host {
-            recipient.read_host(host);
+            let all = || understood.iter().chain(&written);
+            let has_place =
+                !recipient.seen.is_empty() || all().any(|address| address.form == Form::Literal);
+            let is_clear = as_written || has_place && all().all(Address::is_plain);
+            recipient.read_host(host, is_clear);
         }
-        recipient.unreadable |= !understood;
+        recipient.unreadable |= !found;
         recipient
+    }
+
+    /// The same recipient, of which the MTA says that it delivers it itself.
+    #[must_use]
+    pub fn delivered_here(mut self) -> Self {
+        if self.own == Own::No {
+            self.own = Own::Named;
+        }
+        self
     }
 
     /// The domains that the recipient may lead to, in the order in which they were seen.
@@ -109,10 +186,18 @@ impl Recipient {
         &self.seen
     }
 
-    /// Whether the recipient may be the MTA's own: without a domain, or at an address literal.
+    /// Whether the recipient may be the MTA's own by how it is written: without a domain, or at an
+    /// address literal.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.local
+        self.own == Own::Nameless
+    }
+
+    /// Whether the MTA delivers the recipient itself under the domain that was written: to
+    /// mailboxes that its other names share.
+    #[must_use]
+    pub fn is_delivered_here(&self) -> bool {
+        self.own == Own::Named
     }
 
     /// Whether a part of the recipient cannot be understood.
@@ -127,136 +212,68 @@ impl Recipient {
         self.seen.first().map(|seen| &seen.domain)
     }
 
-    /// Reads one address; says whether anything was found in it.
-    fn read(&mut self, address: &[u8], origin: Origin) -> bool {
-        let Ok(text) = str::from_utf8(address) else {
-            self.unreadable = true;
-            self.read_words(&String::from_utf8_lossy(address), origin);
-            return true;
-        };
-        match plain(text) {
-            Some(Plain::Nobody) => false,
-            Some(Plain::Local) => {
-                self.local = true;
-                true
+    /// Reads one address; says whether anything was found in it. `as_written`: the MTA took the
+    /// address as the client wrote it, so that there is no doubt about its domain.
+    fn read(&mut self, address: &Address<'_>, origin: Origin, as_written: bool) -> bool {
+        match (&address.form, address.text) {
+            (Form::Nobody, _) => return false,
+            (Form::Nameless | Form::Literal, _) => self.own = Own::Nameless,
+            (Form::At(Local::Plain(local), domain), _) => {
+                self.read_plain(Mailbox::Exact(lower_case(local)), domain, origin);
             }
-            Some(Plain::At(local, domain)) => {
-                self.read_plain(local, domain, origin);
-                true
+            (Form::At(Local::Quoted(local), domain), _) => {
+                self.read_plain(Mailbox::Perhaps(words::mailboxes(local)), domain, origin);
             }
-            None => {
-                self.read_words(text, origin);
-                true
+            (Form::At(Local::Routing(_), domain), Ok(text)) => {
+                let has_domain = DomainName::parse(domain.trim_end_matches('.')).is_ok();
+                self.read_words(text, origin, as_written && has_domain);
+            }
+            (Form::Convoluted, Ok(text)) => self.read_words(text, origin, false),
+            (_, Err(octets)) => {
+                self.unreadable = true;
+                self.read_words(&String::from_utf8_lossy(octets), origin, false);
             }
         }
+        true
     }
 
-    fn read_plain(&mut self, local: &str, domain: &str, origin: Origin) {
+    fn read_plain(&mut self, mailbox: Mailbox, domain: &str, origin: Origin) {
         match DomainName::readings(domain.trim_end_matches('.')) {
             Ok((first, second)) => {
-                let mailbox = Mailbox::Exact(lower_case(local));
                 for domain in second.into_iter().chain([first]) {
                     self.push(Sighting { mailbox: mailbox.clone(), domain, origin });
                 }
             }
             // `user@` and `user@.`: some MTAs take it for their own user.
-            Err(DomainError::Empty) => self.local = true,
+            Err(DomainError::Empty) => self.own = Own::Nameless,
             Err(_) => self.unreadable = true,
         }
     }
 
-    /// Every word of a convoluted address counts as a domain, and every pair of words as a
-    /// mailbox. The number of words is limited, and the pairs are not built here, so that such an
-    /// address takes hardly more time than others.
-    fn read_words(&mut self, text: &str, origin: Origin) {
-        if text.contains('[') {
-            self.local = true;
-        }
-        if text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
-            self.unreadable = true;
-        }
-        let (words, domains) = self.words_and_domains(text);
-        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
-        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
-            self.local = true;
-        } else if domains.is_empty() {
-            // `<@>`: nothing in it could be judged.
-            self.unreadable = true;
-        }
-        // A domain has a dot in nearly every case; without one it may still be a name that the
-        // MTA routes, so it is kept, but no pairs are made of it.
-        for domain in domains {
-            let mailbox = match domain.as_str().contains('.') {
-                true => Mailbox::Perhaps(Arc::clone(&words)),
-                false => Mailbox::None,
-            };
-            self.push(Sighting { mailbox, domain, origin });
-        }
-    }
-
-    /// The words of a convoluted address, in lower case, and those that are domains.
-    fn words_and_domains(&mut self, text: &str) -> (Arc<[CompactString]>, Vec<DomainName>) {
-        // As it stands, without quotes, without all that a parser might drop, and with a dot for
-        // blanks and comments, as Sendmail has it (`BlankSub`).
-        let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
-        let uncommented = without_comments(&unquoted);
-        let readings = [
-            text,
-            &unquoted,
-            &joined(&uncommented, ""),
-            &joined(&uncommented, "."),
-            &joined(&unquoted, "."),
-        ];
-        let domain_part = text.rsplit_once('@').map(|(_, domain)| domain);
-        let mut words = Vec::new();
-        let mut domains = Vec::new();
-        for word in readings.into_iter().flat_map(|text| text.split(ends_word)) {
-            let word = word.trim_matches('.');
-            if word.is_empty() || words.contains(&word) {
-                continue;
-            }
-            if words.len() == MAX_WORDS {
-                self.unreadable = true;
-                break;
-            }
-            words.push(word);
-            match DomainName::readings(word) {
-                Ok((first, second)) => domains.extend(second.into_iter().chain([first])),
-                // No domain name, as the local part of an address may be. But where a domain
-                // would stand, and where it looks like one, it is not known where it leads.
-                Err(_) => {
-                    self.unreadable |= !word.is_ascii()
-                        || word.contains('.')
-                        || domain_part.is_some_and(|domain| domain.contains(word));
-                }
-            }
-        }
-        let mut lower_words = Vec::with_capacity(words.len());
-        for word in words.into_iter().map(lower_case) {
-            if !lower_words.contains(&word) {
-                lower_words.push(word);
-            }
-        }
-        (lower_words.into(), domains)
-    }
-
     /// Where the MTA routes to, if it names a domain that was not seen in the address. A relay
     /// host in brackets (`[smarthost.example.net]:587`) names none.
-    fn read_host(&mut self, host: &[u8]) {
+    ///
+    /// Where the address is clear, only another spelling of its domain counts: Postfix routes
+    /// `faß.example` as it is, and says `fass.example` in `{rcpt_addr}`.
+    fn read_host(&mut self, host: &[u8], is_clear: bool) {
         let Ok(text) = str::from_utf8(host) else {
-            self.unreadable = true;
+            self.unreadable |= !is_clear;
             return;
         };
         let name = text.trim_end_matches('.');
-        // As a rule it is the address's own.
-        if self.seen.iter().any(|seen| seen.domain.as_str() == name) {
+        // As a rule it is the address's own. Two names in ASCII are no spellings of one.
+        if self.seen.iter().any(|seen| seen.domain.as_str() == name) || is_clear && name.is_ascii()
+        {
             return;
         }
-        if let Ok((first, second)) = DomainName::readings(name) {
-            for domain in second.into_iter().chain([first]) {
-                if !self.seen.iter().any(|seen| seen.domain == domain) {
-                    self.push(Sighting { mailbox: Mailbox::None, domain, origin: Origin::Host });
-                }
+        let Ok((first, second)) = DomainName::readings(name) else { return };
+        let is_seen = |name: &DomainName| self.seen.iter().any(|seen| seen.domain == *name);
+        if is_clear && !is_seen(&first) && !second.as_ref().is_some_and(is_seen) {
+            return;
+        }
+        for domain in second.into_iter().chain([first]) {
+            if !self.seen.iter().any(|seen| seen.domain == domain) {
+                self.push(Sighting { mailbox: Mailbox::None, domain, origin: Origin::Host });
             }
         }
     }
@@ -302,7 +319,7 @@ impl Sender {
     pub fn domain(&self) -> Option<&DomainName> {
         match self.0.seen() {
             [Sighting { mailbox: Mailbox::Exact(_), domain, .. }]
-                if !self.0.local && !self.0.unreadable =>
+                if self.0.own == Own::No && !self.0.unreadable =>
             {
                 Some(domain)
             }

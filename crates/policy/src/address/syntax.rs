@@ -1,37 +1,134 @@
 //! The syntax of envelope addresses: the plain forms, and what pieces a convoluted one falls into.
 
+use super::alike::is_like_a_sign;
 use compact_str::CompactString;
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// An address of a form that every MTA reads alike.
-pub(super) enum Plain<'a> {
+/// The longest quoted local part, in octets, that is read as one. RFC 5321, section 4.5.3.1.1, has 64;
+/// addresses of X.400 are longer.
+const LONGEST_QUOTED: usize = 128;
+
+/// The form of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form<'a> {
     /// The empty address.
     Nobody,
-    /// No domain, or an address literal.
-    Local,
-    /// A local part and a domain.
-    At(&'a str, &'a str),
+    /// A local part alone.
+    Nameless,
+    /// A local part at an address literal.
+    Literal,
+    /// A local part and a domain, and nothing else.
+    At(Local<'a>, &'a str),
+    /// Everything else: what an MTA might rewrite.
+    Convoluted,
 }
 
-/// Reads the plain forms; `None` for everything that an MTA might rewrite.
-pub(super) fn plain(text: &str) -> Option<Plain<'_>> {
-    if text.is_empty() {
-        return Some(Plain::Nobody);
+/// The local part of an address, as RFC 5321, section 4.1.2, and RFC 6531 have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Local<'a> {
+    /// A dot-atom, or what could be one without its quotes, which then change nothing.
+    Plain(Cow<'a, str>),
+    /// What stands in quotes and needs them. Nothing in it is a sign by which MTAs route.
+    Quoted(Cow<'a, str>),
+    /// Legal, with a sign in it by which some MTA routes: `%`, `!`, or `@` in quotes.
+    Routing(Cow<'a, str>),
+}
+
+impl Local<'_> {
+    /// The local part as it is without quotes.
+    pub(super) fn text(&self) -> &str {
+        let (Self::Plain(text) | Self::Quoted(text) | Self::Routing(text)) = self;
+        text
     }
-    let Some((local, domain)) = text.split_once('@') else {
-        return text.chars().all(is_atom).then_some(Plain::Local);
+}
+
+/// Reads the form of an address.
+pub(super) fn form(text: &str) -> Form<'_> {
+    if text.is_empty() {
+        return Form::Nobody;
+    }
+    let (local, domain) = match quoted_string(text) {
+        Some((content, rest)) => match rest.strip_prefix('@') {
+            Some(domain) => (in_quotes(content), domain),
+            None => return Form::Convoluted,
+        },
+        None => match text.split_once('@') {
+            Some((local, domain)) => (unquoted(local), domain),
+            None if text.chars().all(is_atom) => return Form::Nameless,
+            None => return Form::Convoluted,
+        },
     };
-    // Quotes around what needs none change nothing (RFC 5321, section 4.1.2).
-    let quoted = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let local = quoted.unwrap_or(local);
-    if local.is_empty() || !local.chars().all(is_atom) {
+    let Some(local) = local else {
+        return Form::Convoluted;
+    };
+    if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let is_literal = is_ip(literal) && !matches!(local, Local::Routing(_));
+        return if is_literal { Form::Literal } else { Form::Convoluted };
+    }
+    let of_domain =
+        |c: char| in_label(c) || c == '.' || !c.is_ascii() && !c.is_control() && !c.is_whitespace();
+    if !domain.chars().all(of_domain) {
+        return Form::Convoluted;
+    }
+    Form::At(local, domain)
+}
+
+/// A local part without quotes; none where it is no dot-atom.
+fn unquoted(local: &str) -> Option<Local<'_>> {
+    if local.is_empty() {
         return None;
     }
-    if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return is_ip(literal).then_some(Plain::Local);
+    if local.chars().all(is_atom) {
+        return Some(Local::Plain(local.into()));
     }
-    let of_domain = |c: char| !c.is_ascii() && c.is_alphanumeric() || c == '.' || in_label(c);
-    domain.chars().all(of_domain).then_some(Plain::At(local, domain))
+    let is_legal = |c| is_atom(c) || matches!(c, '!' | '%') || is_like_a_sign(c);
+    local.chars().all(is_legal).then(|| Local::Routing(local.into()))
+}
+
+/// What stands in quotes, with its backslashes; none where it could be taken for something else.
+fn in_quotes(content: &str) -> Option<Local<'_>> {
+    if content.is_empty() || content.len() > LONGEST_QUOTED {
+        return None;
+    }
+    let content = match content.contains('\\') {
+        true => Cow::Owned(without_backslashes(content)),
+        false => Cow::Borrowed(content),
+    };
+    Some(if content.chars().all(is_atom) {
+        Local::Plain(content)
+    } else if content.chars().any(|c| matches!(c, '@' | '!' | '%') || is_like_a_sign(c)) {
+        Local::Routing(content)
+    } else {
+        Local::Quoted(content)
+    })
+}
+
+/// What stands in quotes at the beginning of a text, with its backslashes, and what comes behind them
+/// (RFC 5321, section 4.1.2, Quoted-string). Controls cannot stand there.
+fn quoted_string(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('"')?;
+    let mut escaped = false;
+    for (at, c) in inside.char_indices() {
+        match c {
+            _ if c.is_control() => return None,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Some((inside.get(..at)?, inside.get(at + 1..)?)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A text with what each backslash makes literal.
+fn without_backslashes(text: &str) -> String {
+    let mut escaped = false;
+    let is_kept = |c: &char| {
+        escaped = *c == '\\' && !escaped;
+        !escaped
+    };
+    text.chars().filter(is_kept).collect()
 }
 
 /// Whether a literal is an IP address (RFC 5321, section 4.1.3). Sendmail takes `[example.com]` for the
@@ -49,7 +146,7 @@ fn is_atom(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || matches!(c, '#' | '$' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_')
         || matches!(c, '`' | '{' | '|' | '}' | '~' | '.')
-        || (!c.is_ascii() && c.is_alphanumeric())
+        || !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_like_a_sign(c)
 }
 
 fn in_label(c: char) -> bool {
@@ -59,7 +156,10 @@ fn in_label(c: char) -> bool {
 /// Where a word of a convoluted address ends. All that may be in a local part or a domain stays
 /// together, but for `=`, by which some gateways hide an address, and `+`.
 pub(super) fn ends_word(c: char) -> bool {
-    c.is_control() || c.is_whitespace() || "@!%:;,<>()[]\"\\|=+".contains(c)
+    c.is_control()
+        || c.is_whitespace()
+        || "@!%:;,<>()[]\"\\|=+".contains(c)
+        || !c.is_ascii() && is_like_a_sign(c)
 }
 
 /// What of a text is neither in quotes nor behind a backslash.
@@ -104,14 +204,22 @@ pub(super) fn lower_case(text: &str) -> CompactString {
     lower
 }
 
-/// `<user@example.com>` to `user@example.com`, where that is the only pair of brackets.
+/// `<user@example.com>` to `user@example.com`, where that is the only pair of brackets outside of a
+/// quoted local part.
 pub(super) fn strip_brackets(argument: &[u8]) -> &[u8] {
     let trimmed = argument.trim_ascii();
-    trimmed
-        .strip_prefix(b"<")
-        .and_then(|rest| rest.strip_suffix(b">"))
-        .filter(|inner| !inner.iter().any(|octet| matches!(octet, b'<' | b'>')))
-        .unwrap_or(trimmed)
+    let Some(inner) = trimmed.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")) else {
+        return trimmed;
+    };
+    let is_bracket = |octet: &u8| matches!(octet, b'<' | b'>');
+    if !inner.iter().any(is_bracket) {
+        return inner;
+    }
+    let behind_quotes = str::from_utf8(inner).ok().and_then(quoted_string);
+    match behind_quotes {
+        Some((_, rest)) if !rest.bytes().any(|octet| is_bracket(&octet)) => inner,
+        _ => trimmed,
+    }
 }
 
 /// Sendmail puts the refusal of an unknown user into `{rcpt_addr}`: `550 5.1.1 User unknown`.

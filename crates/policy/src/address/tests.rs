@@ -1,5 +1,6 @@
 //! How addresses are read.
 
+use super::words::MAX_WORDS;
 use super::*;
 
 fn domains(recipient: &Recipient) -> Vec<&str> {
@@ -31,7 +32,7 @@ fn a_plain_address_has_one_domain_and_its_mailbox() {
             }],
             "{text}"
         );
-        assert!(!recipient.local && !recipient.unreadable, "{text}");
+        assert!(!recipient.is_local() && !recipient.unreadable, "{text}");
     }
 }
 
@@ -111,7 +112,7 @@ fn recipients_without_a_domain_and_literals_are_the_mtas_own() {
     for text in ["<postmaster>", "postmaster", "<user@[192.0.2.1]>", "<user@[IPv6:::1]>", "<user@>"]
     {
         let recipient = argument(text);
-        assert!(recipient.local && !recipient.unreadable, "{text}: {recipient:?}");
+        assert!(recipient.is_local() && !recipient.unreadable, "{text}: {recipient:?}");
     }
 }
 
@@ -124,11 +125,11 @@ fn a_recipient_whose_at_sign_is_quoted_may_be_the_mtas_own() {
         "<\"\\\"user@example.com\">",
         "<\"example.com!user\">",
     ] {
-        assert!(argument(text).local, "{text}");
+        assert!(argument(text).is_local(), "{text}");
     }
     for text in ["<\"user\"@example.com>", "<\"a\\\"b\"@example.com>", "<\"user\\\\\"@example.com>"]
     {
-        assert!(!argument(text).local, "{text}");
+        assert!(!argument(text).is_local(), "{text}");
     }
 }
 
@@ -161,20 +162,141 @@ fn an_error_text_in_rcpt_addr_is_no_address() {
     assert!(!recipient.unreadable);
 }
 
+/// What is seen of a recipient of which the MTA says this.
+fn told(argument: &str, rcpt_addr: &str, rcpt_host: &str) -> Recipient {
+    let macros = [rcpt_addr, rcpt_host].map(|value| Some(value.as_bytes()));
+    Recipient::new(argument.as_bytes(), macros[0], macros[1])
+}
+
 #[test]
-fn the_host_counts_where_it_names_another_domain() {
-    let seen = |host: &[u8]| {
-        let recipient =
-            Recipient::new(b"<user@example.com>", Some(b"user@example.com"), Some(host));
-        recipient.seen.iter().map(|seen| seen.domain.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(seen(b"example.com."), ["example.com"]);
-    assert_eq!(seen(b"[smarthost.example.net]:587"), ["example.com"]);
-    assert_eq!(seen(b"mx.example.net"), ["example.com", "mx.example.net"]);
-    assert_eq!(
-        seen("fa\u{df}.example".as_bytes()),
-        ["example.com", "fass.example", "xn--fa-hia.example"]
-    );
+fn a_plain_address_is_judged_by_its_own_domain_wherever_the_mta_routes_it() {
+    for host in [
+        "free.example",
+        "free.example.",
+        "[mx.example.net]:587",
+        "mx.example.net",
+        "bücher.example",
+    ] {
+        for address in
+            ["user@free.example", "\"John Q. Public\"@free.example", "👩\u{200d}💻@free.example"]
+        {
+            let recipient = told(&format!("<{address}>"), address, host);
+            assert_eq!(domains(&recipient), ["free.example"], "{address} {host}");
+            let alone = Recipient::new(address.as_bytes(), None, Some(host.as_bytes()));
+            assert_eq!(domains(&alone), ["free.example"], "{address} {host}");
+        }
+        let literal = told("<user@[192.0.2.1]>", "user@[192.0.2.1]", host);
+        assert_eq!(domains(&literal), [""; 0], "{host}");
+    }
+}
+
+#[test]
+fn the_host_counts_where_it_is_another_spelling_of_what_was_written() {
+    let names = ["fass.example", "xn--fa-hia.example"];
+    for (address, seen) in [("user@fass.example", names), ("user@faß.example", names)] {
+        let recipient = told(&format!("<{address}>"), "user@fass.example", "faß.example");
+        let mut found = domains(&recipient);
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, seen, "{address}");
+    }
+}
+
+#[test]
+fn the_host_counts_where_the_address_is_not_plain() {
+    for (argument, rcpt_addr) in [
+        ("<user%a.test@relay.test>", "user@a.test"),
+        ("<@relay.test:user@a.test>", "user@a.test"),
+        ("<user@a.test>,<two@b.test>", "two@b.test"),
+        ("<user@a.test(c)>", "user@a.test"),
+        ("<us\"er\"@a.test>", "user@a.test"),
+        ("<user>", ""),
+    ] {
+        let recipient = told(argument, rcpt_addr, "example.com");
+        assert!(domains(&recipient).contains(&"example.com"), "{argument}: {recipient:?}");
+    }
+}
+
+#[test]
+fn a_sign_by_which_mtas_route_is_no_doubt_where_the_mta_took_it_as_it_stands() {
+    for address in [
+        "50%.off/x@free.example",
+        "a!b.c#d@free.example",
+        "\"50% off, today..!\"@free.example",
+        "\"a@b[c]\"@free.example",
+        "user\u{ff20}home@free.example",
+    ] {
+        let bracketed = format!("<{address}>");
+        let recipient = told(&bracketed, address, "mx.example.net");
+        assert!(!recipient.unreadable && !recipient.is_local(), "{address}: {recipient:?}");
+        assert!(!domains(&recipient).contains(&"mx.example.net"), "{address}");
+        // It may be rewritten all the same, by an MTA that does not say so.
+        let alone = Recipient::new(bracketed.as_bytes(), None, Some(b"mx.example.net"));
+        assert!(domains(&alone).contains(&"mx.example.net"), "{address}");
+    }
+    // What stands in it counts, and so does that it has no domain that can be.
+    let hidden = "\"x@opted.example\"@free.example";
+    assert!(domains(&told(hidden, hidden, "free.example")).contains(&"opted.example"));
+    assert!(told("<a%b@c..d>", "a%b@c..d", "c..d").unreadable);
+}
+
+#[test]
+fn a_quoted_local_part_belongs_to_the_domain_behind_it() {
+    for (text, words) in [
+        (
+            "<\"John Q. Public\"@example.com>",
+            &["john q. public", "john", "public", "john.q..public"][..],
+        ),
+        ("<\"big boss\"@example.com>", &["big.boss", "bigboss", "boss"]),
+        ("<\"boss,x\"@example.com>", &["boss"]),
+        ("<\" boss\"@example.com>", &["boss"]),
+        ("<\"a>b\"@example.com>", &["a>b", "a"]),
+        ("<\"\\\"boss\\\"\"@example.com>", &["\"boss\"", "boss"]),
+        ("<\"/C=US/A= /P=ACME/S=Public/G=John/\"@example.com>", &["public/g"]),
+    ] {
+        let recipient = argument(text);
+        assert_eq!(domains(&recipient), ["example.com"], "{text}");
+        assert!(!recipient.unreadable && !recipient.is_local(), "{text}");
+        let Mailbox::Perhaps(found) = &recipient.seen[0].mailbox else { panic!("{recipient:?}") };
+        for word in words {
+            assert!(found.iter().any(|other| other == word), "{text}: {word}: {found:?}");
+        }
+    }
+    for text in ["<\"b\\oss\"@example.com>", "<\"boss\"@example.com>"] {
+        assert_eq!(argument(text).seen[0].mailbox, Mailbox::Exact("boss".into()), "{text}");
+    }
+}
+
+#[test]
+fn what_only_begins_like_a_quoted_local_part_is_not_taken_for_one() {
+    for text in [
+        "<\"user\"x@example.com>",
+        "<\"user@example.com>",
+        "<\"us\"\"er\"@example.com>",
+        "<\"user\"@exam(c)ple.com>",
+        "<\"user\"@example.com,two@b.test>",
+        "<\"us\ter\"@example.com>",
+        "<\"user\"@example.com><two@b.test>",
+    ] {
+        let mailboxes =
+            argument(text).seen.iter().map(|seen| seen.mailbox.clone()).collect::<Vec<_>>();
+        assert!(mailboxes.len() > 1, "{text}: {mailboxes:?}");
+    }
+}
+
+#[test]
+fn sendmails_own_recipients_are_delivered_under_the_domain_that_was_written() {
+    let named = Recipient::new(b"<user@mx.example.com>", Some(b"user"), None);
+    assert!(named.is_delivered_here() && !named.is_local());
+    assert_eq!(domains(&named), ["mx.example.com"]);
+    for argument in
+        ["<user>", "<user@[192.0.2.1]>", "<@mx.example.com:user>", "<user%x@mx.example.com>"]
+    {
+        let nameless = Recipient::new(argument.as_bytes(), Some(b"user"), None);
+        assert!(nameless.is_local() && !nameless.is_delivered_here(), "{argument}");
+    }
+    assert!(argument("<user@example.com>").delivered_here().is_delivered_here());
+    assert!(argument("<user>").delivered_here().is_local());
 }
 
 #[test]

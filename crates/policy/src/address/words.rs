@@ -1,0 +1,121 @@
+//! The words of an address that is not plain: which of them may be domains, and which mailboxes.
+
+use super::syntax::{ends_word, joined, lower_case, unquoted_chars, without_comments};
+use super::{Mailbox, Origin, Own, Recipient, Sighting};
+use crate::domain::DomainName;
+use compact_str::CompactString;
+use std::sync::Arc;
+
+/// In a convoluted address, more words than this are not gone through: the address then counts
+/// as unreadable, and the strictest terms in force apply.
+pub(super) const MAX_WORDS: usize = 24;
+
+impl Recipient {
+    /// Every word of a convoluted address counts as a domain, and every pair of words as a
+    /// mailbox. There are few words and domains, and the pairs are not made up here: whoever writes
+    /// such addresses is not to take more time than others.
+    ///
+    /// `as_written`: it is known where it leads, for the MTA took it as the client wrote it. Its
+    /// words count all the same.
+    pub(super) fn read_words(&mut self, text: &str, origin: Origin, as_written: bool) {
+        let mut is_own = text.contains('[');
+        let mut unreadable =
+            text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER);
+        let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+        let others = Readings::of(&unquoted);
+        let domain_part = text.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let mut words = Vec::new();
+        let mut domains = Vec::new();
+        let mut too_many = false;
+        for word in [text].into_iter().chain(others.texts()).flat_map(split) {
+            if words.contains(&word) {
+                continue;
+            }
+            if words.len() == MAX_WORDS {
+                too_many = true;
+                break;
+            }
+            words.push(word);
+            match DomainName::readings(word) {
+                Ok((first, second)) => domains.extend(second.into_iter().chain([first])),
+                // No domain name, as the local part of an address may be. But where a domain
+                // would stand, and where it looks like one, it is not known where it leads.
+                Err(_) => {
+                    unreadable |= !word.is_ascii()
+                        || word.contains('.')
+                        || split(domain_part).any(|of_domain| of_domain == word);
+                }
+            }
+        }
+        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
+        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
+            is_own = true;
+        } else if domains.is_empty() {
+            // `<@>`: nothing in it could be judged.
+            unreadable = true;
+        }
+        self.unreadable |= too_many || unreadable && !as_written;
+        if is_own && !as_written {
+            self.own = Own::Nameless;
+        }
+        // A domain has a dot in nearly every case; without one it may still be a name that the
+        // MTA routes, so it is kept, but no pairs are made of it.
+        let words = lower_cases(words);
+        for domain in domains {
+            let mailbox = match domain.as_str().contains('.') {
+                true => Mailbox::Perhaps(Arc::clone(&words)),
+                false => Mailbox::None,
+            };
+            self.push(Sighting { mailbox, domain, origin });
+        }
+    }
+}
+
+/// What mailboxes a local part may mean that needs its quotes: itself, and each of its words.
+pub(super) fn mailboxes(local: &str) -> Arc<[CompactString]> {
+    let readings = Readings::of(local);
+    lower_cases([local].into_iter().chain(readings.texts().flat_map(split)))
+}
+
+/// A text as MTAs and gateways may read it.
+struct Readings<'t> {
+    text: &'t str,
+    /// Without blanks and comments.
+    tight: String,
+    /// With a dot for blanks and comments, as Sendmail has it (`BlankSub`).
+    dotted: String,
+    /// With a dot for blanks alone.
+    with_comments: String,
+}
+
+impl<'t> Readings<'t> {
+    fn of(text: &'t str) -> Self {
+        let uncommented = without_comments(text);
+        Self {
+            text,
+            tight: joined(&uncommented, ""),
+            dotted: joined(&uncommented, "."),
+            with_comments: joined(text, "."),
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        [self.text, &self.tight, &self.dotted, &self.with_comments].into_iter()
+    }
+}
+
+/// The words of a text, without dots around them.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(ends_word).map(|word| word.trim_matches('.')).filter(|word| !word.is_empty())
+}
+
+/// Each word once, in lower case.
+fn lower_cases<'w>(words: impl IntoIterator<Item = &'w str>) -> Arc<[CompactString]> {
+    let mut lower = Vec::new();
+    for word in words.into_iter().map(lower_case) {
+        if !lower.contains(&word) {
+            lower.push(word);
+        }
+    }
+    lower.into()
+}
