@@ -125,7 +125,7 @@ fn parameters_are_expanded_for_each_service_as_postfix_does() {
             "master.cf: 192.0.2.1:25/inet: smtpd_milters =\n",
             "takes mail from other servers",
             "master.cf: 587/inet: smtpd_milters = inet:[::1]:11332\n",
-            "1 error, 0 warnings, 1 note",
+            "1 error, 1 warning, 0 notes",
         ],
     );
 }
@@ -204,10 +204,46 @@ fn the_configuration_that_the_guide_shows_passes() {
     let line =
         "smtpd_milters = { inet:127.0.0.1:8893, default_action=tempfail, connect_timeout=10s }";
     let services = "submission inet n - y - - smtpd\n  -o smtpd_milters=\n\
+         \x20 -o smtpd_client_restrictions=permit_sasl_authenticated,reject\n\
          127.0.0.1:10025 inet n - y - - smtpd\n  -o smtpd_milters=\n";
     assert!(guide.contains(line) && guide.contains(services));
     let postfix = Postfix::new(&format!("milter_default_action = accept\n{line}\n"), services);
     assert_says(&postfix.check(), 0, &["0 errors, 0 warnings, 2 notes"]);
+}
+
+#[test]
+fn other_names_of_a_local_domain_are_found_in_mydestination_and_in_what_it_refers_to() {
+    let postfix = Postfix::new("", "");
+    postfix.write("names", "# ours\nlocalhost.example.com\nlocalhost, example.com\n");
+    postfix.write("more", "more.example x\n");
+    let directory = postfix.0.path().display().to_string();
+    postfix.write(
+        "main.cf",
+        &main_cf(&format!(
+            "mydestination = $myhostname, {directory}/names, texthash:{directory}/more\n"
+        )),
+    );
+    let words = [
+        "error: example.com: opted in and local here",
+        "  | localhost\n  | localhost.example.com\n  | more.example\n  | mx.example.net\n",
+        "1 error, 0 warnings, 0 notes",
+    ];
+    assert_says(&postfix.check(), 78, &words);
+    postfix.write("policy.yaml", &format!("{POLICY}local: {{ mode: enforce }}\n"));
+    assert_says(&postfix.check(), 0, &["0 errors, 0 warnings, 0 notes"]);
+}
+
+#[test]
+fn a_submission_port_that_takes_mail_from_anybody_and_does_not_ask_is_found() {
+    let open = "submission inet n - y - - smtpd\n  -o smtpd_milters=\n";
+    let words =
+        ["warning: submission/inet does not ask this milter", "0 errors, 1 warning, 0 notes"];
+    assert_says(&Postfix::new("", open).check(), 0, &words);
+    let closed = format!(
+        "{open}  -o smtpd_client_restrictions=$for_users\n  \
+         -o for_users=permit_sasl_authenticated,reject\n"
+    );
+    assert_says(&Postfix::new("", &closed).check(), 0, &["0 errors, 0 warnings, 1 note"]);
 }
 
 #[test]

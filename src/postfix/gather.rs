@@ -3,7 +3,8 @@
 //! No map is asked that lives on a server, and none is changed.
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
-use super::rewriting;
+use super::syntax::elements;
+use super::{local_names, rewriting};
 use crate::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
@@ -71,7 +72,9 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
         complaints,
         ..PostfixFacts::default()
     };
-    for map in rewriting::maps(&facts) {
+    let mut maps = rewriting::maps(&facts);
+    maps.extend(local_names::tables(&facts).map(str::to_owned));
+    for map in maps {
         let contents = look_into(&map, directory, &facts.main);
         facts.maps.insert(map, contents);
     }
@@ -84,6 +87,9 @@ fn with_directory(directory: Option<&Path>, arguments: &[OsString]) -> Vec<OsStr
 }
 
 fn look_into(map: &str, directory: Option<&Path>, main: &Parameters) -> MapContents {
+    if map.starts_with('/') {
+        return look_into_list(Path::new(map));
+    }
     // proxymap(8) only opens the map for somebody else.
     let map = map.strip_prefix("proxy:").unwrap_or(map);
     let (kind, name) = map.split_once(':').unwrap_or((map, ""));
@@ -104,6 +110,18 @@ fn look_into(map: &str, directory: Option<&Path>, main: &Parameters) -> MapConte
         Err(error) => {
             MapContents::Unseen(error.to_string().trim_start_matches("postmap: fatal: ").to_owned())
         }
+    }
+}
+
+/// A file with the elements of a list.
+fn look_into_list(path: &Path) -> MapContents {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            let entry = |name: &str| (name.to_owned(), String::new());
+            MapContents::Entries(lines.flat_map(elements).map(entry).collect())
+        }
+        Err(error) => MapContents::Unseen(error.to_string()),
     }
 }
 

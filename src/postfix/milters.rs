@@ -4,6 +4,7 @@ use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{PostfixFacts, Role, Service, address, is_loopback};
 use super::milter_options;
+use super::submission::is_for_users_only;
 use super::syntax::{MilterEntry, milters};
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
@@ -249,6 +250,19 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
             remedy_for(given, service),
         ),
         // Only where somebody chose it: with no milter at all there is a worse finding.
+        Role::Submission if own && !is_for_users_only(&service.parameters) => (
+            Gravity::Warning,
+            format!(
+                "{label} does not ask this milter, and takes mail from others than users as well: \
+                 through it anybody can send in the clear to opted-in domains that this host takes \
+                 mail for"
+            ),
+            format!(
+                "add `-o smtpd_client_restrictions=permit_sasl_authenticated,reject` to {label}; or \
+                 take `-o {parameter}=...` away there, and have `trusted: {{ authenticated: true }}` \
+                 in the policy"
+            ),
+        ),
         Role::Submission | Role::Internal if own => (
             Gravity::Note,
             format!(

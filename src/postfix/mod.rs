@@ -6,10 +6,12 @@
 mod diagnosis;
 mod facts;
 mod gather;
+mod local_names;
 mod milter_options;
 mod milters;
 mod rewriting;
 mod session;
+mod submission;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,9 @@ pub(crate) fn diagnose(
 ) -> Vec<Diagnosis> {
     let given = Given { facts, settings, policy };
     let mut all = Vec::new();
-    for look in [milters::check, session::check, rewriting::check, trust::check] {
+    let looks =
+        [milters::check, session::check, local_names::check, rewriting::check, trust::check];
+    for look in looks {
         look(&given, &mut all);
     }
     // What main.cf says is found again for each service that it holds for.

@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 /// The key of an entry that holds for every address.
 pub(super) const EVERYBODY: &str = "*";
 /// A local part that no policy names: stands for anybody of a domain.
-const ANYBODY: &str = "mandatory-tls.check";
+pub(super) const ANYBODY: &str = "mandatory-tls.check";
 /// A domain that no policy names: stands for any domain.
 const ANYWHERE: &str = "mandatory-tls-check.invalid";
 /// How many addresses of a map are shown.
@@ -187,12 +187,16 @@ fn plain(text: &str) -> String {
 
 /// What becomes of plaintext for an address, once all dates of the policy have come.
 fn judged(given: &Given<'_>, address: &str) -> Decision {
-    let recipient = Recipient::new(address.as_bytes(), Some(address.as_bytes()), None);
+    decision(given, &Recipient::new(address.as_bytes(), Some(address.as_bytes()), None))
+}
+
+/// The same for a recipient of which more is known than its address.
+pub(super) fn decision(given: &Given<'_>, recipient: &Recipient) -> Decision {
     let case = Case {
         tls: &TlsState::Plaintext,
         client: Client::default(),
         sender: &Sender::default(),
-        recipient: &recipient,
+        recipient,
         now: Timestamp::MAX,
         on_unknown_tls: OnUnknownTls::Defer,
         require: None,

@@ -41,6 +41,24 @@ pub fn forms() -> Vec<Form> {
     FILES.into_iter().flat_map(of_file).collect()
 }
 
+/// Addresses that are odd and legal, as they stand in the list, and again at an opted-in domain.
+pub fn legal() -> Vec<Form> {
+    let text = include_str!("../../fixtures/recipients/legal.txt");
+    let addresses = text.lines().filter(|line| !line.starts_with("# ") && *line != "#");
+    let of_address = |address: &'static str| {
+        let form = |file, address: &str| Form {
+            file,
+            text: address.to_owned().leak(),
+            command: format!("RCPT TO:<{address}>").into_bytes(),
+        };
+        let elsewhere = form("elsewhere", address);
+        let opted_in = address.strip_suffix("@free.example");
+        let opted_in = opted_in.map(|local| form("opted in", &format!("{local}@example.com")));
+        [Some(elsewhere), opted_in].into_iter().flatten()
+    };
+    addresses.flat_map(of_address).collect()
+}
+
 /// What a line stands for.
 fn octets(text: &str) -> Vec<u8> {
     let Some((before, rest)) = text.split_once('{') else { return text.as_bytes().to_vec() };

@@ -1,6 +1,6 @@
 //! Every form on Postfix, in each of the ways in which it reads and routes addresses.
 
-use super::trial::{End, Gateway, Opted, Sent, try_all_forms};
+use super::trial::{End, Gateway, Opted, Sent, try_all_forms, try_legal_addresses};
 use crate::support::{Milter, Postfix, PostfixOptions, Service, wait_until};
 
 impl Gateway for Postfix {
@@ -149,12 +149,20 @@ fn no_form_passes_a_postfix_with_other_subaddresses() {
     try_all_forms("Postfix, subaddresses", &milter, &postfix, &opted);
 }
 
-/// A host where mail ends: addresses without a domain and literals are the opted-in domain's as well,
-/// and `local` in the policy covers them.
+/// The names in `mydestination`, as it is set where a test does not say otherwise.
+const LOCAL_NAMES: &[&str] = &["mx.example.com", "local.example", "localhost"];
+
+/// Whether Postfix delivers this itself. (Nobody listens where local(8) hands it on to.)
+fn is_local(end: &End, names: &[&str]) -> bool {
+    let (_, domain) = end.parts();
+    names.contains(&domain.as_str()) || domain.starts_with('[') && end.relay == "none"
+}
+
+/// A host where mail ends: its other names, addresses without a domain and literals lead to the
+/// opted-in domain's mailboxes as well, and `local` in the policy covers them.
 fn final_host(name: &str, lines: &[&str], false_refusals: [usize; 2]) {
     let (milter, postfix) = start(lines);
-    let at_the_host =
-        |end: &End| at_the_domains(end) || end.parts().1.starts_with('[') && end.relay == "none";
+    let at_the_host = |end: &End| at_the_domains(end) || is_local(end, LOCAL_NAMES);
     let policy = format!("{DOMAINS}local: {{}}\n");
     let opted = [
         Opted::new("domains and local", &policy, &at_the_host, false_refusals[0]),
@@ -206,4 +214,86 @@ fn no_form_passes_a_postfix_with_virtual_aliases_but_those_that_lead_to_the_doma
         ),
     ];
     try_all_forms("Postfix, virtual aliases", &milter, &postfix, &opted);
+}
+
+#[test]
+fn no_form_passes_a_postfix_where_the_domain_is_local_under_debians_other_names() {
+    let (milter, postfix) = start(&[
+        "mydestination = $myhostname, example.com, localhost.example.com, localhost",
+        "myorigin = mx.example.com",
+        "append_dot_mydomain = no",
+        "relay_domains =",
+    ]);
+    let names = &["mx.example.com", "localhost.example.com", "localhost"];
+    let at_the_host = |end: &End| at_the_domains(end) || is_local(end, names);
+    let at_the_domain_or_host = |end: &End| at_the_host(end) && !end.parts().1.starts_with("xn--");
+    let domains = format!("{DOMAINS}local: {{ mode: enforce }}\n");
+    let opted = [
+        Opted::new("domains and local", &domains, &at_the_host, 125),
+        Opted::new(
+            "one domain and local",
+            "domains: [example.com]\nlocal: { mode: enforce }\n",
+            &at_the_domain_or_host,
+            125,
+        ),
+    ];
+    try_all_forms("Postfix, Debian's local names", &milter, &postfix, &opted);
+}
+
+/// All below the domain is opted in as well, and with it whatever the mail is relayed to.
+const BELOW: &str = "domains: [example.com, \"*.example.com\", bücher.example, faß.example]\n";
+/// And one partner must show a certificate: whoever cannot be understood is held to that.
+const BELOW_AND_PARTNER: &str = "\
+requirements: { certified: { client_certificate: { subject: mx.partner.example } } }
+domains: [example.com, \"*.example.com\", { domain: partner.example, require: certified }]
+";
+
+fn below(end: &End) -> bool {
+    at_the_domains(end) || end.parts().1.ends_with(".example.com")
+}
+
+#[test]
+fn no_form_passes_a_postfix_whose_relay_host_is_opted_in_itself() {
+    let options = PostfixOptions::default().hosts(&["smtp.example.com"]);
+    let milter = Milter::start("domains: []\n");
+    let postfix = Postfix::start(options.milter(&milter).main("relayhost = smtp.example.com"));
+    let opted = [Opted::new("domains and all below", BELOW, &below, 75)];
+    try_all_forms("Postfix, relay host by name", &milter, &postfix, &opted);
+}
+
+fn legal_addresses(name: &str, lines: &[&str]) {
+    let milter = Milter::start("domains: []\n");
+    let options = PostfixOptions::default()
+        .hosts(&["smtp.example.com", "store.example.com"])
+        .milter(&milter)
+        // Local here and nowhere else, so that nothing in the list is delivered by this MTA itself.
+        .main("mydestination = local.example");
+    let postfix = Postfix::start(lines.iter().fold(options, |options, line| options.main(line)));
+    let opted = [Opted::new("opted in elsewhere", BELOW_AND_PARTNER, &below, 0).also_over_tls()];
+    try_legal_addresses(name, &milter, &postfix, &opted);
+}
+
+#[test]
+fn no_legal_address_is_refused_for_anothers_sake_by_a_postfix_with_a_relay_host_by_name() {
+    legal_addresses("Postfix, legal, relay host", &["relayhost = smtp.example.com"]);
+}
+
+#[test]
+fn no_legal_address_is_refused_for_anothers_sake_by_a_postfix_with_transports_by_name() {
+    let map = "transport_maps = inline:{ {free.example = relay:store.example.com}, \
+               {* = smtp:smtp.example.com} }";
+    legal_addresses("Postfix, legal, transports", &[map]);
+}
+
+#[test]
+fn no_legal_address_is_refused_for_anothers_sake_by_a_postfix_that_rewrites_nothing() {
+    legal_addresses(
+        "Postfix, legal, no rewriting",
+        &[
+            "relayhost = smtp.example.com",
+            "allow_percent_hack = no",
+            "swap_bangpath = no",
+            "append_dot_mydomain = no",
+        ],
+    );
 }

@@ -1,6 +1,6 @@
 //! Every form on Sendmail, in each of the ways in which it reads and routes addresses.
 
-use super::trial::{End, Gateway, Opted, Sent, try_all_forms};
+use super::trial::{End, Gateway, Opted, Sent, try_all_forms, try_legal_addresses};
 use crate::support::{Milter, MilterOptions, Sendmail, SendmailOptions, wait_until};
 
 impl Gateway for Sendmail {
@@ -90,7 +90,15 @@ fn no_form_passes_a_sendmail_where_the_domain_is_local() {
     let policy = "domains: [example.com, bücher.example, faß.example, mx.example.com, local.example, \
                   localhost, mx]\nlocal: {}\n";
     let at_the_host = |end: &End| end.relay == "local" || at_the_domains(end);
-    let opted = [Opted::new("all local names", policy, &at_the_host, 155)];
+    let opted = [
+        Opted::new("all local names", policy, &at_the_host, 155),
+        Opted::new(
+            "the domains and local",
+            "domains: [example.com, bücher.example, faß.example]\nlocal: { mode: enforce }\n",
+            &at_the_host,
+            155,
+        ),
+    ];
     try_all_forms("Sendmail, local domain", &milter, &sendmail, &opted);
 }
 
@@ -130,4 +138,41 @@ fn no_form_passes_a_sendmail_without_bang_paths_behind_a_smart_host() {
         .mc("FEATURE(`loose_relay_check')")
         .mc("define(`SMART_HOST', `relay:smarthost.test')");
     domains_and_mailbox("Sendmail, smart host", options, [160, 100]);
+}
+
+/// All below the domain is opted in as well, and with it whatever the mail is relayed to; and one
+/// partner must show a certificate: whoever cannot be understood is held to that.
+const BELOW_AND_PARTNER: &str = "\
+requirements: { certified: { client_certificate: { subject: mx.partner.example } } }
+domains: [example.com, \"*.example.com\", { domain: partner.example, require: certified }]
+";
+
+fn below(end: &End) -> bool {
+    at_the_domains(end) || end.relay != "local" && end.parts().1.ends_with(".example.com")
+}
+
+#[test]
+fn no_form_passes_a_sendmail_whose_smart_host_is_opted_in_itself() {
+    let smart_host = "define(`SMART_HOST', `relay:smtp.example.com')";
+    let (milter, sendmail) = start(SendmailOptions::default().mc(smart_host));
+    let policy = "domains: [example.com, \"*.example.com\", bücher.example, faß.example]\n";
+    let opted = [Opted::new("domains and all below", policy, &below, 170)];
+    try_all_forms("Sendmail, smart host by name", &milter, &sendmail, &opted);
+}
+
+#[test]
+fn no_legal_address_is_refused_for_anothers_sake_by_a_sendmail_with_a_smart_host() {
+    let smart_host = "define(`SMART_HOST', `relay:smtp.example.com')";
+    let (milter, sendmail) = start(SendmailOptions::default().mc(smart_host));
+    let opted = [Opted::new("opted in elsewhere", BELOW_AND_PARTNER, &below, 0).also_over_tls()];
+    try_legal_addresses("Sendmail, legal, smart host", &milter, &sendmail, &opted);
+}
+
+#[test]
+fn no_legal_address_is_refused_for_anothers_sake_by_a_sendmail_with_a_mailer_table() {
+    let table = "free.example esmtp:store.example.com\n.example relay:smtp.example.com\n\
+                 . relay:smtp.example.com";
+    let (milter, sendmail) = start(SendmailOptions::default().table("mailertable", table));
+    let opted = [Opted::new("opted in elsewhere", BELOW_AND_PARTNER, &below, 0).also_over_tls()];
+    try_legal_addresses("Sendmail, legal, mailer table", &milter, &sendmail, &opted);
 }

@@ -82,7 +82,10 @@ fn unquoted(local: &str) -> Option<Local<'_>> {
     if local.chars().all(is_atom) {
         return Some(Local::Plain(local.into()));
     }
-    let is_legal = |c| is_atom(c) || matches!(c, '!' | '%') || is_like_a_sign(c);
+    // By RFC 6531 an atom may have whatever is not ASCII, and so blanks that no keyboard has.
+    let is_like_a_blank = |c: char| !c.is_ascii() && c.is_whitespace();
+    let is_legal =
+        |c| is_atom(c) || matches!(c, '!' | '%') || is_like_a_sign(c) || is_like_a_blank(c);
     local.chars().all(is_legal).then(|| Local::Routing(local.into()))
 }
 
