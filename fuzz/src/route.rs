@@ -29,7 +29,59 @@ pub fn may_be_opted_in(address: &str) -> bool {
 /// Whether an address may lead to a domain that is meant.
 #[must_use]
 pub fn leads_to(address: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
+    // What a quoted local part says is for its own domain to read.
+    let plain = behind_quotes(address).map(|domain| format!("user@{domain}"));
+    let address = plain.as_deref().unwrap_or(address);
     readings(address).iter().any(|text| has_domain(text, is_meant))
+}
+
+/// The domain behind a local part in quotes in which there is no sign by which an MTA routes.
+fn behind_quotes(address: &str) -> Option<&str> {
+    let inside = without_brackets(address).strip_prefix('"')?;
+    let mut escaped = false;
+    let (end, _) = inside.char_indices().find(|(_, c)| {
+        let is_end = *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        is_end
+    })?;
+    let local = &inside[..end];
+    let domain = inside[end + 1..].strip_prefix('@')?;
+    let routes = local.chars().any(char::is_control) || folded(local).contains(['@', '!', '%']);
+    (!local.is_empty() && !routes && !domain.contains(is_sign)).then_some(domain)
+}
+
+fn without_brackets(address: &str) -> &str {
+    let address = address.trim_ascii();
+    address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address)
+}
+
+/// Whether an MTA can have found another domain in what the client wrote than can be seen, so that
+/// it says something where it routes to. `understood`: what it says that it has understood.
+///
+/// Not where it has understood what was written, and not where there is only one domain to be seen.
+#[must_use]
+pub fn may_hide_its_route(argument: &str, understood: Option<&str>) -> bool {
+    let bare = |address: &str| {
+        let text = without_brackets(address).to_ascii_lowercase().replace(['"', '\\'], "");
+        text.trim_end_matches('.').to_owned()
+    };
+    let is_same = understood.is_some_and(|understood| bare(understood) == bare(argument));
+    let texts = || [Some(argument), understood].into_iter().flatten().map(without_brackets);
+    let has_domain = |text: &str| behind_quotes(text).is_some() || is_one_domain(text);
+    let is_literal = |text: &str| {
+        let behind = text.rsplit_once("@[").and_then(|(_, rest)| rest.strip_suffix(']'));
+        behind.is_some_and(|literal| !literal.contains(|c| is_sign(c) && c != ':'))
+    };
+    let is_nameless = |text: &str| !text.contains(|c| c == '@' || is_sign(c));
+    let is_simple = |text| has_domain(text) || is_literal(text) || is_nameless(text);
+    !is_same && !(texts().all(is_simple) && !texts().all(is_nameless))
+}
+
+/// Whether an address is a local part, an `@` and a domain, without any other sign.
+fn is_one_domain(address: &str) -> bool {
+    address.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !local.contains(is_sign) && !domain.contains(is_sign)
+    })
 }
 
 /// Whether a domain, in lower case and without dots around it, is one of those of [`POLICY`].
@@ -45,16 +97,9 @@ pub fn is_opted_in(name: &str) -> bool {
 /// Whether this is an address of the plainest form, at a domain that is meant.
 #[must_use]
 pub fn is_plainly_at(address: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
-    let address = address.trim_ascii();
-    let bare = address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address);
-    let Some((local, domain)) = bare.split_once('@') else {
-        return false;
-    };
-    let odd = |c: char| c.is_control() || c.is_whitespace() || SIGNS.contains(c);
-    !local.is_empty()
-        && !local.contains(odd)
-        && !domain.contains(odd)
-        && is_meant(folded(domain).trim_end_matches('.'))
+    let bare = without_brackets(address);
+    let domain = bare.split_once('@').map_or("", |(_, domain)| domain);
+    is_one_domain(bare) && is_meant(folded(domain).trim_end_matches('.'))
 }
 
 /// The text, as it is and as MTAs rewrite it: without quotes, without blanks and comments, with
@@ -156,8 +201,7 @@ fn names(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 
 /// Whether there is more to an address than a local part, an `@` and a domain.
 fn is_convoluted(text: &str) -> bool {
-    let text = text.trim_ascii();
-    let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
+    let bare = without_brackets(text);
     bare.matches('@').count() > 1 || bare.contains(|c| c != '@' && is_sign(c))
 }
 
@@ -213,6 +257,10 @@ mod tests {
             "<box.example!boss>",
             "<@a.test:boss@box.example>",
             "<boss%box.example@other.test>",
+            "<\"user@opted.example\"@other.test>",
+            "<\"user\u{ff05}opted.example\"@other.test>",
+            "<\"user\"@opted.example>",
+            "<\"big, boss\"@box.example>",
         ] {
             assert!(may_be_opted_in(address), "{address}");
         }
@@ -230,9 +278,35 @@ mod tests {
             "<clerk@box.example>",
             "<notboss@box.example>",
             "<user@example>",
+            "<\"opted.example\"@other.test>",
+            "<\"user (opted.example)\"@other.test>",
             "",
         ] {
             assert!(!may_be_opted_in(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_mta_says_something_by_its_route_where_it_has_read_something_else() {
+        for (argument, understood) in [
+            ("<a%b.test@c.test>", Some("a@b.test")),
+            ("<a%b.test@c.test>", None),
+            ("<a@b.test>,<c@d.test>", Some("c@d.test")),
+            ("<a>", None),
+            ("<a(c)@b.test>", Some("a@b.test")),
+        ] {
+            assert!(may_hide_its_route(argument, understood), "{argument}");
+        }
+        for (argument, understood) in [
+            ("<a@b.test>", None),
+            ("<A@B.test>", Some("a@b.test")),
+            ("<a>", Some("a@b.test")),
+            ("<a@b.test>", Some("a@c.test")),
+            ("<a@[192.0.2.1]>", None),
+            ("<\"a b\"@b.test>", Some("\"a b\"@b.test")),
+            ("<a%b.test@c.test>", Some("a%b.test@c.test")),
+        ] {
+            assert!(!may_hide_its_route(argument, understood), "{argument}");
         }
     }
 

@@ -21,7 +21,7 @@ impl Recipient {
         let mut is_own = text.contains('[');
         let mut unreadable =
             text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER);
-        let unquoted: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+        let unquoted = without_quotes(text);
         let others = Readings::of(&unquoted);
         let domain_part = text.rsplit_once('@').map_or("", |(_, domain)| domain);
         let mut words = Vec::new();
@@ -73,8 +73,13 @@ impl Recipient {
 
 /// What mailboxes a local part may mean that needs its quotes: itself, and each of its words.
 pub(super) fn mailboxes(local: &str) -> Arc<[CompactString]> {
-    let readings = Readings::of(local);
+    let unquoted = without_quotes(local);
+    let readings = Readings::of(&unquoted);
     lower_cases([local].into_iter().chain(readings.texts().flat_map(split)))
+}
+
+fn without_quotes(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '"' | '\\')).collect()
 }
 
 /// A text as MTAs and gateways may read it.
