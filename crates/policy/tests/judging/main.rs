@@ -4,4 +4,5 @@ mod judge;
 mod properties;
 mod tls_edge_cases;
 mod tls_oracle;
+mod tls_newer;
 mod tls_properties;
