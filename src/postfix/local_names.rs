@@ -170,8 +170,11 @@ impl Ways {
 
     /// The policy does not have the other names.
     fn unnoticed(self, given: &Given<'_>, decision: Decision) -> Diagnosis {
+        // A wildcard often holds the host's own name without being meant for it.
+        let by_name = self.mailboxes.iter().any(|name| given.policy.domains.get(name).is_some());
         let (gravity, whose) = match decision {
-            Decision::Refuse => (Gravity::Error, "opted in"),
+            Decision::Refuse if by_name => (Gravity::Error, "opted in"),
+            Decision::Refuse => (Gravity::Warning, "opted in"),
             _ => (Gravity::Warning, "in mode monitor"),
         };
         let mailboxes = shortened(self.mailboxes).join(", ");

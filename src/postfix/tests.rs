@@ -436,6 +436,8 @@ fn other_names_for_the_mailboxes_of_an_opted_in_domain_are_found() {
         Error,
         &["boss@example.com: opted in", "<boss@[192"],
     );
+    // The host's own name may be opted in without being meant.
+    only(&local("", "domains: ['*.example.com']\n"), Warning, &["mx.example.com: opted in"]);
     // Nobody else's mailboxes are those of a virtual domain, or of one that is not local.
     assert_eq!(local("", "domains: [example.org]\n"), []);
 }
