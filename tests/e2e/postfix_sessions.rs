@@ -311,3 +311,19 @@ fn local_programs_can_send_even_where_the_milter_is_listed_for_them_by_mistake()
         .try_rcpt("user@example.com")
         .assert_refused();
 }
+
+#[test]
+fn of_a_local_program_that_speaks_smtp_with_postfixs_sendmail_the_milter_is_not_asked() {
+    let milter = Milter::start(OPTED_IN);
+    let postfix = Postfix::with(&milter);
+    let said = postfix.speak_locally(
+        "EHLO localhost\r\nMAIL FROM:<root@local.example>\r\nRCPT TO:<user@example.com>\r\nQUIT\r\n",
+    );
+    assert!(said.contains("250 2.1.5 Ok"), "{said}");
+    // The next one that is asked about is the first.
+    SmtpClient::plaintext(postfix.port(Service::Smtp))
+        .try_rcpt("user@example.com")
+        .assert_refused();
+    milter.lines().wait_for("a verdict", |line| line.contains("verdict=refuse"));
+    assert_eq!(milter.lines().matching(|line| line.contains("verdict=")).len(), 1);
+}

@@ -213,3 +213,20 @@ fn while_the_milter_is_down_all_mail_is_put_off_and_none_passes() {
     client.try_rcpt("user@example.com").assert_refused();
     client.try_rcpt("user@example.net").assert_accepted();
 }
+
+#[test]
+fn a_local_program_that_speaks_smtp_with_sendmail_is_judged_as_plaintext_from_no_address() {
+    let milter = Milter::start(
+        "trusted: { clients: [127.0.0.0/8, \"::1/128\"], authenticated: true }\n\
+         domains: [example.com]\n",
+    );
+    let mut sendmail = Sendmail::with(&milter);
+    let said = sendmail.speak_locally(
+        "EHLO localhost\r\nMAIL FROM:<root@local.example>\r\nRCPT TO:<user@example.com>\r\n\
+         RCPT TO:<user@example.net>\r\nQUIT\r\n",
+    );
+    let count = |start: &str| said.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((count("450 4.7.1"), count("250 2.1.5")), (1, 1), "{said}");
+    let line = milter.lines().wait_for("a verdict", |line| line.contains("verdict=refuse"));
+    assert!(line.contains("reason=plaintext") && line.contains("client=- "), "{line}");
+}

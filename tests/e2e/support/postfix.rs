@@ -168,20 +168,30 @@ impl Postfix {
 
     /// Hands a message to `sendmail(1)`, as a local program does.
     pub fn submit_locally(&self, sender: &str, recipients: &[&str], subject: &str) -> Output {
+        let arguments = [&["-i", "-f", sender], recipients].concat();
+        self.sendmail(&arguments, &format!("From: {sender}\nSubject: {subject}\n\nHello.\n"))
+    }
+
+    /// Speaks SMTP with `sendmail -bs` over its standard input, as some local programs do.
+    pub fn speak_locally(&self, commands: &str) -> String {
+        let output = self.sendmail(&["-bs"], commands);
+        String::from_utf8(output.stdout).expect("replies are ASCII")
+    }
+
+    fn sendmail(&self, arguments: &[&str], input: &str) -> Output {
         use std::io::Write;
         let mut sendmail = Command::new("/usr/sbin/sendmail")
             .arg("-C")
             .arg(self.mta.directory().join("etc"))
-            .args(["-i", "-f", sender])
-            .args(recipients)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("Postfix's sendmail(1)");
-        let mut input = sendmail.stdin.take().expect("piped");
-        write!(input, "From: {sender}\nSubject: {subject}\n\nHello.\n").expect("sendmail(1) reads");
-        drop(input);
+        let mut to = sendmail.stdin.take().expect("piped");
+        to.write_all(input.as_bytes()).expect("sendmail(1) reads");
+        drop(to);
         sendmail.wait_with_output().expect("our child")
     }
 }

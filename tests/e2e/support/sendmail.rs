@@ -1,5 +1,7 @@
 //! A private Sendmail (`tests/mta/up-sendmail`).
 
+use std::fs;
+
 use super::lines::Lines;
 use super::milter::Milter;
 use super::mta::Mta;
@@ -88,5 +90,13 @@ impl Sendmail {
     /// Its log.
     pub fn log(&self) -> &Lines {
         self.mta.log()
+    }
+
+    /// Speaks SMTP with `sendmail -bs` over its standard input, as some local programs do.
+    pub fn speak_locally(&mut self, commands: &str) -> String {
+        let directory = self.mta.directory().to_owned();
+        fs::write(directory.join("speak"), commands).expect("a directory of our own");
+        self.mta.command("speak");
+        fs::read_to_string(directory.join("spoken")).expect("replies are ASCII")
     }
 }

@@ -3,6 +3,6 @@
 mod judge;
 mod properties;
 mod tls_edge_cases;
-mod tls_oracle;
 mod tls_newer;
+mod tls_oracle;
 mod tls_properties;
