@@ -141,7 +141,8 @@ impl Recipient {
         let bare = strip_brackets(argument);
         let understood = rcpt_addr.filter(|text| !is_error_text(text)).map(Address::new);
         // What the MTA understood usually equals what the client wrote.
-        let written = (rcpt_addr != Some(bare)).then(|| Address::new(bare));
+        let is_other = understood.is_none() || rcpt_addr != Some(bare);
+        let written = is_other.then(|| Address::new(bare));
         let as_written = match (&understood, &written) {
             (Some(understood), Some(written)) => understood.is_same(written),
             (Some(understood), None) => matches!(understood.form, Form::At(..)),

@@ -55,7 +55,7 @@ pub(super) fn form(text: &str) -> Form<'_> {
         },
         None => match text.split_once('@') {
             Some((local, domain)) => (unquoted(local), domain),
-            None if text.chars().all(is_atom) => return Form::Nameless,
+            None if is_dot_atom(text) => return Form::Nameless,
             None => return Form::Convoluted,
         },
     };
@@ -66,12 +66,7 @@ pub(super) fn form(text: &str) -> Form<'_> {
         let is_literal = is_ip(literal) && !matches!(local, Local::Routing(_));
         return if is_literal { Form::Literal } else { Form::Convoluted };
     }
-    let of_domain =
-        |c: char| in_label(c) || c == '.' || !c.is_ascii() && !c.is_control() && !c.is_whitespace();
-    if !domain.chars().all(of_domain) {
-        return Form::Convoluted;
-    }
-    Form::At(local, domain)
+    if is_domain(domain) { Form::At(local, domain) } else { Form::Convoluted }
 }
 
 /// A local part without quotes; none where it is no dot-atom.
@@ -79,7 +74,7 @@ fn unquoted(local: &str) -> Option<Local<'_>> {
     if local.is_empty() {
         return None;
     }
-    if local.chars().all(is_atom) {
+    if is_dot_atom(local) {
         return Some(Local::Plain(local.into()));
     }
     // By RFC 6531 an atom may have whatever is not ASCII, and so blanks that no keyboard has.
@@ -98,7 +93,7 @@ fn in_quotes(content: &str) -> Option<Local<'_>> {
         true => Cow::Owned(without_backslashes(content)),
         false => Cow::Borrowed(content),
     };
-    Some(if content.chars().all(is_atom) {
+    Some(if is_dot_atom(&content) {
         Local::Plain(content)
     } else if content.chars().any(|c| matches!(c, '@' | '!' | '%') || is_like_a_sign(c)) {
         Local::Routing(content)
@@ -143,17 +138,34 @@ fn is_ip(literal: &str) -> bool {
     }
 }
 
+/// Whether a text is made of what stands in a dot-atom. As a rule it is ASCII.
+fn is_dot_atom(text: &str) -> bool {
+    text.bytes().all(is_ascii_atom) || text.chars().all(is_atom)
+}
+
+/// Whether a text is made of what can stand in a domain, in whatever script.
+fn is_domain(text: &str) -> bool {
+    let in_ascii = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    let in_another = |c: char| match u8::try_from(c) {
+        Ok(octet) if c.is_ascii() => in_ascii(octet),
+        _ => !c.is_control() && !c.is_whitespace(),
+    };
+    text.bytes().all(in_ascii) || text.chars().all(in_another)
+}
+
 /// What stands in a dot-atom (RFC 5321, section 4.1.2; RFC 6531 adds non-ASCII), without `!` and
 /// `%`, by which MTAs route.
 fn is_atom(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-        || matches!(c, '#' | '$' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_')
-        || matches!(c, '`' | '{' | '|' | '}' | '~' | '.')
-        || !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_like_a_sign(c)
+    match u8::try_from(c) {
+        Ok(octet) if c.is_ascii() => is_ascii_atom(octet),
+        _ => !c.is_control() && !c.is_whitespace() && !is_like_a_sign(c),
+    }
 }
 
-fn in_label(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+fn is_ascii_atom(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(octet, b'#' | b'$' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?')
+        || matches!(octet, b'^' | b'_' | b'`' | b'{' | b'|' | b'}' | b'~' | b'.')
 }
 
 /// Where a word of a convoluted address ends. All that may be in a local part or a domain stays

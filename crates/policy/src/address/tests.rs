@@ -160,6 +160,9 @@ fn an_error_text_in_rcpt_addr_is_no_address() {
     let recipient = Recipient::new(b"<user@example.com>", Some(b"550 5.1.1 User unknown"), None);
     assert_eq!(domains(&recipient), ["example.com"]);
     assert!(!recipient.unreadable);
+    // Nor is it one where the client wrote the same.
+    let text = "550 user@example.com";
+    assert!(domains(&told(text, text, "")).contains(&"example.com"));
 }
 
 /// What is seen of a recipient of which the MTA says this.
