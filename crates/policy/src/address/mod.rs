@@ -137,39 +137,50 @@ impl Recipient {
     /// `rcpt_addr` and `rcpt_host` are the MTA's macros of these names, where it sent them.
     #[must_use]
     pub fn new(argument: &[u8], rcpt_addr: Option<&[u8]>, rcpt_host: Option<&[u8]>) -> Self {
-        let mut recipient = Self::default();
         let bare = strip_brackets(argument);
-        let understood = rcpt_addr.filter(|text| !is_error_text(text)).map(Address::new);
+        let understood = rcpt_addr.filter(|text| !is_error_text(text));
+        let mut recipient = Self::default();
         // What the MTA understood usually equals what the client wrote.
-        let is_other = understood.is_none() || rcpt_addr != Some(bare);
-        let written = is_other.then(|| Address::new(bare));
-        let as_written = match (&understood, &written) {
-            (Some(understood), Some(written)) => understood.is_same(written),
-            (Some(understood), None) => matches!(understood.form, Form::At(..)),
-            (None, _) => false,
+        let (found, is_clear) = match understood {
+            Some(understood) if understood == bare => recipient.read_same(&Address::new(bare)),
+            _ => recipient.read_both(understood.map(Address::new), &Address::new(bare)),
         };
-        let mut found = false;
-        if let Some(address) = &understood {
-            found |= recipient.read(address, Origin::Macro, as_written);
-        }
-        if let Some(address) = &written {
-            // Sendmail gives its own recipients without the domain that was written.
-            if let (Form::At(local, _), Own::Nameless) = (&address.form, recipient.own)
-                && !matches!(local, Local::Routing(_))
-            {
-                recipient.own = Own::Named;
-            }
-            found |= recipient.read(address, Origin::Argument, as_written);
-        }
         if let Some(host) = rcpt_host {
-            let all = || understood.iter().chain(&written);
-            let has_place =
-                !recipient.seen.is_empty() || all().any(|address| address.form == Form::Literal);
-            let is_clear = as_written || has_place && all().all(Address::is_plain);
             recipient.read_host(host, is_clear);
         }
         recipient.unreadable |= !found;
         recipient
+    }
+
+    /// Reads what the client wrote where the MTA understood just that. Says whether anything was found,
+    /// and whether there is no doubt about where it leads.
+    fn read_same(&mut self, address: &Address<'_>) -> (bool, bool) {
+        let has_domain = matches!(address.form, Form::At(..));
+        let found = self.read(address, Origin::Macro, has_domain);
+        (found, has_domain || address.form == Form::Literal)
+    }
+
+    /// Reads what the MTA understood, if it said so, and what the client wrote.
+    fn read_both(
+        &mut self,
+        understood: Option<Address<'_>>,
+        written: &Address<'_>,
+    ) -> (bool, bool) {
+        let as_written = understood.as_ref().is_some_and(|understood| understood.is_same(written));
+        let mut found = false;
+        if let Some(address) = &understood {
+            found |= self.read(address, Origin::Macro, as_written);
+        }
+        // Sendmail gives its own recipients without the domain that was written.
+        if let (Form::At(Local::Plain(_) | Local::Quoted(_), _), Own::Nameless) =
+            (&written.form, self.own)
+        {
+            self.own = Own::Named;
+        }
+        found |= self.read(written, Origin::Argument, as_written);
+        let all = || understood.iter().chain([written]);
+        let has_place = !self.seen.is_empty() || all().any(|address| address.form == Form::Literal);
+        (found, as_written || has_place && all().all(Address::is_plain))
     }
 
     /// The same recipient, of which the MTA says that it delivers it itself.
