@@ -207,6 +207,11 @@ fn describe(out: &mut impl Write, requirement: &Requirement) -> io::Result<()> {
         requirement.min_version(),
         requirement.min_bits()
     )?;
+    writeln!(
+        out,
+        "  (of a version newer than {}, only the ciphers of that one)",
+        Version::Tlsv1_3
+    )?;
     if requirement.forward_secrecy() {
         writeln!(out, "  forward secrecy")?;
     }

@@ -95,7 +95,8 @@ impl Policy {
                 found(matched_finding(self, case, subject, matched));
             });
         }
-        if let Some(local) = self.local.as_ref().filter(|_| self.is_local(case.recipient)) {
+        if let Some(local) = self.local.as_ref().filter(|_| self.falls_under_local(case.recipient))
+        {
             found(finding(self, case, Subject::Local, None, local));
         }
         if case.recipient.is_unreadable() {
@@ -111,9 +112,9 @@ impl Policy {
         }
     }
 
-    /// Whether `local` decides about a recipient: it has no domain, or the MTA delivers it itself
+    /// Whether `local`, if there is one, decides about a recipient: it has no domain, or the MTA delivers it itself
     /// and nothing names the domain that was written. All names of an MTA lead to the same mailboxes.
-    fn is_local(&self, recipient: &Recipient) -> bool {
+    pub(crate) fn falls_under_local(&self, recipient: &Recipient) -> bool {
         recipient.is_local()
             || recipient.is_delivered_here()
                 && (recipient.seen().is_empty()

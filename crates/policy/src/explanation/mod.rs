@@ -47,7 +47,8 @@ pub enum InSight {
         /// It.
         domain: String,
     },
-    /// A recipient without a domain or at an address literal: the MTA's own.
+    /// A recipient that the MTA delivers itself, or may do so: without a domain, at an address
+    /// literal, or at a domain that no entry names.
     Local,
     /// A recipient that cannot be understood.
     Unreadable,
@@ -66,6 +67,9 @@ pub struct Explanation {
     pub conclusion: Conclusion,
     /// All that is seen, in order.
     pub in_sight: Vec<InSight>,
+    /// Whether `local` decides as well if the MTA delivers the recipient itself, which only the MTA
+    /// can say.
+    pub local_if_delivered_here: bool,
     /// What each entry in sight says, in the order of sight. The strictest has decided.
     pub findings: Vec<ExplainedFinding>,
 }
@@ -78,7 +82,8 @@ impl Explanation {
         let explained = |finding| ExplainedFinding::new(policy, case, finding);
         Self {
             conclusion: Conclusion::new(case, &judge(policy, case)),
-            in_sight: in_sight(case),
+            in_sight: in_sight(policy, case),
+            local_if_delivered_here: policy.local.is_some() && is_local_if_here(policy, case),
             findings: findings.iter().map(explained).collect(),
         }
     }
@@ -120,13 +125,19 @@ fn requirement_name<'a>(case: &Case<'a>, finding: &'a Finding<'_>) -> &'a str {
     case.require.unwrap_or(&finding.entry.requirement).name()
 }
 
-fn in_sight(case: &Case<'_>) -> Vec<InSight> {
+/// Whether a recipient falls under `local` only if the MTA delivers it itself.
+fn is_local_if_here(policy: &Policy, case: &Case<'_>) -> bool {
+    let here = case.recipient.clone().delivered_here();
+    policy.falls_under_local(&here) && !policy.falls_under_local(case.recipient)
+}
+
+fn in_sight(policy: &Policy, case: &Case<'_>) -> Vec<InSight> {
     let name = |domain: &DomainName| domain.to_string();
     let recipients = once_each(case.recipient.seen().iter().map(|seen| &seen.domain));
     let senders = once_each(case.sender.seen().iter().map(|seen| &seen.domain));
     recipients
         .map(|domain| InSight::Recipient { domain: name(domain) })
-        .chain(case.recipient.is_local().then_some(InSight::Local))
+        .chain(policy.falls_under_local(case.recipient).then_some(InSight::Local))
         .chain(case.recipient.is_unreadable().then_some(InSight::Unreadable))
         .chain(senders.map(|domain| InSight::Sender { domain: name(domain) }))
         .collect()

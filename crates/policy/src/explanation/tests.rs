@@ -127,3 +127,18 @@ fn the_json_has_the_verdict_first_and_then_all_findings() {
         })
     );
 }
+
+#[test]
+fn where_local_would_decide_if_the_mta_delivered_the_recipient_itself_it_is_said() {
+    let mut policy = policy();
+    let says = |policy: &Policy, rcpt: &str| {
+        let told = explained(policy, rcpt, "", &TlsState::Plaintext);
+        let text = told.to_string();
+        assert_eq!(text.contains("itself, `local` decides as well"), told.local_if_delivered_here);
+        told.local_if_delivered_here
+    };
+    assert!(!says(&policy, "u@free.example"));
+    policy.local = Some(Entry::bare(Mode::Enforce));
+    assert!(says(&policy, "u@free.example"));
+    assert!(!says(&policy, "u@example.com") && !says(&policy, "u"));
+}

@@ -11,6 +11,9 @@ impl fmt::Display for Explanation {
         for seen in &self.in_sight {
             self.seen(f, seen)?;
         }
+        if self.local_if_delivered_here {
+            writeln!(f, "  (if the MTA delivers this recipient itself, `local` decides as well)")?;
+        }
         if self.findings.is_empty() {
             writeln!(f, "\nNo entry of the policy applies.")?;
         }
