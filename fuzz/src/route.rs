@@ -74,7 +74,7 @@ pub fn may_hide_its_route(argument: &str, understood: Option<&str>) -> bool {
     };
     let is_nameless = |text: &str| !text.contains(|c| c == '@' || is_sign(c));
     let is_simple = |text| has_domain(text) || is_literal(text) || is_nameless(text);
-    !is_same && !(texts().all(is_simple) && !texts().all(is_nameless))
+    !is_same && (!texts().all(is_simple) || texts().all(is_nameless))
 }
 
 /// Whether an address is a local part, an `@` and a domain, without any other sign.
