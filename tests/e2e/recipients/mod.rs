@@ -15,6 +15,9 @@
 //!   UTS 46 does not know, very many words;
 //! - for a mailbox: what cannot be understood at any domain, and what differs from its name by blanks,
 //!   dots, quotes, a list (`"boss,x"`) or characters that fold to it (`boß`).
+//!
+//! Addresses that are odd and legal (`../../fixtures/recipients/legal.txt`) go the same way. Of those that end
+//! elsewhere none is refused, whatever they are relayed to.
 
 mod forms;
 mod postfix;

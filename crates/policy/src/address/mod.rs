@@ -262,6 +262,27 @@ impl Recipient {
         }
     }
 
+    /// Every word of a convoluted address counts as a domain, and every pair of words as a mailbox.
+    ///
+    /// `as_written`: it is known where it leads, for the MTA took it as the client wrote it. Its words
+    /// count all the same.
+    fn read_words(&mut self, text: &str, origin: Origin, as_written: bool) {
+        let words = words::words(text);
+        self.unreadable |= words.too_many || words.is_unclear && !as_written;
+        if words.may_be_nameless && !as_written {
+            self.own = Own::Nameless;
+        }
+        for domain in words.domains {
+            // A domain has a dot in nearly every case; without one it may still be a name that the
+            // MTA routes, so it is kept, but no pairs are made of it.
+            let mailbox = match domain.as_str().contains('.') {
+                true => Mailbox::Perhaps(Arc::clone(&words.words)),
+                false => Mailbox::None,
+            };
+            self.push(Sighting { mailbox, domain, origin });
+        }
+    }
+
     /// Where the MTA routes to, if it names a domain that was not seen in the address. A relay
     /// host in brackets (`[smarthost.example.net]:587`) names none.
     ///

@@ -1,7 +1,6 @@
 //! The words of an address that is not plain: which of them may be domains, and which mailboxes.
 
 use super::syntax::{ends_word, joined, lower_case, unquoted_chars, without_comments};
-use super::{Mailbox, Origin, Own, Recipient, Sighting};
 use crate::domain::DomainName;
 use compact_str::CompactString;
 use std::sync::Arc;
@@ -10,64 +9,59 @@ use std::sync::Arc;
 /// as unreadable, and the strictest terms in force apply.
 pub(super) const MAX_WORDS: usize = 24;
 
-impl Recipient {
-    /// Every word of a convoluted address counts as a domain, and every pair of words as a
-    /// mailbox. There are few words and domains, and the pairs are not made up here: whoever writes
-    /// such addresses is not to take more time than others.
-    ///
-    /// `as_written`: it is known where it leads, for the MTA took it as the client wrote it. Its
-    /// words count all the same.
-    pub(super) fn read_words(&mut self, text: &str, origin: Origin, as_written: bool) {
-        let mut is_own = text.contains('[');
-        let mut unreadable =
-            text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER);
-        let unquoted = without_quotes(text);
-        let others = Readings::of(&unquoted);
-        let domain_part = text.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let mut words = Vec::new();
-        let mut domains = Vec::new();
-        let mut too_many = false;
-        for word in [text].into_iter().chain(others.texts()).flat_map(split) {
-            if words.contains(&word) {
-                continue;
+/// What the words of an address may be.
+pub(super) struct Words {
+    /// Each word that may be a domain, by each of its readings.
+    pub(super) domains: Vec<DomainName>,
+    /// Each word once, in lower case: a mailbox at any of the domains.
+    pub(super) words: Arc<[CompactString]>,
+    /// Whether there are more than are gone through.
+    pub(super) too_many: bool,
+    /// Whether it cannot be known from the words where the address leads.
+    pub(super) is_unclear: bool,
+    /// Whether it may have no domain, or an address literal for one.
+    pub(super) may_be_nameless: bool,
+}
+
+/// Takes a convoluted address apart. There are few words and domains, and the pairs of them are not
+/// made up: whoever writes such addresses is not to take more time than others.
+pub(super) fn words(text: &str) -> Words {
+    let mut is_unclear = text.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER);
+    let unquoted = without_quotes(text);
+    let others = Readings::of(&unquoted);
+    let domain_part = text.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let mut words = Vec::new();
+    let mut domains = Vec::new();
+    let mut too_many = false;
+    for word in [text].into_iter().chain(others.texts()).flat_map(split) {
+        if words.contains(&word) {
+            continue;
+        }
+        if words.len() == MAX_WORDS {
+            too_many = true;
+            break;
+        }
+        words.push(word);
+        match DomainName::readings(word) {
+            Ok((first, second)) => domains.extend(second.into_iter().chain([first])),
+            // No domain name, as the local part of an address may be. But where a domain
+            // would stand, and where it looks like one, it is not known where it leads.
+            Err(_) => {
+                is_unclear |= !word.is_ascii()
+                    || word.contains('.')
+                    || split(domain_part).any(|of_domain| of_domain == word);
             }
-            if words.len() == MAX_WORDS {
-                too_many = true;
-                break;
-            }
-            words.push(word);
-            match DomainName::readings(word) {
-                Ok((first, second)) => domains.extend(second.into_iter().chain([first])),
-                // No domain name, as the local part of an address may be. But where a domain
-                // would stand, and where it looks like one, it is not known where it leads.
-                Err(_) => {
-                    unreadable |= !word.is_ascii()
-                        || word.contains('.')
-                        || split(domain_part).any(|of_domain| of_domain == word);
-                }
-            }
         }
-        // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
-        if !unquoted_chars(text).any(|c| matches!(c, '@' | '!')) {
-            is_own = true;
-        } else if domains.is_empty() {
-            // `<@>`: nothing in it could be judged.
-            unreadable = true;
-        }
-        self.unreadable |= too_many || unreadable && !as_written;
-        if is_own && !as_written {
-            self.own = Own::Nameless;
-        }
-        // A domain has a dot in nearly every case; without one it may still be a name that the
-        // MTA routes, so it is kept, but no pairs are made of it.
-        let words = lower_cases(words);
-        for domain in domains {
-            let mailbox = match domain.as_str().contains('.') {
-                true => Mailbox::Perhaps(Arc::clone(&words)),
-                false => Mailbox::None,
-            };
-            self.push(Sighting { mailbox, domain, origin });
-        }
+    }
+    // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
+    let has_no_sign = !unquoted_chars(text).any(|c| matches!(c, '@' | '!'));
+    Words {
+        // `<@>`: nothing in it could be judged.
+        is_unclear: is_unclear || domains.is_empty() && !has_no_sign,
+        domains,
+        words: lower_cases(words),
+        too_many,
+        may_be_nameless: has_no_sign || text.contains('['),
     }
 }
 
