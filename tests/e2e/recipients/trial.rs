@@ -173,6 +173,11 @@ fn try_forms(
         assert!(taken.iter().any(is_there), "{name}: {trick} does not go to what is opted in");
     }
 
+    if tricks.is_empty() {
+        let elsewhere = taken.iter().filter(|(trial, _)| trial.form.file == "elsewhere").count();
+        assert!(elsewhere >= 200, "{name}: the MTA takes {elsewhere} legal addresses");
+    }
+
     let table = format!(
         "{name}: {} forms in {tried} trials, {} taken without a policy\n",
         forms.len(),
