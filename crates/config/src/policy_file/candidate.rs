@@ -1,11 +1,14 @@
-//! The files of a policy as they would be with one of them changed.
+//! The files of a policy as they would be with one of them changed, or as they once were.
 //!
 //! A policy is all or nothing, so whoever is about to change one file of it has to know what
-//! becomes of the whole: that file is read from memory, all others from the disk.
+//! becomes of the whole: that file is read from memory, all others from the disk. A policy that was
+//! kept whole is read from memory, too, whatever lies on the disk by now.
 
+use super::{Snapshot, Sources};
 use crate::files;
 use nix::errno::Errno;
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
@@ -23,9 +26,12 @@ pub struct Candidate {
 /// Symbolic links that are followed one after the other; Linux follows as many.
 const MOST_LINKS: usize = 40;
 
-/// The files that a policy is read from: those on disk, but for a candidate.
+/// The files that a policy is read from: those on disk, but for a candidate; or those of a snapshot.
 pub(super) struct View<'c> {
     candidate: Option<(Location, Option<&'c [u8]>)>,
+    snapshot: Option<&'c Snapshot>,
+    /// What was read of the disk, where somebody wants to keep it.
+    recorded: Option<RefCell<Snapshot>>,
 }
 
 /// Where a file lies, whatever path leads there.
@@ -54,17 +60,34 @@ fn canonical_directory(path: &Path) -> Option<PathBuf> {
 
 impl<'c> View<'c> {
     pub(super) fn of_disk() -> Self {
-        Self { candidate: None }
+        Self { candidate: None, snapshot: None, recorded: None }
+    }
+
+    pub(super) fn recording() -> Self {
+        Self { recorded: Some(RefCell::default()), ..Self::of_disk() }
+    }
+
+    pub(super) fn of_snapshot(snapshot: &'c Snapshot) -> Self {
+        Self { snapshot: Some(snapshot), ..Self::of_disk() }
     }
 
     pub(super) fn with(candidate: &'c Candidate) -> Self {
         // In a directory that is not there it cannot be put in place, and changes nothing.
         let location = Location::of(&candidate.path);
-        Self { candidate: location.map(|location| (location, candidate.contents.as_deref())) }
+        let candidate = location.map(|location| (location, candidate.contents.as_deref()));
+        Self { candidate, ..Self::of_disk() }
+    }
+
+    /// Takes what was read since the last time.
+    pub(super) fn take_recorded(&self) -> Snapshot {
+        self.recorded.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     /// What the candidate puts in place of the file at `path`; none: that is another file.
     fn instead(&self, path: &Path) -> Option<Option<&'c [u8]>> {
+        if let Some(snapshot) = self.snapshot {
+            return Some(snapshot.file(path));
+        }
         let (candidate, contents) = self.candidate.as_ref()?;
         let mut location = Location::of(path)?;
         for _ in 0..MOST_LINKS {
@@ -80,7 +103,13 @@ impl<'c> View<'c> {
     /// Reads a file.
     pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         match self.instead(path) {
-            None => files::read_limited(path),
+            None => {
+                let octets = files::read_limited(path)?;
+                if let Some(recorded) = &self.recorded {
+                    recorded.borrow_mut().add(path, octets.clone());
+                }
+                Ok(octets)
+            }
             Some(None) => Err(Errno::ENOENT.into()),
             Some(Some(contents)) => {
                 files::check_size(contents.len() as u64)?;
@@ -93,13 +122,28 @@ impl<'c> View<'c> {
         self.instead(path).map_or_else(|| path.is_file(), |contents| contents.is_some())
     }
 
+    /// Whether the system does not let it be seen what is there.
+    pub(super) fn is_hidden(&self, path: &Path) -> bool {
+        let denied = || {
+            fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        self.instead(path).is_none() && denied()
+    }
+
     pub(super) fn is_directory(&self, path: &Path) -> bool {
         self.instead(path).is_none() && path.is_dir()
     }
 
-    /// The files in a directory; `on_disk` is what is in it now.
-    pub(super) fn names(&self, directory: &Path, on_disk: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-        let mut names = on_disk.clone();
+    /// The files in a directory; one of the disk becomes one of the sources.
+    pub(super) fn names(
+        &self,
+        directory: &Path,
+        sources: &mut Sources,
+    ) -> io::Result<BTreeSet<PathBuf>> {
+        if let Some(snapshot) = self.snapshot {
+            return Ok(snapshot.within(directory));
+        }
+        let mut names = sources.add_directory(directory)?.clone();
         if let Some((candidate, contents)) = &self.candidate
             && let Some(name) = candidate.path.file_name()
             && canonical_directory(directory).as_ref() == Some(&candidate.directory)
@@ -109,6 +153,6 @@ impl<'c> View<'c> {
                 None => names.remove(&directory.join(name)),
             };
         }
-        names
+        Ok(names)
     }
 }

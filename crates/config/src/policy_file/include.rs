@@ -5,6 +5,7 @@ use crate::yaml::{Decoder, Node};
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -62,7 +63,8 @@ fn one_pattern(
         return Vec::new();
     }
     if !name.contains(WILDCARDS) {
-        if !view.is_file(&full) {
+        // What the system does not let be seen is told when it is read.
+        if !view.is_file(&full) && !view.is_hidden(&full) {
             let message = format!("there is no file {}", full.display());
             decoder.problems.add(item.span, message, "create it, or correct the path");
         }
@@ -91,7 +93,7 @@ fn matching_files(
     };
     // A file that is named without a directory is in the current one.
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    match sources.add_directory(here).map(|names| view.names(here, names)) {
+    match view.names(here, sources) {
         Ok(names) => {
             let matching = |name: &&OsStr| pattern.matches_with(&name.to_string_lossy(), OPTIONS);
             let files: Vec<PathBuf> = names
@@ -113,7 +115,13 @@ fn matching_files(
         }
         Err(error) => {
             let message = format!("the directory {} cannot be read: {error}", directory.display());
-            decoder.problems.add(item.span, message, "create it, or correct the pattern");
+            let help = match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "let the user that the milter runs as read it, and go through those above it"
+                }
+                _ => "create it, or correct the pattern",
+            };
+            decoder.problems.add(item.span, message, help);
             Vec::new()
         }
     }

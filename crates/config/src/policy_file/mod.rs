@@ -9,6 +9,7 @@ mod exceptions;
 mod include;
 mod requirements;
 mod schema;
+mod snapshot;
 mod sources;
 mod terms;
 mod values;
@@ -20,6 +21,7 @@ use policy::Policy;
 use std::{path::Path, sync::Arc};
 
 pub use candidate::Candidate;
+pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use written::{
     WriteError, WrittenCertificate, WrittenEntry, WrittenException, WrittenReply, to_yaml,
@@ -52,6 +54,22 @@ pub fn load_candidate(path: &Path, candidate: &Candidate) -> Loaded {
     load_through(path, &View::with(candidate))
 }
 
+/// Reads a policy as [`load`] does, and gives what its files held beside it, so that it can be kept.
+#[must_use]
+pub fn load_to_keep(path: &Path) -> (Loaded, Snapshot) {
+    let view = View::recording();
+    let loaded = load_through(path, &view);
+    (loaded, view.take_recorded())
+}
+
+/// Reads a policy from what its files once held. Of the disk nothing is read; the sources say
+/// nothing.
+#[must_use]
+pub fn load_snapshot(path: &Path, snapshot: &Snapshot) -> Loaded {
+    let loaded = load_once(path, &View::of_snapshot(snapshot));
+    Loaded { sources: Sources::default(), ..loaded }
+}
+
 fn load_through(path: &Path, view: &View<'_>) -> Loaded {
     let mut loaded = load_once(path, view);
     for _ in 1..TRIES {
@@ -70,6 +88,8 @@ fn load_through(path: &Path, view: &View<'_>) -> Loaded {
 }
 
 fn load_once(path: &Path, view: &View<'_>) -> Loaded {
+    // Of a policy that changes while it is read, only what was read last counts.
+    drop(view.take_recorded());
     let mut problems = Problems::new();
     let mut sources = Sources::default();
     match schema::read(path, view, &mut problems, &mut sources) {

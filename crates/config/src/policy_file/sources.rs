@@ -30,6 +30,12 @@ struct Stamp {
 }
 
 impl Sources {
+    /// One file, of which it is not known what it includes.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Self {
+        Self { files: BTreeMap::from([(path.to_path_buf(), stamp(path))]), ..Self::default() }
+    }
+
     /// Takes a file in; to be called before it is read.
     pub(super) fn add_file(&mut self, path: &Path) {
         self.files.insert(path.to_path_buf(), settled_stamp(path));
