@@ -18,7 +18,7 @@
 //! - [`milter`]: the protocol, and the loop that serves MTAs.
 //! - [`net`]: sockets to listen on, bound here or passed by systemd.
 //! - [`metrics`]: what is counted, for Prometheus.
-//! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
+//! - [`reload`]: watches the policy's files, swaps the policy, keeps the last good one, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
 //! - [`systemd`]: what it is told. [`status`]: how the running milter is.
 //! - `postfix`: what a Postfix is set to, and what that means.
@@ -46,6 +46,7 @@ pub mod net;
 mod postfix;
 pub mod reload;
 pub mod session;
+mod state_dir;
 pub mod status;
 pub mod systemd;
 mod wording;

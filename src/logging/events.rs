@@ -5,7 +5,7 @@
 //! journal which stands still would hold up mail. There are no spans here.
 
 use super::writer::Lines;
-use super::{journal, json, text};
+use super::{journal, json, terminal, text};
 use std::cell::Cell;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -68,6 +68,7 @@ impl Subscriber for Events {
             Form::Journal => journal::write(event, &mut record),
         }
         self.lines.add(&record);
+        terminal::show(event);
         record.shrink_to(KEPT);
         ROOM.set(record);
     }

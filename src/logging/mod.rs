@@ -7,12 +7,14 @@ mod events;
 mod journal;
 mod json;
 mod safe;
+mod terminal;
 mod text;
 mod time;
 mod verdict;
 mod writer;
 
 pub use safe::safe;
+pub use terminal::leave_terminal;
 pub use verdict::Log;
 pub use writer::Guard;
 
@@ -43,6 +45,7 @@ pub fn set_up(settings: &LogSettings) -> io::Result<Guard> {
                     format!("systemd's journal cannot be reached ({error}); use `to: stderr`");
                 io::Error::new(error.kind(), message)
             })?;
+            terminal::enter();
             (Form::Journal, Lines::to(journal, report_lost)?)
         }
     };

@@ -1,6 +1,6 @@
 //! Figures that others keep, read when Prometheus asks.
 
-use crate::reload::PolicyState;
+use crate::reload::{Keeping, PolicyState};
 use arc_swap::ArcSwap;
 use ledger::LedgerCounts;
 use policy::Policy;
@@ -38,6 +38,17 @@ impl Collector for StateCollector {
                 state.rejected.is_some().into(),
             ),
             (
+                "policy_last_good",
+                "Whether the milter has started under the last good policy and still is, since it cannot use \
+                 the files",
+                state.last_good.into(),
+            ),
+            (
+                "policy_keeping_failing",
+                "Whether the policy in force cannot be kept as the last good one",
+                (state.keeping == Keeping::Failing).into(),
+            ),
+            (
                 "ledger_queue",
                 "Recipients that are added up and wait to be written",
                 i64::try_from(self.ledger.queued()).unwrap_or(i64::MAX),
@@ -58,6 +69,11 @@ impl Collector for StateCollector {
                 "policy_reload_failures",
                 "Policies that had errors and were not put in force",
                 state.failures,
+            ),
+            (
+                "policy_keeping_failures",
+                "How often the policy in force could not be kept as the last good one",
+                state.keeping_failures,
             ),
             ("ledger_recorded", "Recipients written to the ledger", self.ledger.written()),
             ("ledger_lost", "Recipients that could not be recorded", self.ledger.lost()),

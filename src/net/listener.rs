@@ -92,6 +92,14 @@ impl Listener {
         Ok(Self { address: BoundAddress { spec, file: None }, socket })
     }
 
+    /// The same socket once more.
+    pub(super) fn another(&self) -> io::Result<ListeningSocket> {
+        match &self.socket {
+            ListeningSocket::Tcp(socket) => socket.try_clone().map(ListeningSocket::Tcp),
+            ListeningSocket::Unix(socket) => socket.try_clone().map(ListeningSocket::Unix),
+        }
+    }
+
     /// The address in force, with the real port where 0 was asked for.
     #[must_use]
     pub fn address(&self) -> &SocketSpec {

@@ -2,26 +2,31 @@
 //!
 //! A change of a policy file, or SIGHUP, leads to the whole policy being read anew; only if all
 //! of it is valid is it put in force, in one step. What changed is logged. A policy with errors
-//! changes nothing: the one in force stays, and the log says what is wrong, and where.
+//! changes nothing: the one in force stays, and the log says what is wrong, and where. That also holds
+//! for a start: it goes on under the last good policy ([`LastGood`]).
 //!
 //! All of this happens on a thread of its own: a large policy, or a disk that does not answer,
 //! keeps no mail waiting.
 
 mod changes;
+mod last_good;
+mod start;
 mod watch;
 
 pub use changes::Changes;
+pub use last_good::{Keeper, LastGood, Unusable};
 
 use crate::logging;
 use arc_swap::ArcSwap;
-use config::policy_file::{self, Loaded, Sources};
+use config::policy_file::{self, Loaded, Snapshot, Sources};
 use config::yaml::Problems;
 use policy::Policy;
 use rustix::{process::setpriority_process, thread::gettid};
+use serde::{Deserialize, Serialize};
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -52,6 +57,39 @@ pub struct PolicyState {
     pub reloads: u64,
     /// How often one could not be.
     pub failures: u64,
+    /// Whether it is the last good policy, under which the milter has started since it could not use
+    /// the files.
+    pub last_good: bool,
+    /// Whether it is kept for such a start.
+    pub keeping: Keeping,
+    /// How often it could not be.
+    pub keeping_failures: u64,
+}
+
+/// Whether the policy in force is kept as the last good one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeping {
+    /// There is no `state_dir`.
+    #[default]
+    Off,
+    /// It will be in a moment.
+    Pending,
+    /// It is.
+    Kept,
+    /// It cannot be written.
+    Failing,
+}
+
+/// Why there is no policy to start under.
+#[derive(Debug)]
+pub struct NoPolicy {
+    /// What is wrong with its files.
+    pub problems: Problems,
+    /// The files.
+    pub files: Sources,
+    /// Why the last good one cannot take their place.
+    pub last_good: Unusable,
 }
 
 /// A policy that cannot be put in force.
@@ -82,8 +120,15 @@ pub struct Reloader {
     reminded: Instant,
     /// When to read the files again though they did not change, since the system did not let one be read.
     retry_at: Option<Instant>,
+    /// Keeps what comes into force; none where there is no `state_dir`.
+    keeper: Option<Arc<Keeper>>,
     /// Whether the log may name mailboxes.
     local_parts: bool,
+}
+
+/// How long what could not be read is left alone: a long list is not read all the time.
+fn pause_after(reading: Duration) -> Duration {
+    RETRY.max(reading * 50)
 }
 
 /// Lets the threads that judge mail go before this one where there are too few processors for all.
@@ -91,52 +136,11 @@ fn step_back() {
     // As a job in batch(1).
     const NICE: i32 = 10;
     if let Err(error) = setpriority_process(Some(gettid()), NICE) {
-        tracing::warn!(%error, "the thread that reads the policy cannot lower its priority");
+        tracing::warn!(%error, "a thread that reads or keeps the policy cannot lower its priority");
     }
 }
 
 impl Reloader {
-    /// Reads the policy at `path` for the first time. `local_parts` says whether the log may name
-    /// mailboxes.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the policy.
-    pub fn start(path: &Path, local_parts: bool) -> Result<Self, Problems> {
-        let Loaded { policy, warnings, sources } = policy_file::load(path);
-        let policy = policy?;
-        tracing::info!(
-            domains = policy.domains.len(),
-            senders = policy.senders.len(),
-            files = policy.files.len(),
-            "policy loaded from {}",
-            path.display()
-        );
-        logging::problems(&warnings);
-        let policy = Arc::new(ArcSwap::from_pointee(policy));
-        let (state, _) = published::channel(PolicyState {
-            since: jiff::Timestamp::now(),
-            fingerprint: sources.fingerprint(),
-            rejected: None,
-            reloads: 0,
-            failures: 0,
-        });
-        // From here on, no writing goes unseen.
-        let mut watch = Watch::new();
-        watch.follow(&sources);
-        Ok(Self {
-            path: path.to_path_buf(),
-            policy,
-            sources,
-            watch,
-            retired: Vec::new(),
-            state,
-            reminded: Instant::now(),
-            retry_at: None,
-            local_parts,
-        })
-    }
-
     /// The policy in force, as it changes.
     #[must_use]
     pub fn policy(&self) -> Arc<ArcSwap<Policy>> {
@@ -147,6 +151,12 @@ impl Reloader {
     #[must_use]
     pub fn state(&self) -> published::Receiver<PolicyState> {
         self.state.subscribe()
+    }
+
+    /// What keeps the last good policy, to be waited for at the end.
+    #[must_use]
+    pub fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.keeper.clone()
     }
 
     /// Follows the files, on a thread of its own, until nobody can make requests any more. A
@@ -213,8 +223,8 @@ impl Reloader {
     fn read(&mut self) {
         let is_retry = self.retry_at.take().is_some();
         let begun = Instant::now();
-        let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load(&self.path)));
-        let Ok(Loaded { policy, warnings, sources }) = loaded else {
+        let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load_to_keep(&self.path)));
+        let Ok((Loaded { policy, warnings, sources }, snapshot)) = loaded else {
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
@@ -225,16 +235,14 @@ impl Reloader {
         self.sources = sources;
         match policy {
             Ok(policy) => {
-                self.put_in_force(policy);
+                self.put_in_force(policy, snapshot);
                 logging::problems(&warnings);
             }
             Err(problems) => {
                 let first = problems.first_error().map(config::yaml::Problem::in_one_line);
                 let first = first.unwrap_or_default();
                 if problems.is_refused() {
-                    // A long list is not read all the time.
-                    let pause = RETRY.max(begun.elapsed() * 50);
-                    self.retry_at = Some(Instant::now() + pause);
+                    self.retry_at = Some(Instant::now() + pause_after(begun.elapsed()));
                     if is_retry && self.is_known(&first) {
                         return;
                     }
@@ -269,17 +277,22 @@ impl Reloader {
         });
     }
 
-    fn put_in_force(&mut self, policy: Policy) {
+    fn put_in_force(&mut self, policy: Policy, snapshot: Snapshot) {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
         self.retired.push(Arc::clone(&old));
         let fingerprint = self.sources.fingerprint();
+        let now = jiff::Timestamp::now();
         self.state.send_modify(|state| {
-            state.since = jiff::Timestamp::now();
+            state.since = now;
             state.fingerprint = fingerprint;
             state.rejected = None;
             state.reloads += 1;
+            state.last_good = false;
         });
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(snapshot, now);
+        }
         let changes = Changes::between(&old, &policy, self.local_parts);
         tracing::info!(
             domains = policy.domains.len(),
@@ -297,14 +310,21 @@ impl Reloader {
     }
 
     fn remind(&mut self) {
-        let Some(since) = self.state.borrow().rejected.as_ref().map(|rejected| rejected.since)
-        else {
+        let PolicyState { since, rejected, last_good, .. } = self.state.borrow().clone();
+        let Some(rejected) = rejected else { return };
+        if self.reminded.elapsed() < REMIND {
             return;
-        };
-        if self.reminded.elapsed() >= REMIND {
-            self.reminded = Instant::now();
+        }
+        self.reminded = Instant::now();
+        let broken = rejected.since;
+        if last_good {
             tracing::warn!(
-                "the policy's files have had errors since {since}; the policy before them is in force"
+                "the policy's files have had errors since {broken}; the last good policy is in force, \
+                 of {since}"
+            );
+        } else {
+            tracing::warn!(
+                "the policy's files have had errors since {broken}; the policy before them is in force"
             );
         }
     }

@@ -1,6 +1,7 @@
 //! What the status file holds.
 
 use crate::milter::RecipientCounts;
+use crate::reload::Keeping;
 use crate::wording::{age, counted};
 use config::files;
 use jiff::Timestamp;
@@ -53,6 +54,13 @@ pub struct PolicyStatus {
     pub since: Timestamp,
     /// What its files looked like when they were last read ([`config::policy_file::Sources`]).
     pub fingerprint: u64,
+    /// Whether it is the last good policy, under which the milter has started since it could not use
+    /// the files.
+    #[serde(default)]
+    pub last_good: bool,
+    /// Whether it is kept for such a start.
+    #[serde(default)]
+    pub keeping: Keeping,
     /// What is wrong with them, if anything is; then the policy is that of before.
     pub problem: Option<ProblemStatus>,
 }
@@ -81,17 +89,25 @@ impl Status {
     /// For `systemctl status`, in one line.
     #[must_use]
     pub fn line(&self, now: Timestamp) -> String {
-        let PolicyStatus { domains, senders, since, problem, .. } = &self.policy;
+        let PolicyStatus { domains, senders, since, problem, last_good, .. } = &self.policy;
         let age = age(*since, now);
         let holds = format!("{}, {}", counted(*domains, "domain"), counted(*senders, "sender"));
         let mut line = match problem {
             None => format!("{holds}; policy in force for {age}"),
+            Some(problem) if *last_good => format!(
+                "PROBLEM: the policy's files have errors: {}; in force is the last good policy, of {age} \
+                 ago, with {holds}",
+                problem.first
+            ),
             Some(problem) => format!(
                 "PROBLEM: policy not reloaded: {}; in force for {age} is the one before, with \
                  {holds}",
                 problem.first
             ),
         };
+        if self.policy.keeping == Keeping::Failing {
+            line.push_str("; PROBLEM: the last good policy cannot be kept, see the log");
+        }
         if self.recipients.unknown_tls > 0 {
             line.push_str("; PROBLEM: the MTA does not always tell of TLS, see the log");
         }
@@ -109,10 +125,10 @@ pub(super) fn write(path: &Path, status: &Status) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn status() -> Status {
+    pub fn status() -> Status {
         Status {
             version: "1".into(),
             pid: 1,
@@ -124,6 +140,8 @@ mod tests {
                 senders: 1,
                 since: Timestamp::UNIX_EPOCH,
                 fingerprint: u64::MAX,
+                last_good: false,
+                keeping: Keeping::Kept,
                 problem: None,
             },
             recipients: RecipientCounts::default(),

@@ -3,8 +3,10 @@
 //! The milter rewrites the file at most once a second, under another name first, so that readers
 //! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
 
+mod claim;
 mod file;
 mod reporter;
 
+pub use claim::StatusFile;
 pub use file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
 pub use reporter::Reporter;

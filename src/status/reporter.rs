@@ -1,13 +1,19 @@
 //! Keeps the status file and systemd up to date while the milter runs.
 
-use super::file::{self, LedgerStatus, PolicyStatus, ProblemStatus, Status};
+use super::StatusFile;
+use super::file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
 use crate::milter::Activity;
 use crate::reload::PolicyState;
 use crate::systemd::{self, Watchdog};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use policy::Policy;
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// How often to look for news.
@@ -17,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Reporter {
     /// The status file, if one is wanted.
-    pub file: Option<PathBuf>,
+    pub file: Option<StatusFile>,
     /// When the milter started.
     pub started: Timestamp,
     /// Its sockets.
@@ -51,6 +57,8 @@ impl Reporter {
                 senders: policy.senders.len(),
                 since: state.since,
                 fingerprint: state.fingerprint,
+                last_good: state.last_good,
+                keeping: state.keeping,
                 problem: state.rejected.map(|rejected| ProblemStatus {
                     since: rejected.since,
                     errors: rejected.errors,
@@ -88,25 +96,38 @@ impl Reporter {
                 systemd::status(&line);
                 told = line;
             }
-            let Some(path) = self.file.as_deref().filter(|_| written.as_ref() != Some(&status))
+            let Some(file) = self.file.as_ref().filter(|_| written.as_ref() != Some(&status))
             else {
                 continue;
             };
-            // Said once; it may go on for long.
-            if let Err(error) = file::write(path, &status)
-                && !failed
-            {
-                tracing::warn!(%error, "the status file {} cannot be written", path.display());
-                failed = true;
+            match file.write(&status) {
+                Ok(()) => written = Some(status),
+                // Said once; it may go on for long.
+                Err(_) if failed => {}
+                Err(error) => {
+                    say_unwritten(file.path(), &error);
+                    failed = true;
+                }
             }
-            written = Some(status);
         }
     }
 
     /// Removes the file: a milter that has stopped is not well.
     pub fn remove_file(&self) {
         if let Some(file) = &self.file {
-            let _ = fs::remove_file(file);
+            file.remove();
         }
     }
+}
+
+fn say_unwritten(path: &Path, error: &io::Error) {
+    let directory = path.parent().unwrap_or(Path::new("")).display();
+    let help = match error.kind() {
+        io::ErrorKind::ResourceBusy => "; doctor tells of that one".to_owned(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => {
+            format!("; doctor needs it: install -d -o USER -m 755 {directory}")
+        }
+        _ => String::new(),
+    };
+    tracing::warn!("the status file {} cannot be written: {error}{help}", path.display());
 }

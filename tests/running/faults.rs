@@ -185,7 +185,7 @@ fn a_fault_in_a_reload_is_not_the_end_of_reloads() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("policy.yaml");
     fs::write(&path, "domains: [example.com]").unwrap();
-    let reloader = Reloader::start(&path, false).unwrap();
+    let reloader = Reloader::start(&path, None, false).unwrap();
     let (policy, state) = (reloader.policy(), reloader.state());
     let (reload, requests) = mpsc::channel(1);
     reloader.follow(requests).unwrap();

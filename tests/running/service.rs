@@ -262,3 +262,40 @@ fn a_milter_that_is_to_have_sockets_from_systemd_and_gets_none_says_what_to_do()
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("systemd passes no socket"), "{said}");
 }
+
+#[test]
+fn a_start_that_fails_turns_connections_away_until_a_file_is_mended() {
+    let systemd = Systemd::new("domains: [a..b]\n");
+    for broken in ["policy.yaml", "milter.yaml"] {
+        let good = fs::read_to_string(systemd.path("milter.yaml")).unwrap();
+        if broken == "milter.yaml" {
+            fs::write(systemd.path("policy.yaml"), POLICY).unwrap();
+            fs::write(systemd.path("milter.yaml"), format!("{good}lisen: x\n")).unwrap();
+        }
+        let mut service = systemd.start();
+        let status = systemd.told("STATUS=PROBLEM: the milter cannot start");
+        assert!(status.contains(&format!("{broken}:")), "{status}");
+        // Those who wait, and those who come, know at once that there is no milter.
+        for _ in 0..3 {
+            assert_eq!(systemd.connect().receive(), None);
+        }
+        assert!(service.0.try_wait().unwrap().is_none());
+        let begun = Instant::now();
+        replace(&systemd.path("policy.yaml"), POLICY);
+        replace(&systemd.path("milter.yaml"), &good);
+        assert_eq!(service.0.wait().unwrap().code(), Some(78));
+        assert!(begun.elapsed() < Duration::from_secs(3));
+        let _next = systemd.start();
+        systemd.told("READY=1");
+        systemd.session();
+    }
+}
+
+#[test]
+fn a_start_that_fails_ends_by_itself_so_that_systemd_tries_again() {
+    let systemd = Systemd::new("domains: [a..b]\n");
+    let mut service = systemd.start();
+    let begun = Instant::now();
+    assert_eq!(service.0.wait().unwrap().code(), Some(78));
+    assert!((Duration::from_secs(4)..PATIENCE).contains(&begun.elapsed()));
+}

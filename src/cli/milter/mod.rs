@@ -8,19 +8,31 @@ mod signals;
 use super::status;
 use crate::logging::{self, Log};
 use crate::milter::{Context, serve};
-use crate::net::{Listener, passed_by_systemd};
-use crate::reload::Reloader;
-use crate::status::Reporter;
+use crate::net::{Listener, Waiting, passed_by_systemd};
+use crate::reload::{NoPolicy, Reloader};
+use crate::status::{Reporter, StatusFile};
 use crate::systemd;
+use config::policy_file::Sources;
 use config::settings::{LogTarget, Settings};
+use config::yaml::{Problem, Problems};
 use observers::Observers;
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    fmt::Display,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 use tokio::sync::{mpsc, watch};
 
 const AFTER_HELP: &str = "\
 Signals: SIGHUP reads the policy again at once (changes are seen without it, too). SIGTERM and
 SIGINT stop: no more connections are accepted, SMTP sessions that are under way may go on for
 limits.drain_seconds (30 unless it is set); a second one stops at once.
+
+A policy with errors changes nothing: the one in force stays. So does it over a restart: what was last in
+force is kept in state_dir, and the milter starts under it until the files are mended. Only where there
+is none, it does not start (exit status 78).
 
 The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or
 INPUT_MAIL_FILTER(`mandatory-tls', `S=inet:8893@127.0.0.1, F=T') (Sendmail, sendmail.mc).";
@@ -42,70 +54,107 @@ pub(super) fn run(args: &Args) -> ExitCode {
             process::MMAP_THRESHOLD
         );
     }
-    let settings = match Settings::load(&args.config) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return status::CONFIG.into();
-        }
-    };
     // While there is one thread: this changes the environment.
     let passed = passed_by_systemd();
-    let _guard = match logging::set_up(&settings.log) {
-        Ok(guard) => guard,
-        Err(error) => {
-            eprintln!("error: the log cannot be set up: {error}");
-            return status::UNAVAILABLE.into();
+    let mut waiting = passed.as_deref().ok().and_then(|passed| Waiting::at(passed).ok());
+    match start(&args.config, passed, &mut waiting) {
+        Ok(code) => code,
+        Err(failure) => {
+            systemd::status(&format!("PROBLEM: the milter cannot start: {}", failure.why));
+            if let Some(waiting) = waiting {
+                waiting.turn_away(|| failure.files != failure.files.look_again());
+            }
+            failure.status.into()
         }
-    };
-    let passed = match passed {
-        Ok(passed) => passed,
-        Err(error) => {
-            tracing::error!(%error, "cannot use the sockets that systemd passes");
-            return status::UNAVAILABLE.into();
-        }
-    };
+    }
+}
+
+/// Why the milter does not start. The log has it already.
+struct NotStarted {
+    status: u8,
+    /// In one line.
+    why: String,
+    /// Where a change may mend it.
+    files: Sources,
+}
+
+impl NotStarted {
+    /// Something that the system refused.
+    fn unavailable(error: impl Display) -> Self {
+        let why = error.to_string();
+        Self { status: status::UNAVAILABLE, why, files: Sources::default() }
+    }
+
+    /// Files that have errors.
+    fn config(problems: &Problems, files: Sources) -> Self {
+        let first = problems.first_error().map(Problem::in_one_line);
+        Self { status: status::CONFIG, why: first.unwrap_or_default(), files }
+    }
+}
+
+fn start(
+    config: &Path,
+    passed: io::Result<Vec<Listener>>,
+    waiting: &mut Option<Waiting>,
+) -> Result<ExitCode, NotStarted> {
+    let files = Sources::of_file(config);
+    let settings = Settings::load(config).map_err(|problems| {
+        eprintln!("{problems}");
+        NotStarted::config(&problems, files)
+    })?;
+    let _guard = logging::set_up(&settings.log).map_err(|error| {
+        eprintln!("error: the log cannot be set up: {error}");
+        NotStarted::unavailable(error)
+    })?;
+    let passed = passed.map_err(|error| {
+        tracing::error!(%error, "cannot use the sockets that systemd passes");
+        NotStarted::unavailable(error)
+    })?;
     // A panic ends one connection; it belongs into the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
     }));
-    let reloader = match Reloader::start(&settings.policy, settings.log.local_parts) {
-        Ok(reloader) => reloader,
-        Err(problems) => {
-            tracing::error!(
-                errors = problems.count(),
-                "the policy has errors, the milter does not start"
-            );
-            logging::problems(&problems);
-            return status::CONFIG.into();
-        }
-    };
+    let reloader = first_policy(&settings)?;
     process::raise_descriptor_limit(settings.limits.connections);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return status::UNAVAILABLE.into();
-        }
-    };
-    let code = runtime.block_on(daemon(settings, reloader, passed));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(cannot_start)?;
+    let code = runtime.block_on(daemon(settings, reloader, passed, waiting));
     // Connections that outlived the drain are cut off.
     runtime.shutdown_background();
     code
 }
 
-async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -> ExitCode {
-    let observers = match Observers::start(&settings, &reloader) {
-        Ok(observers) => observers,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return status::UNAVAILABLE.into();
-        }
-    };
+/// The policy to start under.
+fn first_policy(settings: &Settings) -> Result<Reloader, NotStarted> {
+    let state_dir = settings.state_dir.as_deref();
+    let start = Reloader::start(&settings.policy, state_dir, settings.log.local_parts);
+    start.map_err(|no_policy| {
+        let NoPolicy { problems, files, last_good } = *no_policy;
+        tracing::error!(
+            errors = problems.count(),
+            "the policy has errors, the milter does not start: {last_good}"
+        );
+        logging::problems(&problems);
+        NotStarted::config(&problems, files)
+    })
+}
+
+fn cannot_start(error: io::Error) -> NotStarted {
+    tracing::error!(%error, "cannot start");
+    NotStarted::unavailable(error)
+}
+
+async fn daemon(
+    settings: Settings,
+    reloader: Reloader,
+    passed: Vec<Listener>,
+    waiting: &mut Option<Waiting>,
+) -> Result<ExitCode, NotStarted> {
+    let observers = Observers::start(&settings, &reloader).map_err(cannot_start)?;
     // Last, so that whoever waits for a socket finds all else in place.
-    let Some(listeners) = listeners::listen(&settings, passed) else {
-        return status::UNAVAILABLE.into();
-    };
+    let listeners = listeners::listen(&settings, passed).ok_or_else(|| {
+        NotStarted::unavailable("it cannot listen as `listen` in the settings wants, see the log")
+    })?;
     let ledger = settings.ledger.is_some().then(|| observers.ledger.counts());
     let context = Arc::new(Context {
         policy: reloader.policy(),
@@ -119,7 +168,7 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
         metrics: observers.metrics,
     });
     let reporter = Arc::new(Reporter {
-        file: settings.status_file,
+        file: settings.status_file.map(StatusFile::at),
         started: jiff::Timestamp::now(),
         listening: listeners.iter().map(|listener| listener.address().to_string()).collect(),
         path: settings.policy,
@@ -128,15 +177,15 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
         activity: Arc::clone(&context.activity),
         ledger,
     });
+    let keeper = reloader.keeper();
     let (reload, requests) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(0);
-    let started = signals::follow_reloads(reload, Arc::clone(&reporter))
+    signals::follow_reloads(reload, Arc::clone(&reporter))
         .and_then(|()| signals::follow_stops(stop, settings.limits.drain))
-        .and_then(|()| reloader.follow(requests));
-    if let Err(error) = started {
-        tracing::error!(%error, "cannot start");
-        return status::UNAVAILABLE.into();
-    }
+        .and_then(|()| reloader.follow(requests))
+        .map_err(cannot_start)?;
+    *waiting = None;
+    logging::leave_terminal();
     systemd::ready(&reporter.line());
     let reports = tokio::spawn(Arc::clone(&reporter).run());
     let served = serve(listeners, context, settings.limits, stopped).await;
@@ -146,7 +195,10 @@ async fn daemon(settings: Settings, reloader: Reloader, passed: Vec<Listener>) -
     if let Some(recorder) = observers.recorder {
         recorder.finish();
     }
-    ended(served)
+    if let Some(keeper) = keeper {
+        keeper.finish();
+    }
+    Ok(ended(served))
 }
 
 /// Says how it ended: `served` is how many connections were cut off.
