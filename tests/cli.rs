@@ -4,6 +4,10 @@ use serde_json::Value;
 use std::{
     fs,
     io::Write,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -84,7 +88,85 @@ fn check_ends_with_status_78_and_shows_every_error() {
             && said.ends_with("2 errors\n"),
         "{said}"
     );
-    assert_eq!(files.run(&["check"], "").status.code(), Some(64));
+}
+
+#[test]
+fn check_and_explain_take_the_installed_settings_unless_others_are_named() {
+    let files = Files::new(POLICY);
+    // Nothing is installed where the tests run.
+    let [check, explain] =
+        [&["check"][..], &["explain", "--rcpt", "user@example.com"]].map(|args| {
+            let output = files.run(args, "");
+            assert_eq!(output.status.code(), Some(78));
+            stderr(&output)
+        });
+    for said in [check, explain] {
+        assert!(said.contains("/etc/mandatory-tls/milter.yaml"), "{said}");
+    }
+    fs::write(files.path("milter.yaml"), "listen: inet:127.0.0.1:0\npolicy: policy.yaml\n")
+        .unwrap();
+    let named = ["explain", "--config", "milter.yaml", "--rcpt", "user@example.com"];
+    let output = files.run(&named, "");
+    assert!(stdout(&output).contains("refuse"), "{}", stderr(&output));
+    let both = ["check", "--config", "milter.yaml", "--policy", "policy.yaml"];
+    assert_eq!(files.run(&both, "").status.code(), Some(64));
+}
+
+#[test]
+fn check_sees_the_files_as_the_milters_user_does_whoever_runs_it() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("only root can become other users: not tested");
+        return;
+    }
+    // The milter's user is daemon, to whom the state directory belongs; nobody is an administrator.
+    let (daemon, nobody) = (1, 65534);
+    let mode = |path: &PathBuf, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let files = Files::new("include: [d/*.yaml, e/one.yaml]\n");
+    let settings = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\nstate_dir: state\n";
+    fs::write(files.path("milter.yaml"), settings).unwrap();
+    for directory in ["d", "e", "state"] {
+        fs::create_dir(files.path(directory)).unwrap();
+    }
+    for list in ["d/a.yaml", "e/one.yaml"] {
+        fs::write(files.path(list), format!("- {}.example\n", list.len())).unwrap();
+    }
+    chown(files.path("state"), Some(daemon), None).unwrap();
+    mode(&files.path(""), 0o755);
+    let check = |user| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"));
+        command.args(["check", "--config", "milter.yaml"]).current_dir(files.path(""));
+        if user != 0 {
+            command.uid(user).gid(user);
+        }
+        command.output().unwrap()
+    };
+    for user in [0, nobody] {
+        let output = check(user);
+        assert_eq!(output.status.code(), Some(0), "{user}: {}", stderr(&output));
+    }
+    for (path, denied, usual) in [
+        ("d/a.yaml", 0o600, 0o644),
+        ("e/one.yaml", 0o640, 0o644),
+        ("d", 0o711, 0o755),
+        ("e", 0o700, 0o755),
+        ("milter.yaml", 0o600, 0o644),
+        ("policy.yaml", 0o600, 0o644),
+    ] {
+        let file = files.path(path);
+        chown(&file, Some(nobody), Some(nobody)).unwrap();
+        mode(&file, denied);
+        for user in [0, nobody] {
+            let output = check(user);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(78), "{user} {path}: {said}");
+            assert!(said.contains(path) && said.contains("daemon"), "{user} {path}: {said}");
+            assert!(!said.contains("there is no file"), "{user} {path}: {said}");
+        }
+        mode(&file, usual);
+        assert_eq!(check(0).status.code(), Some(0), "{path}");
+    }
 }
 
 #[test]

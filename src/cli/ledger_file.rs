@@ -1,5 +1,6 @@
 //! The ledger that a command reads: which one, and how it is opened.
 
+use super::eyes::INSTALLED;
 use super::failure::Failure;
 use config::settings::{LedgerSettings, Settings};
 use ledger::{Reader, StoreError, damaged_beside};
@@ -8,14 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the settings lie when the program is installed.
-const CONFIG: &str = "/etc/mandatory-tls/milter.yaml";
-
 /// Which ledger.
 #[derive(Debug, clap::Args)]
 pub(super) struct LedgerFile {
     /// The settings, which say where the ledger is
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     pub config: PathBuf,
     /// This ledger, in place of the one that the settings name
     #[arg(long, value_name = "FILE")]

@@ -4,6 +4,7 @@ mod check;
 mod digest;
 mod doctor;
 mod explain;
+mod eyes;
 mod failure;
 mod generate;
 mod import;

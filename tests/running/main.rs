@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile_mta;
+mod last_good;
 mod ledger;
 mod metrics;
 #[path = "../support/policy_mutations.rs"]

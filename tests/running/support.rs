@@ -48,6 +48,12 @@ impl Milter {
         let common =
             format!("listen: [inet:127.0.0.1:0, unix:{}]\npolicy: policy.yaml\n", socket.display());
         fs::write(&path, format!("{common}{settings}\n")).unwrap();
+        Self::launch(directory)
+    }
+
+    /// Starts with what lies in a directory.
+    fn launch(directory: tempfile::TempDir) -> Self {
+        let path = directory.path().join("milter.yaml");
         let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
             .args(["milter", "--config"])
             .arg(&path)
@@ -77,9 +83,26 @@ impl Milter {
         milter
     }
 
+    /// Ends it, as systemd does, and starts it again with the same files.
+    pub fn restart(mut self) -> Self {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        assert!(self.process.wait().unwrap().success());
+        let nothing = tempfile::tempdir().unwrap();
+        let directory = std::mem::replace(&mut self.directory, nothing);
+        drop(self);
+        Self::launch(directory)
+    }
+
     /// A file of the policy.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Asserts what is in a directory.
+    pub fn entries_are(&self, directory: &str, expected: &[&str]) {
+        let entries = fs::read_dir(self.path(directory)).unwrap();
+        let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, expected);
     }
 
     pub fn wait_for_line(&self, part: &str) -> String {

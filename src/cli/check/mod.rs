@@ -2,11 +2,16 @@
 
 mod postfix;
 
+use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
-use crate::wording::counted;
+use crate::reload::{LastGood, Unusable};
+use crate::wording::{age, counted};
+use config::files;
 use config::policy_file::{self, Loaded};
 use config::settings::Settings;
 use config::yaml::Problems;
+use jiff::Timestamp;
+use nix::unistd::geteuid;
 use policy::Policy;
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +22,10 @@ const AFTER_HELP: &str = "\
 With --postfix, main.cf and master.cf are read through postconf, and maps that rewrite recipients
 through postmap where they are files. Nothing is changed, and no server is asked. Each finding says
 where it is and what to do. An error: mail for opted-in domains can pass unjudged, or none can
-arrive. Only errors make the exit status 78; 69 means that Postfix could not be asked.";
+arrive. Only errors make the exit status 78; 69 means that Postfix could not be asked.
+
+Run as root, it reads the files as the milter's user does: the user of the installed service, or else
+whom `state_dir` belongs to.";
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -31,19 +39,20 @@ pub(super) struct Args {
         value_name = "DIR",
         num_args = 0..=1,
         require_equals = true,
-        requires = "config",
-        // Beside --policy, clap would not ask for --config.
         conflicts_with = "policy"
     )]
     postfix: Option<Option<PathBuf>>,
+    /// Errors in the policy count for nothing where the milter would start under the last good one
+    #[arg(long, conflicts_with = "policy")]
+    allow_last_good: bool,
 }
 
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct What {
     /// Check these settings, and the policy that they name
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
+    config: PathBuf,
     /// Check this policy alone
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -51,20 +60,10 @@ struct What {
 
 pub(super) fn run(args: &Args) -> ExitCode {
     let mut wrong = 0;
-    let settings = match &args.what.config {
-        Some(config) => settings(config, &mut wrong),
-        None => None,
+    let (settings, policy) = match &args.what.policy {
+        Some(path) => (None, valid_policy(policy_file::load(path), path, &mut wrong)),
+        None => installed(args, &mut wrong),
     };
-    let path = settings.as_ref().map(|settings| &settings.policy).or(args.what.policy.as_ref());
-    let policy = path.and_then(|path| {
-        let Loaded { policy, warnings, .. } = policy_file::load(path);
-        for warning in warnings.shown() {
-            eprintln!("{warning}");
-        }
-        let policy = report(policy, &mut wrong)?;
-        println!("{}: valid; {}", path.display(), summary(&policy));
-        Some(policy)
-    });
     if let Some(directory) = &args.postfix {
         let (Some(settings), Some(policy)) = (&settings, &policy) else {
             eprintln!(
@@ -93,6 +92,72 @@ fn wrong_ones(wrong: usize) -> ExitCode {
     }
     eprintln!("\n{}", counted(wrong, "error"));
     status::CONFIG.into()
+}
+
+/// The settings, and the policy that they name, as the milter's user sees them.
+fn installed(args: &Args, wrong: &mut usize) -> (Option<Settings>, Option<Policy>) {
+    let config = &args.what.config;
+    let Some(settings) = settings(config, wrong) else { return (None, None) };
+    let eyes = Eyes::of_milter(config, &settings);
+    let seen = eyes.look(|| {
+        let readable = files::read_limited(config).map(drop);
+        let last_good = || LastGood::load(settings.state_dir.as_deref(), &settings.policy);
+        let loaded = policy_file::load(&settings.policy);
+        let last_good = loaded.policy.is_err().then(last_good);
+        (readable, loaded, last_good)
+    });
+    let (readable, loaded, last_good) = match seen {
+        Ok(seen) => seen,
+        Err(error) => {
+            let user = eyes.user().unwrap_or_default();
+            eprintln!("warning: the files cannot be looked at as user {user}: {error}");
+            (Ok(()), policy_file::load(&settings.policy), None)
+        }
+    };
+    let mut denied = eyes.unreadable(config, &loaded.sources);
+    denied.extend(readable.is_err().then(|| config.clone()));
+    let policy = valid_policy(loaded, &settings.policy, wrong);
+    let user = eyes.user().unwrap_or_default();
+    for path in &denied {
+        *wrong += 1;
+        let path = path.display();
+        eprintln!(
+            "error: the milter's user, {user}, cannot read {path}\n  = help: chgrp {user} {path} && chmod g+rX {path}"
+        );
+    }
+    if policy.is_none() && !user.is_empty() && geteuid().is_root() {
+        eprintln!("note: the files were read as user {user}, whom the milter runs as");
+    }
+    if let Some(last_good) = last_good {
+        let would_start = say_last_good(last_good);
+        if args.allow_last_good && would_start && denied.is_empty() {
+            *wrong = 0;
+        }
+    }
+    (Some(settings), policy)
+}
+
+/// Says what the milter would start under beside broken files, and whether it would.
+fn say_last_good(last_good: Result<LastGood, Unusable>) -> bool {
+    match &last_good {
+        Ok(LastGood { policy, since, .. }) => eprintln!(
+            "note: a start of the milter goes on under the last good policy, of {} ago: {}",
+            age(*since, Timestamp::now()),
+            summary(policy)
+        ),
+        Err(why) => eprintln!("note: the milter cannot start beside these files: {why}"),
+    }
+    last_good.is_ok()
+}
+
+fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy> {
+    let Loaded { policy, warnings, .. } = loaded;
+    for warning in warnings.shown() {
+        eprintln!("{warning}");
+    }
+    let policy = report(policy, wrong)?;
+    println!("{}: valid; {}", path.display(), summary(&policy));
+    Some(policy)
 }
 
 fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {

@@ -4,7 +4,9 @@ use super::{Answer, Health, Patient};
 use crate::cli::check;
 use crate::cli::ledger_file::left_behind;
 use crate::command;
-use crate::wording::age;
+use crate::reload::{Keeping, LastGood};
+use crate::status::PolicyStatus;
+use crate::wording::{age, counted};
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs};
@@ -20,29 +22,72 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
             Health::Error,
             "policy",
             problems.to_string(),
-            "mend it; until then the previous policy stays in force, and the milter would not start",
+            "mend it: what it says then is in force at once",
         )),
     }
     for warning in patient.policy.warnings.shown() {
         answers.push(Answer::new(Health::Warning, "policy", warning.to_string(), ""));
     }
-    answers.extend(in_force(patient));
+    answers.extend(match &patient.status {
+        Some(status) => in_force(&status.policy, patient),
+        None => vec![nothing_in_force(patient)],
+    });
     answers
 }
 
-fn in_force(patient: &Patient) -> Option<Answer> {
-    let policy = &patient.status.as_ref()?.policy;
+/// That no policy is in force where no milter runs that could be asked, and what a start would change.
+fn nothing_in_force(patient: &Patient) -> Answer {
+    let message = "as far as can be seen, no milter runs, so no policy is in force".to_owned();
+    match &patient.last_good {
+        None => Answer::new(Health::Error, "in force", message, "start the milter"),
+        Some(Ok(LastGood { policy, since, .. })) => Answer::new(
+            Health::Error,
+            "in force",
+            message,
+            format!(
+                "start the milter: it goes on under the last good policy, of {} ago ({})",
+                age(*since, Timestamp::now()),
+                check::summary(policy)
+            ),
+        ),
+        Some(Err(why)) => Answer::new(
+            Health::Error,
+            "in force",
+            format!("{message}, and none can be: {why}"),
+            "mend the files: the service then starts by itself",
+        ),
+    }
+}
+
+fn in_force(policy: &PolicyStatus, patient: &Patient) -> Vec<Answer> {
+    let mut answers = vec![which(policy, patient)];
+    if policy.keeping == Keeping::Failing {
+        answers.push(Answer::new(
+            Health::Error,
+            "last good",
+            "the policy in force cannot be kept: a start beside a broken file would go on under an older \
+             one, or fail",
+            "the log says why (journalctl -u mandatory-tls): a full disk, or a state_dir that the service \
+             cannot write to",
+        ));
+    }
+    answers
+}
+
+fn which(policy: &PolicyStatus, patient: &Patient) -> Answer {
     let now = Timestamp::now();
     let since = age(policy.since, now);
-    Some(if let Some(problem) = &policy.problem {
+    if let Some(problem) = &policy.problem {
+        let last_good = if policy.last_good { "the last good policy, " } else { "the policy " };
         Answer::new(
             Health::Error,
             "in force",
             format!(
-                "the files have had errors for {} and are not in force: {}; in force is the \
-                 policy of {since} ago",
+                "the files have had errors for {} and are not in force: {}; in force is \
+                 {last_good}of {since} ago, with {}",
                 age(problem.since, now),
-                problem.first
+                problem.first,
+                counted(policy.domains, "domain")
             ),
             "mend the files",
         )
@@ -56,7 +101,7 @@ fn in_force(patient: &Patient) -> Option<Answer> {
             "look again in a moment; if it stays, systemctl reload mandatory-tls (does the milter \
              read the same files, and does its user see them?)",
         )
-    })
+    }
 }
 
 /// Whether there are ledgers that are no longer written.

@@ -7,8 +7,10 @@ mod files;
 mod mta;
 mod service;
 
+use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
 use crate::milter;
+use crate::reload::{LastGood, Unusable};
 use crate::status::Status;
 use crate::wording::counted;
 use config::policy_file::{self, Loaded};
@@ -28,7 +30,7 @@ is put off.";
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The settings
-    #[arg(long, value_name = "FILE", default_value = "/etc/mandatory-tls/milter.yaml")]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
     /// Connect to a milter's socket and negotiate, as an MTA does; nothing else
     #[arg(long, value_name = "SOCKET", hide = true)]
@@ -94,6 +96,8 @@ impl fmt::Display for Answer {
 struct Patient {
     settings: Settings,
     policy: Loaded,
+    /// What a start would go on under where that has errors.
+    last_good: Option<Result<LastGood, Unusable>>,
     /// The status of the milter, if it runs and tells.
     status: Option<Status>,
 }
@@ -135,11 +139,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     let settings = sockets::with_systemd(settings);
-    let policy = policy_file::load(&settings.policy);
+    let eyes = Eyes::of_milter(config, &settings);
+    let look = || {
+        let policy = policy_file::load(&settings.policy);
+        let last_good = || LastGood::load(settings.state_dir.as_deref(), &settings.policy);
+        let last_good = policy.policy.is_err().then(last_good);
+        (policy, last_good)
+    };
+    // Where it cannot become the milter's user, its own eyes have to do.
+    let (policy, last_good) = eyes.look(look).unwrap_or_else(|_| look());
     let mut answers = vec![Answer::right("settings", config.display().to_string())];
     let (status, how) = service::look(&settings);
     answers.extend(how);
-    let patient = Patient { settings, policy, status };
+    let patient = Patient { settings, policy, last_good, status };
     for look in [
         files::policy,
         mta::sockets,

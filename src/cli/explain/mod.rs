@@ -6,9 +6,11 @@
 mod input;
 mod output;
 
+use super::eyes::INSTALLED;
 use super::status;
 use clap::ValueEnum;
 use config::policy_file;
+use config::settings::Settings;
 use input::Input;
 use policy::explanation::{Conclusion, Explanation};
 use policy::{Policy, judge};
@@ -29,7 +31,7 @@ at; all but rcpt may be left out. Each is answered by a line: {\"verdict\": \"ac
 to a single case has also what is in sight (\"in_sight\") and what each entry says (\"findings\").
 
 Examples:
-  mandatory-tls explain --policy policy.yaml --rcpt user@example.com
+  mandatory-tls explain --rcpt user@example.com
   mandatory-tls explain --policy policy.yaml --rcpt user@example.com --sender a@b.example \\
       --client 192.0.2.1 --tls-version TLSv1.2 --cipher ECDHE-RSA-AES256-GCM-SHA384";
 
@@ -37,9 +39,12 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The policy to judge by
+    /// The settings, which name the policy to judge by
+    #[arg(long, value_name = "FILE", default_value = INSTALLED, conflicts_with = "policy")]
+    config: PathBuf,
+    /// The policy to judge by, in place of that of the settings
     #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    policy: Option<PathBuf>,
     /// Judge one case a line, given as JSON on standard input
     #[arg(long, conflicts_with_all = ["rcpt", "format"])]
     batch: bool,
@@ -99,7 +104,11 @@ struct CaseArgs {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let policy = match policy_file::load(&args.policy).policy {
+    let path = match &args.policy {
+        Some(path) => Ok(path.clone()),
+        None => Settings::load(&args.config).map(|settings| settings.policy),
+    };
+    let policy = match path.and_then(|path| policy_file::load(&path).policy) {
         Ok(policy) => policy,
         Err(problems) => {
             eprintln!("{problems}");

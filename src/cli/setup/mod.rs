@@ -3,6 +3,7 @@
 mod postfix;
 mod trial;
 
+use super::eyes::INSTALLED;
 use super::status;
 use std::{
     fmt,
@@ -39,11 +40,14 @@ struct PostfixArgs {
     /// Take the milter out of Postfix's configuration again
     #[arg(long)]
     undo: bool,
+    /// Say where Postfix names the milter, with status 1 where it does not; for the package
+    #[arg(long, hide = true, conflicts_with = "undo")]
+    asks: bool,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
     /// The settings
-    #[arg(long, value_name = "FILE", default_value = "/etc/mandatory-tls/milter.yaml")]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
 }
 
@@ -70,6 +74,17 @@ impl NotDone {
 
 pub(super) fn run(args: &Args) -> ExitCode {
     let Mta::Postfix(args) = &args.mta;
+    if args.asks {
+        return match postfix::places(args) {
+            Some(places) => {
+                for place in &places {
+                    println!("{place}");
+                }
+                u8::from(places.is_empty()).into()
+            }
+            None => status::UNAVAILABLE.into(),
+        };
+    }
     match postfix::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(NotDone::Declined) => {

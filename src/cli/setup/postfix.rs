@@ -67,6 +67,27 @@ pub(super) fn run(args: &PostfixArgs) -> Result<(), NotDone> {
     report(&settings, &policy)
 }
 
+/// Where Postfix names the milter; none where that cannot be told.
+pub(super) fn places(args: &PostfixArgs) -> Option<Vec<String>> {
+    let settings = Settings::load(&args.config).map(sockets::with_systemd).ok()?;
+    let facts = gather(None).ok()?;
+    let names_us =
+        |list: &str| milter_entries(list).any(|entry| is_ours(entry.address, &facts, &settings));
+    let mut places: Vec<String> = [PARAMETER, "non_smtpd_milters"]
+        .iter()
+        .map(|name| (name, facts.main.get(name)))
+        .filter(|(_, list)| names_us(list))
+        .map(|(name, list)| format!("main.cf: {name} = {list}"))
+        .collect();
+    for service in facts.running("smtpd") {
+        let value = service.parameters.get(PARAMETER);
+        if names_us(value) && value != facts.main.get(PARAMETER) {
+            places.push(format!("master.cf: {}: {PARAMETER} = {value}", service.label()));
+        }
+    }
+    Some(places)
+}
+
 /// Only root writes main.cf.
 fn need_root() -> Result<(), NotDone> {
     if nix::unistd::geteuid().is_root() {

@@ -36,6 +36,8 @@ const LOST: &str =
 /// What the milter says of itself, up to what differs.
 const OWN: &[&str] = &[
     "policy loaded from ",
+    "the policy in force is kept in ",
+    "no last good policy is kept",
     "the ledger ",
     "metrics on http://127.0.0.1:",
     "listening on inet:127.0.0.1:",
