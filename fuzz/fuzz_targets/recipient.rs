@@ -89,8 +89,9 @@ fn check_recipient(input: &Input<'_>, recipient: &Recipient, sender: &Sender) {
         assert!(!is_opted_in || decision == Decision::Refuse, "{recipient:?}");
     }
     // Few are refused that lead elsewhere: none whose form leaves no doubt, wherever it is routed.
-    // (No MTA puts what it has understood into brackets.)
-    let is_bare = input.rcpt_addr.is_none_or(|text| !text.contains(&b'<'));
+    // (No MTA puts what it has understood into brackets or blanks.)
+    let is_bare = |text: &[u8]| !text.contains(&b'<') && text.trim_ascii() == text;
+    let is_bare = input.rcpt_addr.is_none_or(is_bare);
     if is_bare && texts.iter().all(|text| text.is_ok_and(is_plain_elsewhere)) {
         let decision = decide(&RECIPIENTS, recipient, sender, &TlsState::Plaintext);
         assert_eq!(decision, Decision::Accept, "{recipient:?}");
