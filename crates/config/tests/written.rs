@@ -88,7 +88,7 @@ fn domains() -> impl Strategy<Value = String> {
             .prop_filter("a domain", |text| text.parse::<Pattern>().is_ok())
             .prop_map(str::to_owned),
         "[0-9a-z]{1,3}[.][a-z]{2}",
-        "[*][.][0-9a-z]{1,4}",
+        "[*][.][a-z][0-9a-z]{0,3}",
         mailboxes(),
         Just("*".to_owned()),
     ]

@@ -7,6 +7,7 @@ mod candidate;
 mod entries;
 mod exceptions;
 mod include;
+mod names;
 mod requirements;
 mod schema;
 mod snapshot;

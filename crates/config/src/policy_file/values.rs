@@ -1,5 +1,6 @@
 //! The values that stand in a policy: dates, networks, addresses.
 
+use super::names;
 use crate::yaml::{Decoder, Node};
 use ipnet::IpNet;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
@@ -77,15 +78,17 @@ fn network(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<IpNet> {
     Some(network)
 }
 
-/// A mailbox, domain or wildcard.
+/// A mailbox, domain or wildcard. One that is hardly meant is worth a warning.
 pub(super) fn pattern(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Pattern> {
     let text = decoder.text(node, "a domain")?;
-    match text.parse() {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            let message = format!("`{}` is not a domain or mailbox: {error}", text.escape_debug());
-            decoder.wrong(node, message, "write example.org, \"*.example.org\" or user@example.org")
+    match names::read(text) {
+        Ok(pattern) => {
+            if let Some(names::Remark { message, help }) = names::doubt(text, &pattern) {
+                decoder.problems.warn(node.span, message, help);
+            }
+            Some(pattern)
         }
+        Err(names::Remark { message, help }) => decoder.wrong(node, message, help),
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) fn certificate(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<C
 /// A mail address.
 pub(super) fn mail_address(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<String> {
     let text = decoder.text(node, "a mail address")?;
-    match text.parse() {
+    match names::read(text) {
         Ok(Pattern::Mailbox(..)) => Some(text.to_owned()),
         _ => decoder.wrong(node, format!("`{}` is not a mail address", text.escape_debug()), ""),
     }
