@@ -72,8 +72,8 @@ pub fn problems(problems: &Problems) {
             Severity::Warning => tracing::warn!("{text}"),
         }
     }
-    if problems.count() > problems.shown().len() {
-        tracing::error!("these are the first of {} errors", problems.count());
+    for beyond in problems.beyond() {
+        tracing::warn!("{beyond}");
     }
 }
 

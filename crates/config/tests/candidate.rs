@@ -76,9 +76,12 @@ error: there is no key `mod` here
 
 #[test]
 fn an_entry_of_the_operator_is_a_duplicate_in_the_candidate() {
-    let told = errors("domains.d/new.yaml", Some("- a.example\n- Own.Example.\n"));
+    let told = errors(
+        "domains.d/new.yaml",
+        Some("- a.example\n- { domain: Own.Example., mode: monitor }\n"),
+    );
     assert!(
-        told.contains("own.example is named a second time\n --> domains.d/new.yaml:2:3"),
+        told.contains("own.example is named a second time, and the two entries differ (mode)\n --> domains.d/new.yaml:2:13"),
         "{told}"
     );
     assert!(told.contains("it stands in line 1 of policy.yaml already"), "{told}");

@@ -1,14 +1,13 @@
 //! What an entry, a partner and the sender of an exception can be named by, in files.
 
-mod support;
-
 use config::policy_file::{Loaded, load};
-use support::write;
+use std::fs;
 
 fn read(policy: &str) -> Loaded {
     let directory = tempfile::tempdir().unwrap();
-    write(directory.path(), &[("policy.yaml", policy)]);
-    load(&directory.path().join("policy.yaml"))
+    let path = directory.path().join("policy.yaml");
+    fs::write(&path, policy).unwrap();
+    load(&path)
 }
 
 fn errors(policy: &str) -> Vec<String> {

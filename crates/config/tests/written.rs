@@ -172,7 +172,7 @@ fn exceptions() -> impl Strategy<Value = WrittenException> {
         .prop_map(|(subject, issuer)| WrittenCertificate { subject, issuer });
     let parts = (
         vec(select(networks.to_vec()), 0..3),
-        option::of("([*][.])?[0-9a-z]{1,4}"),
+        option::of("([*][.])?[a-z][0-9a-z]{0,3}"),
         option::of(certificates),
         option::of(select(&MOMENTS[..])),
         texts(),

@@ -31,8 +31,13 @@ impl Match<'_> {
 /// Why a pattern was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It was already there: the place.
-    Duplicate(EntryPlace),
+    /// It was already there.
+    Duplicate {
+        /// The number of the entry that decides for it.
+        entry: u32,
+        /// Where that stands.
+        place: EntryPlace,
+    },
     /// There is no more room: all patterns together take 4 GiB.
     Full,
 }
@@ -128,7 +133,7 @@ impl Directory {
         let is_same = |at: &u32| patterns.get(*at).is_some_and(|packed| key.is(packed.octets()));
         match table.entry(key.hash(hasher), is_same, |at| hash_of(patterns, hasher, *at)) {
             hash_table::Entry::Occupied(old) => {
-                return Err(Refused::Duplicate(patterns.place(*old.get())));
+                return Err(patterns.duplicate(*old.get()));
             }
             hash_table::Entry::Vacant(free) => {
                 free.insert(patterns.push(&key.parts(), entry, place).ok_or(Refused::Full)?);
@@ -142,7 +147,7 @@ impl Directory {
 
     fn insert_every(&mut self, entry: u32, place: EntryPlace) -> Result<(), Refused> {
         if let Some(old) = self.every {
-            return Err(Refused::Duplicate(self.patterns.place(old)));
+            return Err(self.patterns.duplicate(old));
         }
         self.every = Some(self.patterns.push(&["*"], entry, place).ok_or(Refused::Full)?);
         Ok(())
@@ -300,6 +305,14 @@ impl Directory {
 
     fn entry(&self, packed: &PackedPattern<'_>) -> Option<&Entry> {
         self.entries.get(packed.entry as usize)
+    }
+}
+
+impl PackedPatterns {
+    /// That the pattern there is not taken in a second time.
+    fn duplicate(&self, at: u32) -> Refused {
+        let entry = self.get(at).map_or(u32::MAX, |packed| packed.entry);
+        Refused::Duplicate { entry, place: self.place(at) }
     }
 }
 

@@ -155,6 +155,7 @@ fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy
     for warning in warnings.shown() {
         eprintln!("{warning}");
     }
+    warnings.beyond().for_each(|beyond| eprintln!("... {beyond}"));
     let policy = report(policy, wrong)?;
     println!("{}: valid; {}", path.display(), summary(&policy));
     Some(policy)

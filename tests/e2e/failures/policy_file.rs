@@ -61,7 +61,7 @@ fn mixed(path: &Path) {
     let mut file = fs::File::create(path).expect("our own file");
     file.write_all(POLICY.as_bytes()).expect("room");
     let (_, entries) = POLICY.split_once('\n').expect("lines");
-    file.write_all(entries.as_bytes()).expect("room");
+    file.write_all(entries.replace("monitor", "enforce").as_bytes()).expect("room");
 }
 
 #[test]

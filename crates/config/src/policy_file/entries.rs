@@ -1,5 +1,6 @@
 //! Lists of entries: the names in them, and the terms of each.
 
+use super::duplicates::Duplicates;
 use super::terms::{Defaults, Side};
 use super::values;
 use crate::yaml::{Decoder, Node, Pairs, Value};
@@ -11,6 +12,8 @@ pub(super) struct Target<'t> {
     pub directory: &'t mut Directory,
     /// The files before the current one, to name the place of a duplicate.
     pub files: &'t [PathBuf],
+    /// The duplicates that do no harm.
+    pub duplicates: &'t mut Duplicates,
 }
 
 /// Reads a list of entries. Each is a name, or a mapping with `domain`.
@@ -25,7 +28,7 @@ pub(super) fn entries(
     let Some(items) = decoder.list(node, "domain entries") else {
         return;
     };
-    let Target { directory, files } = target;
+    let Target { directory, files, duplicates } = target;
     directory.reserve(items.iter().count());
     let mut reader = EntryReader { defaults, side, of_bare_names: None, of_terms: HashMap::new() };
     for item in items.iter() {
@@ -39,8 +42,18 @@ pub(super) fn entries(
             warn_of_contact(decoder, name, &pattern, side);
         }
         let place = EntryPlace { file, line: u32::try_from(name.span.line).unwrap_or(u32::MAX) };
-        if let Err(refused) = directory.insert(&pattern, number, place) {
-            not_taken(decoder, name, &pattern, refused, place, files);
+        match directory.insert(&pattern, number, place) {
+            Ok(()) => {}
+            Err(Refused::Full) => {
+                let help = "leave out what a wildcard could say";
+                decoder.problems.add(name.span, "the policy names too many domains", help);
+            }
+            Err(Refused::Duplicate { entry, place: earlier }) => {
+                let file = files.get(usize::from(earlier.file)).filter(|_| earlier.file != file);
+                let (old, new) = (directory.numbered(entry), directory.numbered(number));
+                let terms = old.zip(new);
+                duplicates.add(decoder.problems, name.span, &pattern, terms, (file, earlier.line));
+            }
         }
     }
 }
@@ -132,31 +145,4 @@ fn plain_terms<'n>(pairs: Pairs<'n>) -> Option<(Node<'n>, Vec<(&'n str, &'n str)
         }
     }
     Some((name?, terms))
-}
-
-/// Says why a pattern was not taken in; `files` are those before the current one.
-fn not_taken(
-    decoder: &mut Decoder<'_>,
-    name: Node<'_>,
-    pattern: &Pattern,
-    refused: Refused,
-    place: EntryPlace,
-    files: &[PathBuf],
-) {
-    let Refused::Duplicate(earlier) = refused else {
-        let help = "leave out what a wildcard could say";
-        decoder.problems.add(name.span, "the policy names too many domains", help);
-        return;
-    };
-    let at = match files.get(usize::from(earlier.file)) {
-        Some(path) if earlier.file != place.file => {
-            format!("line {} of {}", earlier.line, path.display())
-        }
-        _ => format!("line {}", earlier.line),
-    };
-    decoder.problems.add(
-        name.span,
-        format!("{pattern} is named a second time"),
-        format!("it stands in {at} already; keep one of the two"),
-    );
 }

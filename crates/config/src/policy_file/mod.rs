@@ -4,6 +4,7 @@
 //! collected from every file and returned as [`Problems`], each with its place.
 
 mod candidate;
+mod duplicates;
 mod entries;
 mod exceptions;
 mod include;

@@ -1,5 +1,6 @@
 //! The keys of a policy, from the top.
 
+use super::duplicates::Duplicates;
 use super::entries::{Target, entries};
 use super::requirements;
 use super::terms::{self, Defaults, Side};
@@ -20,8 +21,9 @@ pub(super) fn read(
     sources: &mut Sources,
 ) -> Option<Policy> {
     sources.add_file(path);
+    let mut duplicates = Duplicates::default();
     let main = document::read(path, view.read(path), problems, |decoder, root| {
-        main_file(decoder, root, path, view, sources)
+        main_file(decoder, root, path, view, sources, &mut duplicates)
     })?;
     let Main { mut policy, defaults, includes } = main;
     for include in includes {
@@ -32,12 +34,17 @@ pub(super) fn read(
                 decoder.problems.add_file("the file is empty", "write `[]` if it names no domain");
                 return None;
             };
-            let target = Target { directory: &mut policy.domains, files: &policy.files };
+            let target = Target {
+                directory: &mut policy.domains,
+                files: &policy.files,
+                duplicates: &mut duplicates,
+            };
             entries(decoder, root, &defaults, Side::Recipients, target, file);
             Some(())
         });
         policy.files.push(include);
     }
+    duplicates.finish(problems);
     policy.requirements = defaults.requirements;
     policy.domains.shrink_to_fit();
     policy.senders.shrink_to_fit();
@@ -57,6 +64,7 @@ fn main_file(
     path: &Path,
     view: &View<'_>,
     sources: &mut Sources,
+    duplicates: &mut Duplicates,
 ) -> Option<Main> {
     let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
         decoder
@@ -81,7 +89,7 @@ fn main_file(
             Side::Recipients => &mut policy.domains,
             Side::Senders => &mut policy.senders,
         };
-        let target = Target { directory, files: &policy.files };
+        let target = Target { directory, files: &policy.files, duplicates: &mut *duplicates };
         fields.read(decoder, key, |decoder, node| {
             entries(decoder, node, &defaults, side, target, 0);
             Some(())

@@ -57,13 +57,18 @@ pub struct Problems {
     /// Where each line of the text begins; made when the first problem is found.
     lines: Vec<usize>,
     found: Vec<Problem>,
-    /// Errors, also those beyond the ones that are kept.
+    /// Errors and warnings, also those beyond the ones that are kept.
     errors: usize,
+    warnings: usize,
     broken: bool,
     refused: bool,
 }
 
-/// More problems than this are only counted: a file with thousands has one cause.
+/// A warning that was added; none where it was only counted.
+#[derive(Debug)]
+pub struct Noted(Option<usize>);
+
+/// More errors than this, or warnings, are only counted: a file with thousands has one cause.
 const SHOWN: usize = 50;
 
 impl Default for Problems {
@@ -74,6 +79,7 @@ impl Default for Problems {
             lines: Vec::new(),
             found: Vec::new(),
             errors: 0,
+            warnings: 0,
             broken: false,
             refused: false,
         }
@@ -138,18 +144,39 @@ impl Problems {
         self.push(Severity::Warning, Some(span), message.into(), help.into());
     }
 
-    fn push(&mut self, severity: Severity, span: Option<Span>, message: String, help: String) {
-        if severity == Severity::Error {
-            self.errors += 1;
+    /// Adds a warning that more may have to be added to: see [`Self::rewrite`].
+    pub fn warn_first(&mut self, span: Span, message: String, help: String) -> Noted {
+        Noted(self.push(Severity::Warning, Some(span), message, help))
+    }
+
+    /// Lets a warning speak for others like it, too.
+    pub fn rewrite(&mut self, noted: &Noted, message: String, help: String) {
+        if let Some(problem) = noted.0.and_then(|at| self.found.get_mut(at)) {
+            (problem.message, problem.help) = (message, help);
         }
-        if self.found.len() >= SHOWN {
-            return;
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        span: Option<Span>,
+        message: String,
+        help: String,
+    ) -> Option<usize> {
+        let kept = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *kept += 1;
+        if *kept > SHOWN {
+            return None;
         }
         let span = span.map(|span| self.within(span));
         let line = span.map(|span| self.line(span.line).to_owned()).unwrap_or_default();
         // The name of a file to include can hold anything.
         let [message, help] = [message, help].map(|text| text.chars().map(visible).collect());
         self.found.push(Problem { severity, path: self.path.clone(), span, line, message, help });
+        self.found.len().checked_sub(1)
     }
 
     /// The place, or the end of the file for one that the parser gives behind it.
@@ -209,6 +236,19 @@ impl Problems {
         self.errors
     }
 
+    /// That there are more than are shown, where there are.
+    pub fn beyond(&self) -> impl Iterator<Item = String> {
+        let counts = [(self.errors, "errors"), (self.warnings, "warnings")];
+        let beyond = counts.into_iter().filter(|(count, _)| *count > SHOWN);
+        beyond.map(|(count, what)| format!("these are the first of {count} {what}"))
+    }
+
+    /// The file being read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The first of them, and of the warnings, in the order of the files and of the lines in each.
     #[must_use]
     pub fn shown(&self) -> Vec<&Problem> {
@@ -237,10 +277,7 @@ impl fmt::Display for Problems {
             }
             write!(f, "{problem}")?;
         }
-        if self.errors > SHOWN {
-            write!(f, "\n... these are the first of {} errors", self.errors)?;
-        }
-        Ok(())
+        self.beyond().try_for_each(|beyond| write!(f, "\n... {beyond}"))
     }
 }
 

@@ -114,10 +114,17 @@ proptest! {
         let mut place = EntryPlace { file: 0, line: 1 };
         for (text, lines, file, mode) in patterns {
             place = EntryPlace { file, line: if file == place.file { place.line + lines } else { 1 } };
-            let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
+            let entry_of = |mode| entry(mode, Requirement::builtin("baseline").unwrap());
+            let number = directory.add_entry(entry_of(mode));
             let result = directory.insert(&text.parse().unwrap(), number, place);
             match model.iter().find(|(old, ..)| *old == text) {
-                Some((_, earlier, _)) => prop_assert_eq!(result, Err(Refused::Duplicate(*earlier))),
+                Some((_, earlier, before)) => {
+                    let Err(Refused::Duplicate { entry, place }) = result else {
+                        panic!("{text} is there already: {result:?}");
+                    };
+                    let before = entry_of(*before);
+                    prop_assert_eq!((directory.numbered(entry), place), (Some(&before), *earlier));
+                }
                 None => {
                     prop_assert_eq!(result, Ok(()));
                     model.push((text, place, mode));
@@ -157,7 +164,8 @@ proptest! {
     ) {
         let directory = |patterns: Vec<&String>, mode| {
             let mut directory = Directory::new();
-            let number = directory.add_entry(entry(mode, Requirement::builtin("baseline").unwrap()));
+            let entry_of = |mode| entry(mode, Requirement::builtin("baseline").unwrap());
+            let number = directory.add_entry(entry_of(mode));
             for text in patterns {
                 // One that is there already stays as it is.
                 let _ = directory.insert(&text.parse().unwrap(), number, EntryPlace::default());
