@@ -1,8 +1,12 @@
 //! The policy file: what is valid, and what is said of what is not.
 
+#[path = "support/shipped_policy.rs"]
+mod shipped_policy;
+
 use config::policy_file;
 use config::settings::Settings;
 use policy::{DomainName, Mode, Placeholder};
+use shipped_policy::{shipped, with_its_examples};
 use std::{fs, path::Path};
 
 /// Writes files into a directory.
@@ -46,14 +50,36 @@ fn the_shipped_files_are_valid() {
         Settings::load(&conf.join("milter.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
     let loaded = policy_file::load(&settings.policy);
     let policy = loaded.policy.unwrap_or_else(|problems| panic!("{problems}"));
-    assert!(!policy.domains.is_empty() && !policy.senders.is_empty());
     assert!(policy.trusted.authenticated && policy.trusted.clients.len() == 2);
 }
 
 #[test]
-fn the_shipped_policy_names_every_placeholder_of_replies() {
+fn the_shipped_policy_opts_nobody_in_and_warns_of_nothing() {
     let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
-    let policy = fs::read_to_string(conf.join("policy.yaml")).unwrap();
+    let loaded = policy_file::load(&conf.join("policy.yaml"));
+    let policy = loaded.policy.unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(policy.domains.is_empty() && policy.senders.is_empty() && policy.local.is_none());
+    assert_eq!(loaded.warnings.to_string(), "");
+}
+
+#[test]
+fn the_examples_of_the_shipped_policy_are_valid() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("domains.d")).unwrap();
+    write(directory.path(), &[("policy.yaml", &with_its_examples())]);
+    let policy = policy_file::load(&directory.path().join("policy.yaml")).policy;
+    let policy = policy.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((policy.domains.len(), policy.senders.len()), (4, 1));
+    assert!(policy.local.is_some());
+    assert_eq!(policy.domains.get("example.org").unwrap().exceptions.len(), 2);
+    // No example is left over.
+    let commented = with_its_examples().lines().filter(|line| line.starts_with("#  ")).count();
+    assert_eq!(commented, 0);
+}
+
+#[test]
+fn the_shipped_policy_names_every_placeholder_of_replies() {
+    let policy = shipped();
     for name in Placeholder::NAMES {
         assert!(policy.contains(&format!("{{{name}}}")), "{name}");
     }

@@ -11,6 +11,8 @@ mod random;
 mod said;
 #[path = "../fuzz/src/second_opinion.rs"]
 mod second_opinion;
+#[path = "support/shipped_policy.rs"]
+mod shipped_policy;
 
 use config::policy_file::load;
 use config::yaml::{Problem, Problems, Severity};
@@ -18,6 +20,7 @@ use mutations::{INCLUDED, RICH, mutated};
 use policy::{Entry, Policy, TlsState};
 use random::{Random, seed, setting};
 use serde_json::{Value, json};
+use shipped_policy::with_its_examples;
 use std::{
     fs,
     io::Write,
@@ -39,11 +42,6 @@ fn write(directory: &Path, policy: &[u8]) -> PathBuf {
     path
 }
 
-fn shipped() -> String {
-    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
-    fs::read_to_string(conf.join("policy.yaml")).unwrap()
-}
-
 /// Shows the file, where something is wrong with what becomes of it.
 struct Shown<'t>(u64, u64, &'t [u8]);
 
@@ -58,7 +56,7 @@ impl Drop for Shown<'_> {
 /// Damaged files, by turns the shipped one and one with all keys; each with its number.
 fn each_damaged(count: u64, mut check: impl FnMut(&Path, &[u8])) {
     let directory = tempfile::tempdir().unwrap();
-    let texts = [shipped(), RICH.to_owned()];
+    let texts = [with_its_examples(), RICH.to_owned()];
     // All are written before the first is read: what has just changed is not read at once.
     let files: Vec<(PathBuf, Vec<u8>)> = (0..count)
         .map(|number| {
