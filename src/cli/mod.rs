@@ -3,6 +3,7 @@
 mod check;
 mod digest;
 mod doctor;
+mod entries;
 mod explain;
 mod eyes;
 mod failure;
@@ -55,6 +56,8 @@ enum Command {
     Check(check::Args),
     /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
     Explain(Box<explain::Args>),
+    /// List all entries of the policy, with mode, requirement and where each stands
+    Entries(entries::Args),
     /// Show who sends over what, who is or would be refused, and what became of them
     Report(report::Args),
     /// Show what another policy would have meant for the mail of the last weeks
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Milter(args) => milter::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Entries(args) => entries::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Digest(args) => digest::run(&args),

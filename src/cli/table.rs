@@ -37,3 +37,9 @@ pub(super) fn print(
     }
     Ok(())
 }
+
+/// A cell for a spreadsheet, which takes what begins with one of these for a formula; names come from
+/// outside.
+pub(super) fn safe(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}

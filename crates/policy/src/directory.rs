@@ -235,6 +235,12 @@ impl Directory {
         in_force.filter_map(|(_, packed)| Some((packed.text(), self.entry(&packed)?)))
     }
 
+    /// Every pattern, with its entry and its place, in the order in which they came in.
+    pub fn all(&self) -> impl Iterator<Item = Match<'_>> {
+        let in_force = self.patterns.iter().filter(|(at, _)| !self.replaced.contains(at));
+        in_force.filter_map(|(at, _)| self.matched(at))
+    }
+
     /// Every pattern as text, with its entry and the one that it has in another directory.
     ///
     /// Fast where the two go alike for the most part, as two versions of a list do.

@@ -1,5 +1,6 @@
 //! A report as comma-separated values: the groups.
 
+use crate::cli::table::safe;
 use ledger::report::{By, Report, date_text};
 use pages::report::{name_of, share_text};
 use std::io::{self, Write};
@@ -42,9 +43,4 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
         ])?;
     }
     csv.flush()
-}
-
-/// A spreadsheet takes what begins with one of these for a formula, and the names come from outside.
-fn safe(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
 }

@@ -1,0 +1,130 @@
+//! Lists of entries, as an administrator looks at them: those in use, and one that is about to be.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self(directory)
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Exit status, standard output and standard error.
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap();
+        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+}
+
+const POLICY: &str = "\
+include: [domains.d/*.yaml]
+local: { mode: monitor }
+domains:
+  - example.com
+  - { domain: 'user@Example.com', mode: \"off\" }
+  - { domain: begun.example, enforce_from: 2020-01-01, contact: a@begun.example }
+senders: [{ domain: bank.example, require: rfc9325 }]
+";
+const INCLUDED: &str = "\
+- domain: '*.example.com'
+  mode: monitor
+  exceptions: [{ client: 192.0.2.1, reason: x }]
+- { domain: later.example, enforce_from: 2999-01-01 }
+";
+
+fn listed() -> Files {
+    Files::new(&[("policy.yaml", POLICY), ("domains.d/a.yaml", INCLUDED)])
+}
+
+#[test]
+fn every_entry_is_listed_with_mode_requirement_file_and_line() {
+    let (code, out, _) = listed().run(&["entries", "--policy", "policy.yaml"]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        out,
+        "\
+list     name              mode                                        require   exceptions  where
+local    local             monitor                                     baseline  -           policy.yaml
+domains  example.com       enforce                                     baseline  -           policy.yaml:4
+domains  user@example.com  off                                         baseline  -           policy.yaml:5
+domains  begun.example     enforce since 2020-01-01T00:00:00Z          baseline  -           policy.yaml:6
+domains  *.example.com     monitor                                     baseline  1           domains.d/a.yaml:1
+domains  later.example     monitor, enforce from 2999-01-01T00:00:00Z  baseline  -           domains.d/a.yaml:4
+senders  bank.example      enforce                                     rfc9325   -           policy.yaml:7
+"
+    );
+}
+
+#[test]
+fn the_entries_that_concern_a_domain_are_its_own_and_its_wildcards() {
+    let files = Files::new(&[(
+        "policy.yaml",
+        "domains: [a.example, x@a.example, b.a.example, '*.example', '*', '*.b.a.example', xa.example]\n\
+         senders: [a.example, b.example]",
+    )]);
+    let names = |domain: &str| {
+        let arguments =
+            ["entries", "--policy", "policy.yaml", "--format", "csv", "--domain", domain];
+        let (code, out, _) = files.run(&arguments);
+        assert_eq!(code, 0, "{domain}");
+        let names = out.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let all =
+        ["a.example", "x@a.example", "b.a.example", "*.example", "*", "*.b.a.example", "a.example"];
+    assert_eq!(names("A.example."), all);
+    assert_eq!(names("c.b.a.example"), ["*.example", "*", "*.b.a.example"]);
+    assert_eq!(names("bücher.test"), ["*"]);
+}
+
+#[test]
+fn programs_get_the_entries_as_json_and_csv() {
+    let files = listed();
+    let (code, out, _) = files.run(&["entries", "--policy", "policy.yaml", "--format", "json"]);
+    let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, all.as_array().unwrap().len()), (0, 7));
+    assert_eq!(
+        all[3],
+        serde_json::json!({
+            "list": "domains", "name": "begun.example", "mode": "enforce",
+            "enforce_from": "2020-01-01T00:00:00Z", "require": "baseline", "exceptions": 0,
+            "contact": "a@begun.example", "file": "policy.yaml", "line": 6
+        })
+    );
+    let (code, out, _) = files.run(&["entries", "--policy", "policy.yaml", "--format", "csv"]);
+    assert_eq!((code, out.lines().count()), (0, 8));
+    assert!(out.contains(
+        "\ndomains,later.example,monitor,2999-01-01T00:00:00Z,baseline,0,,domains.d/a.yaml,4\n"
+    ));
+    let empty = Files::new(&[("policy.yaml", "domains: []")]);
+    let (_, out, _) = empty.run(&["entries", "--policy", "policy.yaml", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), serde_json::json!([]));
+}
+
+#[test]
+fn entries_of_a_broken_policy_are_errors_with_their_places() {
+    let files = Files::new(&[("policy.yaml", "domains: [a..b]")]);
+    let (code, out, err) = files.run(&["entries", "--policy", "policy.yaml"]);
+    assert_eq!((code, out.as_str()), (78, ""));
+    assert!(err.contains("policy.yaml:1:11"), "{err}");
+    assert_eq!(files.run(&["entries", "--policy", "policy.yaml", "--domain", "a..b"]).0, 64);
+}
