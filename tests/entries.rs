@@ -128,3 +128,61 @@ fn entries_of_a_broken_policy_are_errors_with_their_places() {
     assert!(err.contains("policy.yaml:1:11"), "{err}");
     assert_eq!(files.run(&["entries", "--policy", "policy.yaml", "--domain", "a..b"]).0, 64);
 }
+
+#[test]
+fn a_list_is_checked_among_the_entries_of_the_policy_before_it_is_put_in_place() {
+    let files = Files::new(&[
+        (
+            "policy.yaml",
+            "include: [domains.d/*.yaml]\nrequirements: { own: { aead: true } }\ndomains: [a.example]",
+        ),
+        ("domains.d/old.yaml", "- old.example\n"),
+        ("new.yaml", "- { domain: new.example, require: own }\n- x.example\n"),
+        ("conflict.yaml", "- new.example\n- { domain: a.example, mode: monitor }\n"),
+        ("new.txt", "- new.example\n"),
+        ("drafts/old.yaml", "- other.example\n- old.example\n"),
+        ("broken.yaml", "- [\n"),
+    ]);
+    let check = |list: &str| files.run(&["check", "--list", list, "--policy", "policy.yaml"]);
+    let (code, out, err) = check("new.yaml");
+    assert_eq!(
+        (code, &*out, &*err),
+        (
+            0,
+            "new.yaml: valid; 2 entries\nwith it as domains.d/new.yaml: 4 domains, 0 senders, 3 files\n",
+            ""
+        )
+    );
+    let (code, out, err) = check("conflict.yaml");
+    assert_eq!((code, &*out), (78, ""));
+    assert!(
+        err.contains(" --> conflict.yaml:2:13") && err.contains("line 3 of policy.yaml"),
+        "{err}"
+    );
+    // It takes the place of the file of that name.
+    let (code, out, _) = check("drafts/old.yaml");
+    assert!(code == 0 && out.contains("with it as domains.d/old.yaml: 3 domains"), "{out}");
+    // What lies there already is no duplicate of itself.
+    let (code, out, _) = check("domains.d/old.yaml");
+    assert_eq!((code, &*out), (0, "domains.d/old.yaml: valid; 1 entry\n"));
+    let (code, _, err) = check("new.txt");
+    assert!(code == 78 && err.contains("the policy includes no file of this name"), "{err}");
+    let (code, _, err) = check("broken.yaml");
+    assert!(code == 78 && err.contains(" --> broken.yaml:"), "{err}");
+    assert_eq!(check("missing.yaml").0, 65);
+    assert_eq!(fs::read_dir(files.path("domains.d")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_list_is_checked_by_itself_where_there_is_no_policy() {
+    if Path::new("/etc/mandatory-tls/milter.yaml").exists() {
+        return;
+    }
+    let files = Files::new(&[
+        ("it's [one].yaml", "- a.example\n- 192.0.2.1\n"),
+        ("good.yaml", "- a.example"),
+    ]);
+    let (code, _, err) = files.run(&["check", "--list", "it's [one].yaml"]);
+    assert!(code == 78 && err.contains(" --> it's [one].yaml:2:3"), "{err}");
+    assert_eq!(files.run(&["check", "--list", "good.yaml"]).0, 0);
+}

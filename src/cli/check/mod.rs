@@ -1,5 +1,6 @@
 //! `mandatory-tls check`: is everything valid, and does the MTA do its part?
 
+mod list;
 mod postfix;
 
 use super::eyes::{Eyes, INSTALLED};
@@ -45,6 +46,10 @@ pub(super) struct Args {
     /// Errors in the policy count for nothing where the milter would start under the last good one
     #[arg(long, conflicts_with = "policy")]
     allow_last_good: bool,
+    /// Check this list of entries as the file that it would become among those that the policy includes,
+    /// before it is put there; where there is no policy, by itself
+    #[arg(long, value_name = "FILE", conflicts_with = "postfix")]
+    list: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +64,9 @@ struct What {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
+    if let Some(list) = &args.list {
+        return check_list(list, &args.what);
+    }
     let mut wrong = 0;
     let (settings, policy) = match &args.what.policy {
         Some(path) => (None, valid_policy(policy_file::load(path), path, &mut wrong)),
@@ -84,6 +92,20 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     }
     wrong_ones(wrong)
+}
+
+fn check_list(list: &Path, what: &What) -> ExitCode {
+    let mut wrong = 0;
+    let policy = match &what.policy {
+        Some(policy) => Some(policy.clone()),
+        // Before there is anything that it could become a part of.
+        None if what.config == Path::new(INSTALLED) && !what.config.exists() => None,
+        None => match report(Settings::load(&what.config), &mut wrong) {
+            Some(settings) => Some(settings.policy),
+            None => return wrong_ones(wrong),
+        },
+    };
+    list::check(list, policy.as_deref())
 }
 
 fn wrong_ones(wrong: usize) -> ExitCode {

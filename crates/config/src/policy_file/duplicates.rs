@@ -71,15 +71,17 @@ impl Duplicates {
 
 /// The keys in which two entries differ.
 fn differences(old: &Entry, new: &Entry) -> Vec<&'static str> {
+    // Named one by one, so that none is forgotten.
+    let Entry { schedule, requirement, reply, exceptions, contact, language } = old;
     let has_date = |entry: &Entry| matches!(entry.schedule, Schedule::EnforceFrom(_));
     let mode = if has_date(old) || has_date(new) { "enforce_from" } else { "mode" };
     [
-        (mode, old.schedule != new.schedule),
-        ("require", old.requirement != new.requirement),
-        ("language", old.language != new.language),
-        ("reply", old.reply != new.reply && old.language == new.language),
-        ("contact", old.contact != new.contact),
-        ("exceptions", old.exceptions != new.exceptions),
+        (mode, *schedule != new.schedule),
+        ("require", *requirement != new.requirement),
+        ("language", *language != new.language),
+        ("reply", *reply != new.reply && *language == new.language),
+        ("contact", *contact != new.contact),
+        ("exceptions", *exceptions != new.exceptions),
     ]
     .into_iter()
     .filter_map(|(key, differs)| differs.then_some(key))
