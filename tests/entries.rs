@@ -186,3 +186,39 @@ fn a_list_is_checked_by_itself_where_there_is_no_policy() {
     assert!(code == 78 && err.contains(" --> it's [one].yaml:2:3"), "{err}");
     assert_eq!(files.run(&["check", "--list", "good.yaml"]).0, 0);
 }
+
+#[test]
+fn a_file_that_is_a_mount_point_of_its_own_is_told_of_and_more_where_it_was_replaced() {
+    let files = Files::new(&[
+        ("policy.yaml", "include: [domains.d/*.yaml]"),
+        ("domains.d/a.yaml", ""),
+        ("outside/a.yaml", "- a.example\n"),
+    ]);
+    // As a container has it, in namespaces of its own.
+    let check = |between: &str| {
+        let script = format!(
+            "mount --bind outside/a.yaml domains.d/a.yaml; {between} exec \"$0\" check --policy policy.yaml"
+        );
+        let output = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
+            .arg(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .current_dir(files.0.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = check("");
+    assert!(
+        said.contains("warning: domains.d/a.yaml: this file is a mount point of its own: once"),
+        "{said}"
+    );
+    assert!(said.contains("help: mount the directory"), "{said}");
+    let said = check("sed -i s/a.example/b.example/ outside/a.yaml;");
+    assert!(said.contains("and was replaced where it comes from: this is the old one"), "{said}");
+    let (code, _, err) = files.run(&["check", "--policy", "policy.yaml"]);
+    assert!(
+        code == 78 && err.contains("the file is empty") && !err.contains("mount point"),
+        "{err}"
+    );
+}

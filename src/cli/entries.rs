@@ -1,5 +1,6 @@
 //! `mandatory-tls entries`: who is opted in, to what, and where that stands.
 
+use super::eyes::INSTALLED;
 use super::failure::{Failure, ended};
 use super::table::safe;
 use clap::ValueEnum;
@@ -28,12 +29,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The settings, which name the policy
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/mandatory-tls/milter.yaml",
-        conflicts_with = "policy"
-    )]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED, conflicts_with = "policy")]
     config: PathBuf,
     /// List this policy, in place of that of the settings
     #[arg(long, value_name = "FILE")]

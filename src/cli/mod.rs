@@ -8,6 +8,7 @@ mod explain;
 mod eyes;
 mod failure;
 mod generate;
+mod hidden;
 mod import;
 mod ledger_file;
 mod milter;

@@ -3,6 +3,7 @@
 use crate::yaml::{self, Decoder, Problems};
 use nix::errno::Errno;
 use std::{
+    fs,
     io::{self, ErrorKind},
     path::Path,
     sync::Arc,
@@ -20,7 +21,7 @@ pub(crate) fn read<T>(
     let octets = match octets {
         Ok(octets) => octets,
         Err(error) => {
-            problems.add_file(format!("cannot be read: {error}"), remedy(&error));
+            problems.add_file(format!("cannot be read: {error}"), remedy(path, &error));
             if !shows_in_a_stamp(error.kind()) {
                 problems.set_refused();
             }
@@ -66,7 +67,18 @@ fn shows_in_a_stamp(kind: ErrorKind) -> bool {
     matches!(kind, FileTooLarge | InvalidInput | NotADirectory | NotFound)
 }
 
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(path: &Path, error: &io::Error) -> String {
+    if let (ErrorKind::NotFound, Ok(target)) = (error.kind(), fs::read_link(path)) {
+        return format!(
+            "check the path: it is a link to {}, which is not there, or not for the service: a sandbox hides \
+             /home, /root, /run/user and the /tmp of others from it",
+            target.display()
+        );
+    }
+    remedy_of(error).to_owned()
+}
+
+fn remedy_of(error: &io::Error) -> &'static str {
     let errno = error.raw_os_error().map(Errno::from_raw);
     match (error.kind(), errno) {
         (ErrorKind::NotFound, _) => {

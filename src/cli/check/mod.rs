@@ -4,11 +4,11 @@ mod list;
 mod postfix;
 
 use super::eyes::{Eyes, INSTALLED};
-use super::{sockets, status};
+use super::{hidden, sockets, status};
 use crate::reload::{LastGood, Unusable};
 use crate::wording::{age, counted};
 use config::files;
-use config::policy_file::{self, Loaded};
+use config::policy_file::{self, Loaded, Sources};
 use config::settings::Settings;
 use config::yaml::Problems;
 use jiff::Timestamp;
@@ -94,6 +94,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
     wrong_ones(wrong)
 }
 
+/// Warns of files that the service does not see.
+fn say_hidden(config: &Path, sources: &Sources) {
+    for hidden in hidden::told(config, sources) {
+        eprintln!("warning: {hidden}\n  = help: {}", hidden::REMEDY);
+    }
+}
+
 fn check_list(list: &Path, what: &What) -> ExitCode {
     let mut wrong = 0;
     let policy = match &what.policy {
@@ -136,6 +143,7 @@ fn installed(args: &Args, wrong: &mut usize) -> (Option<Settings>, Option<Policy
             (Ok(()), policy_file::load(&settings.policy), None)
         }
     };
+    say_hidden(config, &loaded.sources);
     let mut denied = eyes.unreadable(config, &loaded.sources);
     denied.extend(readable.is_err().then(|| config.clone()));
     let policy = valid_policy(loaded, &settings.policy, wrong);

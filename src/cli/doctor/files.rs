@@ -1,8 +1,8 @@
 //! The policy's files, and the clock by which its dates are read.
 
 use super::{Answer, Health, Patient};
-use crate::cli::check;
 use crate::cli::ledger_file::left_behind;
+use crate::cli::{check, hidden};
 use crate::command;
 use crate::reload::{Keeping, LastGood};
 use crate::status::PolicyStatus;
@@ -27,6 +27,9 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
     }
     for warning in patient.policy.warnings.shown() {
         answers.push(Answer::new(Health::Warning, "policy", warning.to_string(), ""));
+    }
+    for hidden in hidden::told(&patient.config, &patient.policy.sources) {
+        answers.push(Answer::new(Health::Warning, "policy", hidden, hidden::REMEDY));
     }
     answers.extend(match &patient.status {
         Some(status) => in_force(&status.policy, patient),

@@ -94,6 +94,7 @@ impl fmt::Display for Answer {
 
 /// What the looks look at.
 struct Patient {
+    config: PathBuf,
     settings: Settings,
     policy: Loaded,
     /// What a start would go on under where that has errors.
@@ -151,7 +152,7 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     let mut answers = vec![Answer::right("settings", config.display().to_string())];
     let (status, how) = service::look(&settings);
     answers.extend(how);
-    let patient = Patient { settings, policy, last_good, status };
+    let patient = Patient { config: config.to_path_buf(), settings, policy, last_good, status };
     for look in [
         files::policy,
         mta::sockets,

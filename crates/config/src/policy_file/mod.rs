@@ -3,6 +3,7 @@
 //! A policy is read whole, with all files that it includes, or not at all: what is wrong is
 //! collected from every file and returned as [`Problems`], each with its place.
 
+mod beside;
 mod candidate;
 mod duplicates;
 mod entries;

@@ -4,7 +4,7 @@ use super::duplicates::Duplicates;
 use super::entries::{Target, entries};
 use super::requirements;
 use super::terms::{self, Defaults, Side};
-use super::{candidate::View, include, sources::Sources, values};
+use super::{beside, candidate::View, include, sources::Sources, values};
 use crate::document;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use policy::{Entry, Policy, Trusted};
@@ -25,6 +25,7 @@ pub(super) fn read(
     let main = document::read(path, view.read(path), problems, |decoder, root| {
         main_file(decoder, root, path, view, sources, &mut duplicates)
     })?;
+    beside::warn_of_mount(problems, path, view);
     let Main { mut policy, defaults, includes } = main;
     for include in includes {
         let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
@@ -42,6 +43,7 @@ pub(super) fn read(
             entries(decoder, root, &defaults, Side::Recipients, target, file);
             Some(())
         });
+        beside::warn_of_mount(problems, &include, view);
         policy.files.push(include);
     }
     duplicates.finish(problems);

@@ -144,6 +144,11 @@ impl Problems {
         self.push(Severity::Warning, Some(span), message.into(), help.into());
     }
 
+    /// Adds a warning about the current file as a whole.
+    pub fn warn_file(&mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Warning, None, message.into(), help.into());
+    }
+
     /// Adds a warning that more may have to be added to: see [`Self::rewrite`].
     pub fn warn_first(&mut self, span: Span, message: String, help: String) -> Noted {
         Noted(self.push(Severity::Warning, Some(span), message, help))
