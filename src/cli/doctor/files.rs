@@ -1,6 +1,6 @@
 //! The policy's files, and the clock by which its dates are read.
 
-use super::{Answer, Health, Patient};
+use super::{Answer, Health, Patient, is_denied};
 use crate::cli::ledger_file::left_behind;
 use crate::cli::{check, hidden};
 use crate::command;
@@ -9,7 +9,7 @@ use crate::status::PolicyStatus;
 use crate::wording::{age, counted};
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
-use std::{ffi::OsStr, fs};
+use std::{ffi::OsStr, fs, path::Path};
 
 /// Whether the policy is valid, and the one in force.
 pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
@@ -18,12 +18,18 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
     match &patient.policy.policy {
         Ok(policy) => answers
             .push(Answer::right("policy", format!("{path}: valid; {}", check::summary(policy)))),
-        Err(problems) => answers.push(Answer::new(
-            Health::Error,
-            "policy",
-            problems.to_string(),
-            "mend it: what it says then is in force at once",
-        )),
+        Err(problems) => answers.push(match unseen(patient) {
+            Some(path) => {
+                let message = format!("{} cannot be read by this user", path.display());
+                Answer::unseen("policy", message)
+            }
+            None => Answer::new(
+                Health::Error,
+                "policy",
+                problems.to_string(),
+                "mend it: what it says then is in force at once",
+            ),
+        }),
     }
     for warning in patient.policy.warnings.shown() {
         answers.push(Answer::new(Health::Warning, "policy", warning.to_string(), ""));
@@ -33,9 +39,19 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
     }
     answers.extend(match &patient.status {
         Some(status) => in_force(&status.policy, patient),
+        // That it is not seen was said.
+        None if patient.is_status_unseen => Vec::new(),
         None => vec![nothing_in_force(patient)],
     });
     answers
+}
+
+/// A file of the policy, or a directory from which it includes some, that this user may not read. Root
+/// may read all, and has looked with the eyes of the milter's user.
+fn unseen(patient: &Patient) -> Option<&Path> {
+    let sources = &patient.policy.sources;
+    let file = sources.files().find(|path| is_denied(fs::File::open(path).map(drop)));
+    file.or_else(|| sources.directories().find(|path| is_denied(fs::read_dir(path).map(drop))))
 }
 
 /// That no policy is in force where no milter runs that could be asked, and what a start would change.

@@ -16,14 +16,14 @@ use crate::wording::counted;
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
-use std::{fmt, path::PathBuf, process::ExitCode};
+use std::{fmt, fs, io, path::PathBuf, process::ExitCode};
 
 const AFTER_HELP: &str = "\
 Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody.
 It changes nothing, and sends no mail.
 
-Exit status, as monitoring knows it: 0 all is right; 1 warnings; 2 errors: mail may pass unjudged, or
-is put off.";
+Exit status, as monitoring knows it: 0 all is right; 1 warnings, or what this user is not let see; 2
+errors: mail may pass unjudged, or is put off.";
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,8 @@ enum Health {
     Right,
     /// Nothing is wrong, but this is worth knowing.
     Note,
+    /// This user is not let see it.
+    Unseen,
     Warning,
     Error,
 }
@@ -64,6 +66,11 @@ impl Answer {
         Self { health: Health::Right, subject, message: message.into(), remedy: String::new() }
     }
 
+    /// That the system does not let this user look.
+    fn unseen(subject: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Health::Unseen, subject, message, "run it as root")
+    }
+
     fn new(
         health: Health,
         subject: &'static str,
@@ -79,6 +86,7 @@ impl fmt::Display for Answer {
         let health = match self.health {
             Health::Right => "ok",
             Health::Note => "note",
+            Health::Unseen => "unseen",
             Health::Warning => "WARNING",
             Health::Error => "ERROR",
         };
@@ -101,6 +109,8 @@ struct Patient {
     last_good: Option<Result<LastGood, Unusable>>,
     /// The status of the milter, if it runs and tells.
     status: Option<Status>,
+    /// Whether that is hidden from this user.
+    is_status_unseen: bool,
 }
 
 impl Patient {
@@ -115,6 +125,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     let answers = match Settings::load(&args.config) {
         Ok(settings) => examine(settings, &args.config),
+        Err(_) if is_denied(fs::File::open(&args.config).map(drop)) => {
+            let message = format!("{} cannot be read by this user", args.config.display());
+            vec![Answer::unseen("settings", message)]
+        }
         Err(problems) => {
             let remedy = "mend it; nothing else was looked at";
             vec![Answer::new(Health::Error, "settings", problems.to_string(), remedy)]
@@ -125,15 +139,18 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     let count = |health| answers.iter().filter(|answer| answer.health == health).count();
     let (errors, warnings) = (count(Health::Error), count(Health::Warning));
-    println!(
-        "\n{}: {}, {}",
-        if errors + warnings == 0 { "All is right" } else { "There is something to do" },
-        counted(errors, "error"),
-        counted(warnings, "warning")
-    );
+    let unseen = count(Health::Unseen);
+    let all = match (errors + warnings, unseen) {
+        (0, 0) => "All is right",
+        (0, _) => "What can be seen is right",
+        _ => "There is something to do",
+    };
+    let beside = if unseen > 0 { format!(", {unseen} not seen") } else { String::new() };
+    let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+    println!("\n{all}: {errors}, {warnings}{beside}");
     match answers.iter().map(|answer| answer.health).max() {
         Some(Health::Error) => 2.into(),
-        Some(Health::Warning) => 1.into(),
+        Some(Health::Warning | Health::Unseen) => 1.into(),
         _ => ExitCode::SUCCESS,
     }
 }
@@ -151,8 +168,10 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     let (policy, last_good) = eyes.look(look).unwrap_or_else(|_| look());
     let mut answers = vec![Answer::right("settings", config.display().to_string())];
     let (status, how) = service::look(&settings);
+    let is_status_unseen = how.iter().any(|answer| answer.health == Health::Unseen);
     answers.extend(how);
-    let patient = Patient { config: config.to_path_buf(), settings, policy, last_good, status };
+    let config = config.to_path_buf();
+    let patient = Patient { config, settings, policy, last_good, status, is_status_unseen };
     for look in [
         files::policy,
         mta::sockets,
@@ -165,6 +184,11 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
         answers.extend(look(&patient));
     }
     answers
+}
+
+/// Whether the system refused because of who asks.
+fn is_denied(result: io::Result<()>) -> bool {
+    result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// For `doctor` itself, which runs this as the MTA's user.

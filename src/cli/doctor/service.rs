@@ -35,6 +35,11 @@ pub(super) fn look(settings: &Settings) -> (Option<Status>, Vec<Answer>) {
             let message = format!("the milter does not run: there is no {}", file.display());
             (None, vec![Answer::new(Health::Error, subject, message, START)])
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let message =
+                format!("whether the milter runs: {} cannot be read by this user", file.display());
+            (None, vec![Answer::unseen(subject, message)])
+        }
         Err(error) => {
             let message = format!("{} cannot be read: {error}", file.display());
             let remedy = "systemctl restart mandatory-tls (an upgrade may have changed its form)";

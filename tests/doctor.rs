@@ -1,0 +1,66 @@
+//! `doctor`, as somebody runs it who is not root.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::Path,
+    process::Command,
+};
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs it on the settings in a directory, as a user to whom nothing there belongs.
+fn doctor(directory: &Path) -> (i32, String) {
+    let program = directory.join("mandatory-tls");
+    let mut command = Command::new("unshare");
+    // In a namespace of its own even root is an ordinary user.
+    command.args(["--user", "--map-user=65534", "--map-group=65534"]).arg(&program);
+    let output =
+        command.args(["doctor", "--config", "milter.yaml"]).current_dir(directory).output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), said)
+}
+
+#[test]
+fn what_an_ordinary_user_cannot_see_is_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::copy(env!("CARGO_BIN_EXE_mandatory-tls"), at("mandatory-tls")).unwrap();
+    fs::create_dir(at("closed")).unwrap();
+    let _socket = UnixListener::bind(at("closed/milter.sock")).unwrap();
+    let _open = UnixListener::bind(at("open.sock")).unwrap();
+    set_mode(&at("open.sock"), 0);
+    fs::write(at("closed/status.json"), "{}").unwrap();
+    fs::write(at("policy.yaml"), "domains: [a.example]\n").unwrap();
+    let settings = format!(
+        "listen: [unix:{}, unix:{}]\npolicy: policy.yaml\nstatus_file: {}\n",
+        at("closed/milter.sock").display(),
+        at("open.sock").display(),
+        at("closed/status.json").display()
+    );
+    fs::write(at("milter.yaml"), settings).unwrap();
+    set_mode(&at("closed"), 0);
+    set_mode(directory.path(), 0o755);
+    let (_, said) = doctor(directory.path());
+    assert!(said.contains("unseen   service    whether the milter runs"), "{said}");
+    assert_eq!(said.matches("unseen   socket ").count(), 2, "{said}");
+    assert!(said.contains("ok       policy") && !said.contains("ERROR"), "{said}");
+    assert!(said.contains(", 3 not seen"), "{said}");
+
+    set_mode(&at("policy.yaml"), 0);
+    let (_, said) = doctor(directory.path());
+    assert!(said.contains("unseen   policy     policy.yaml cannot be read by this user"), "{said}");
+    assert!(!said.contains("ERROR"), "{said}");
+
+    set_mode(&at("milter.yaml"), 0);
+    let (code, said) = doctor(directory.path());
+    assert!(said.contains("unseen   settings   milter.yaml cannot be read by this user"), "{said}");
+    assert!(
+        code == 1 && said.contains("What can be seen is right: 0 errors, 0 warnings, 1 not seen"),
+        "{said}"
+    );
+    set_mode(&at("closed"), 0o755);
+}
