@@ -83,7 +83,10 @@ def linked(metadata):
 
 def alternatives(package):
     """The licences of a crate, by Debian's names: a list for each alternative, of those that all hold."""
-    found = [word.strip().split(" AND ") for word in re.split(r" OR |/", package["license"])]
+    # `(A OR B) AND C` is `A AND C OR B AND C`; no crate has deeper expressions.
+    text = re.sub(r"\(([^()]*)\) AND (.*)", lambda m: " OR ".join(f"{one} AND {m[2]}" for one in m[1].split(" OR ")),
+                  package["license"])
+    found = [word.strip().split(" AND ") for word in re.split(r" OR |/", text)]
     unknown = [name for names in found for name in names if name not in NAMES]
     if unknown:
         sys.exit(f"copyright.py: {package['name']} is under {unknown[0]}: add its name and text here")

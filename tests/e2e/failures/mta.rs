@@ -51,6 +51,9 @@ fn an_mta_that_reads_its_configuration_again_loses_no_session() {
             let mut client = SmtpClient::plaintext(port);
             client.mail("sender@example.org");
             client.rcpt("user@example.com").assert_refused();
+            // By then Postfix's master has heard that this smtpd is taken. What it hears while it reads its
+            // configuration it forgets, and then leaves all new connections to this one.
+            traffic.wait_until_it_flows();
             postfix.reload();
             traffic.wait_until_it_flows();
             client.rcpt("user@example.com").assert_refused();
