@@ -37,9 +37,18 @@ impl Fault {
             Self::Inadequate(Shortfall::ClientCertificate { .. }) => {
                 "Let the sending server present its client certificate."
             }
-            Self::Inadequate(_) => {
-                "Update TLS versions and ciphers for outgoing mail on the sending server."
-            }
+            Self::Inadequate(
+                Shortfall::ProtocolVersion { .. }
+                | Shortfall::UnknownVersion { .. }
+                | Shortfall::UnknownCipher { .. }
+                | Shortfall::NullCipher { .. }
+                | Shortfall::Cipher { .. }
+                | Shortfall::CipherNotAllowed { .. }
+                | Shortfall::Contradiction { .. }
+                | Shortfall::ForwardSecrecy { .. }
+                | Shortfall::Aead { .. }
+                | Shortfall::KeyLength { .. },
+            ) => "Update TLS versions and ciphers for outgoing mail on the sending server.",
         }
     }
 }

@@ -87,7 +87,21 @@ impl Language {
             (Self::German, Fault::Inadequate(Shortfall::ClientCertificate { .. })) => {
                 "Der sendende Server muss sein Client-Zertifikat vorweisen."
             }
-            (Self::German, Fault::Inadequate(_)) => {
+            (
+                Self::German,
+                Fault::Inadequate(
+                    Shortfall::ProtocolVersion { .. }
+                    | Shortfall::UnknownVersion { .. }
+                    | Shortfall::UnknownCipher { .. }
+                    | Shortfall::NullCipher { .. }
+                    | Shortfall::Cipher { .. }
+                    | Shortfall::CipherNotAllowed { .. }
+                    | Shortfall::Contradiction { .. }
+                    | Shortfall::ForwardSecrecy { .. }
+                    | Shortfall::Aead { .. }
+                    | Shortfall::KeyLength { .. },
+                ),
+            ) => {
                 "Bringen Sie TLS-Versionen und Cipher-Suites fuer ausgehende E-Mails auf dem \
                  sendenden Server auf den heutigen Stand."
             }
