@@ -167,12 +167,25 @@ impl<'s> KeyRef<'s> {
 /// table; what is left has few values. Equality is exact.
 impl<N: Hash, T: Hash> Hash for Key<N, T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.domain.hash(state);
-        self.client.hash(state);
-        self.sender.hash(state);
-        self.name.hash(state);
-        self.tls.hash(state);
-        state.write_u8(self.verdict as u8);
+        let Self {
+            day: _,
+            domain,
+            found: _,
+            client,
+            name,
+            sender,
+            tls,
+            authenticated: _,
+            local_submission: _,
+            verdict,
+            reason: _,
+        } = self;
+        domain.hash(state);
+        client.hash(state);
+        sender.hash(state);
+        name.hash(state);
+        tls.hash(state);
+        state.write_u8(*verdict as u8);
     }
 }
 
@@ -207,12 +220,17 @@ mod tests {
             let bits = bits.to_string();
             TlsState::from_macros(Some(b"TLSv1.2"), Some(cipher.as_bytes()), Some(bits.as_bytes()))
         };
-        let keys = (0..1000).flat_map(|number| {
-            let name = DomainName::parse(&format!("client{number}.example")).ok();
+        let keys = (0..1000u16).flat_map(|number| {
+            let name = || DomainName::parse(&format!("client{number}.example")).ok();
+            let [high, low] = number.to_be_bytes();
+            let sender = name().map_or(SenderDomain::Other, SenderDomain::Of);
             [
-                Key { tls: tls("AES128-SHA".into(), number), ..key("192.0.2.1") },
+                Key { tls: tls("AES128-SHA".into(), number.into()), ..key("192.0.2.1") },
                 Key { tls: tls(format!("MADE-UP-{number}"), 1), ..key("192.0.2.1") },
-                Key { name, ..key("192.0.2.1") },
+                Key { name: name(), ..key("192.0.2.1") },
+                Key { domain: name(), ..key("192.0.2.1") },
+                Key { sender, ..key("192.0.2.1") },
+                Key { client: Some([10, 0, high, low].into()), ..key("192.0.2.1") },
             ]
         });
         let hash = |key: &dyn Fn(&mut DefaultHasher)| {
@@ -228,6 +246,6 @@ mod tests {
                 owned
             })
             .collect();
-        assert_eq!(hashes.len(), 3000);
+        assert_eq!(hashes.len(), 6000);
     }
 }

@@ -124,12 +124,35 @@ impl RowKey {
     /// no room.
     #[must_use]
     pub fn others(&self) -> Self {
+        let Self {
+            day,
+            source,
+            domain,
+            found,
+            client: _,
+            name: _,
+            sender: _,
+            tls_version,
+            cipher,
+            certificate: _,
+            flags,
+            verdict,
+            reason,
+        } = self;
         Self {
+            day: *day,
+            source: *source,
+            domain: domain.clone(),
+            found: *found,
             client: OTHERS.into(),
             name: String::new(),
             sender: OTHERS.into(),
+            tls_version: tls_version.clone(),
+            cipher: cipher.clone(),
             certificate: String::new(),
-            ..self.clone()
+            flags: *flags,
+            verdict: *verdict,
+            reason: reason.clone(),
         }
     }
 
@@ -240,7 +263,7 @@ pub(crate) fn sender_text<N: Borrow<DomainName>>(sender: &SenderDomain<N>) -> &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{key, tls};
+    use crate::fixtures::{domain, key, tls};
     use policy::tls::certificate::Certificate;
 
     #[test]
@@ -273,6 +296,26 @@ mod tests {
             assert_eq!(new.cipher().suites().count(), old.cipher().suites().count());
             assert!(old.cipher().suites().zip(new.cipher().suites()).all(|(old, new)| old == new));
         }
+    }
+
+    #[test]
+    fn whoever_wrote_there_is_one_row_of_others() {
+        let session = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256");
+        let certificate =
+            Certificate::from_macros(Some(b"/CN=mx.bank.test"), Some(b"/CN=CA"), None);
+        let one = Key { tls: session.clone(), ..key("192.0.2.1") };
+        let other = Key {
+            name: Some(domain("mx.bank.test")),
+            sender: SenderDomain::Null,
+            tls: session.with_certificate(certificate),
+            ..key("198.51.100.1")
+        };
+        let row = |key: &Key| RowKey::new(key, Source::Milter, &Clients::Full);
+        let (one, other) = (row(&one), row(&other));
+        assert!(one.client != other.client && one.name != other.name);
+        assert!(one.sender != other.sender && one.certificate != other.certificate);
+        assert_eq!(one.others(), other.others());
+        assert!(one.others().is_others());
     }
 
     #[test]
