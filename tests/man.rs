@@ -2,7 +2,7 @@
 
 use config::policy_file;
 use config::settings::Settings;
-use policy::{Mode, Schedule, requirement::Requirement};
+use policy::{Mode, Placeholder, Schedule, requirement::Requirement};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -128,6 +128,56 @@ fn the_page_of_the_policy_has_every_key_and_no_other() {
     ] {
         let problems = policy(&text).unwrap_err();
         assert_eq!(documented(&keys, section, prefix), known(&problems), "{section} {prefix}");
+    }
+}
+
+#[test]
+fn the_page_of_the_policy_names_every_placeholder_of_replies() {
+    let page = page("mandatory-tls-policy.yaml.5");
+    let list = page.lines().find_map(|line| line.strip_prefix("It can hold ")).unwrap();
+    let names: BTreeSet<String> =
+        Placeholder::NAMES.iter().map(|name| format!("{{{name}}}")).collect();
+    let listed: BTreeSet<String> = list
+        .split([' ', ',', '.'])
+        .filter(|word| word.starts_with('{'))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn every_key_of_a_requirement_is_in_the_guide_and_shown_by_the_command() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide/policy.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    let shown = |conditions: &str| {
+        fs::write(&path, format!("domains: []\nrequirements: {{ own: {{ {conditions} }} }}\n"))
+            .unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(["requirements", "own", "--policy"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{conditions}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split("\nTakes:").next().unwrap().to_owned()
+    };
+    let bare = shown("");
+    let problems = policy(&format!("requirements: {{ own: {{ {NONSENSE}: 1 }} }}")).unwrap_err();
+    for key in known(&problems) {
+        assert!(guide.contains(&format!("`{key}")), "{key} is not in the guide");
+        let value = match &*key {
+            "extends" => "rfc9325",
+            "min_version" => "TLSv1.3",
+            "min_bits" => "256",
+            "forward_secrecy" | "aead" => "true",
+            "forbid" => "[3DES]",
+            "allow" => "[TLS_AES_256_GCM_SHA384]",
+            "client_certificate" => "{ subject: mx.example.org }",
+            new => panic!("give `{new}` a value here that asks for something"),
+        };
+        assert_ne!(shown(&format!("{key}: {value}")), bare, "`requirements` is silent on {key}");
     }
 }
 

@@ -192,7 +192,7 @@ fn what_people_mistype_is_refused_with_its_place() {
         ),
         (
             "defaults: { reply: { text: \"{dom}\" } }",
-            "1:28 there is no placeholder `{dom}`; there are {domain}, {reason}, {remedy}, {url}, {client}, {tls_version}, {cipher}",
+            "1:28 there is no placeholder `{dom}`; there are {domain}, ",
         ),
         (
             "defaults: { reply: { text: \"see {url}\" } }",

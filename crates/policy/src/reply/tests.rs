@@ -112,10 +112,6 @@ fn what_could_be_malformed_is_refused() {
 
 #[test]
 fn a_placeholder_is_known_by_its_name_alone() {
-    assert_eq!(
-        Placeholder::NAMES,
-        ["domain", "reason", "remedy", "url", "client", "tls_version", "cipher"]
-    );
     for name in Placeholder::NAMES {
         let reply =
             ReplyTemplate::new(450, &format!("{{{name}}}"), Some("https://a.test")).unwrap();
@@ -123,9 +119,9 @@ fn a_placeholder_is_known_by_its_name_alone() {
     }
     let error = |text: &str| ReplyTemplate::new(450, text, None).unwrap_err();
     assert_eq!(error("{Domain}"), ReplyError::Placeholder("Domain".into()));
+    let names: Vec<String> = Placeholder::NAMES.iter().map(|name| format!("{{{name}}}")).collect();
     assert_eq!(
         error("{tls-version}").to_string(),
-        "there is no placeholder `{tls-version}`; there are {domain}, {reason}, {remedy}, {url}, \
-         {client}, {tls_version}, {cipher}"
+        format!("there is no placeholder `{{tls-version}}`; there are {}", names.join(", "))
     );
 }
