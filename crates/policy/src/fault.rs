@@ -26,18 +26,14 @@ impl Fault {
         }
     }
 
-    /// What the sender's postmaster can do, as a sentence.
+    /// What the sender's postmaster can do.
     #[must_use]
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Plaintext => "Enable TLS (STARTTLS) for outgoing mail on the sending server.",
-            Self::UnknownTls => {
-                "This is a fault of the receiving server; its postmaster has to mend it."
-            }
-            Self::Inadequate(Shortfall::ClientCertificate { .. }) => {
-                "Let the sending server present its client certificate."
-            }
-            Self::Inadequate(
+            Self::Plaintext => Remedy::EnableTls,
+            Self::UnknownTls => Remedy::NoneOfTheSenders,
+            Self::Inadequate(shortfall) => match shortfall {
+                Shortfall::ClientCertificate { .. } => Remedy::PresentCertificate,
                 Shortfall::ProtocolVersion { .. }
                 | Shortfall::UnknownVersion { .. }
                 | Shortfall::UnknownCipher { .. }
@@ -47,10 +43,23 @@ impl Fault {
                 | Shortfall::Contradiction { .. }
                 | Shortfall::ForwardSecrecy { .. }
                 | Shortfall::Aead { .. }
-                | Shortfall::KeyLength { .. },
-            ) => "Update TLS versions and ciphers for outgoing mail on the sending server.",
+                | Shortfall::KeyLength { .. } => Remedy::UpdateTls,
+            },
         }
     }
+}
+
+/// What the sender's postmaster can do about a fault. [`crate::Language::remedy`] says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Switch on TLS for outgoing mail.
+    EnableTls,
+    /// Use newer versions of TLS and other ciphers.
+    UpdateTls,
+    /// Present the client certificate.
+    PresentCertificate,
+    /// Nothing: the fault is the receiving server's.
+    NoneOfTheSenders,
 }
 
 /// A clause for the reply and for people.

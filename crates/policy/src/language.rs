@@ -3,7 +3,7 @@
 //! Replies are ASCII (RFC 5321, section 4.2.1; SMTPUTF8 cannot be counted on), so German is written
 //! with ae, oe, ue, ss.
 
-use super::fault::Fault;
+use super::fault::{Fault, Remedy};
 use super::requirement::Shortfall;
 use super::tls::{Contradiction, cipher::Cipher};
 use strum::{EnumIter, EnumString, IntoStaticStr};
@@ -75,35 +75,32 @@ impl Language {
 
     /// What the sender's postmaster can do, as a sentence.
     #[must_use]
-    pub fn remedy(self, fault: &Fault) -> &'static str {
-        match (self, fault) {
-            (Self::English, fault) => fault.remedy(),
-            (Self::German, Fault::Plaintext) => {
+    pub fn remedy(self, remedy: Remedy) -> &'static str {
+        match (self, remedy) {
+            (Self::English, Remedy::EnableTls) => {
+                "Enable TLS (STARTTLS) for outgoing mail on the sending server."
+            }
+            (Self::English, Remedy::UpdateTls) => {
+                "Update TLS versions and ciphers for outgoing mail on the sending server."
+            }
+            (Self::English, Remedy::PresentCertificate) => {
+                "Let the sending server present its client certificate."
+            }
+            (Self::English, Remedy::NoneOfTheSenders) => {
+                "This is a fault of the receiving server; its postmaster has to mend it."
+            }
+            (Self::German, Remedy::EnableTls) => {
                 "Schalten Sie auf dem sendenden Server TLS (STARTTLS) fuer ausgehende E-Mails ein."
             }
-            (Self::German, Fault::UnknownTls) => {
-                "Das ist ein Fehler des empfangenden Servers; sein Postmaster muss ihn beheben."
-            }
-            (Self::German, Fault::Inadequate(Shortfall::ClientCertificate { .. })) => {
-                "Der sendende Server muss sein Client-Zertifikat vorweisen."
-            }
-            (
-                Self::German,
-                Fault::Inadequate(
-                    Shortfall::ProtocolVersion { .. }
-                    | Shortfall::UnknownVersion { .. }
-                    | Shortfall::UnknownCipher { .. }
-                    | Shortfall::NullCipher { .. }
-                    | Shortfall::Cipher { .. }
-                    | Shortfall::CipherNotAllowed { .. }
-                    | Shortfall::Contradiction { .. }
-                    | Shortfall::ForwardSecrecy { .. }
-                    | Shortfall::Aead { .. }
-                    | Shortfall::KeyLength { .. },
-                ),
-            ) => {
+            (Self::German, Remedy::UpdateTls) => {
                 "Bringen Sie TLS-Versionen und Cipher-Suites fuer ausgehende E-Mails auf dem \
                  sendenden Server auf den heutigen Stand."
+            }
+            (Self::German, Remedy::PresentCertificate) => {
+                "Der sendende Server muss sein Client-Zertifikat vorweisen."
+            }
+            (Self::German, Remedy::NoneOfTheSenders) => {
+                "Das ist ein Fehler des empfangenden Servers; sein Postmaster muss ihn beheben."
             }
         }
     }
@@ -178,7 +175,7 @@ mod tests {
             let fault = Fault::Inadequate(anssi.check(&session).unwrap_err());
             let said = Language::German.fault(&fault);
             assert!(said.contains(words), "{said}");
-            assert!(said.is_ascii() && Language::German.remedy(&fault).is_ascii());
+            assert!(said.is_ascii() && Language::German.remedy(fault.remedy()).is_ascii());
             assert_ne!(said, Language::English.fault(&fault));
         }
         assert!(Language::TEXTS.iter().all(|text| text.is_ascii()));

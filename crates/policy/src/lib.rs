@@ -41,7 +41,7 @@ pub use directory::{Directory, Match, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};
 pub use entry_place::EntryPlace;
-pub use fault::Fault;
+pub use fault::{Fault, Remedy};
 pub use judge::{Policy, Trusted, judge};
 pub use language::Language;
 pub use pattern::{Pattern, PatternError};

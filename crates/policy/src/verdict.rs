@@ -103,7 +103,7 @@ impl<'a> Verdict<'a> {
             match placeholder {
                 Placeholder::Domain => finding.subject.for_reply(language).into(),
                 Placeholder::Reason => language.fault(fault).into(),
-                Placeholder::Remedy => language.remedy(fault).into(),
+                Placeholder::Remedy => language.remedy(fault.remedy()).into(),
                 Placeholder::Url => template.url().unwrap_or_default().into(),
                 Placeholder::Client => match case.client.address {
                     Some(address) => address.to_string().into(),
