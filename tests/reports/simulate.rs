@@ -2,7 +2,7 @@ use super::support::{Ledger, Mail, Over, two_weeks};
 use ledger::Clients;
 use policy::{Decision, ReasonKind};
 use rusqlite::Connection;
-use std::{fs, time::Instant};
+use std::fs;
 
 fn try_policy(ledger: &Ledger, policy: &str) -> serde_json::Value {
     fs::write(ledger.path("new.yaml"), policy).unwrap();
@@ -139,12 +139,12 @@ fn a_policy_with_errors_is_shown_with_its_places() {
 }
 
 #[test]
-fn a_million_rows_are_gone_through() {
+fn a_hundred_thousand_rows_are_gone_through() {
     let ledger = two_weeks();
     let database = Connection::open(ledger.path("ledger.sqlite")).unwrap();
     database
         .execute_batch(
-            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999)
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
              INSERT INTO mail SELECT unixepoch() / 86400 - i % 30, 'milter',
                  'd' || (i % 1000) || '.example', 'recipient',
                  '10.' || (i >> 16) || '.' || (i >> 8 & 255) || '.' || (i & 255),
@@ -158,13 +158,8 @@ fn a_million_rows_are_gone_through() {
         .unwrap();
     drop(database);
     fs::write(ledger.path("new.yaml"), "domains: ['*']").unwrap();
-    let size = fs::metadata(ledger.path("ledger.sqlite")).unwrap().len() / 1_000_000;
-    let begun = Instant::now();
     let report = ledger.json(&["report", "--since", "40d"]);
-    let reported = begun.elapsed();
     let found = ledger.json(&["simulate", "--policy", "new.yaml", "--since", "40d"]);
-    let simulated = begun.elapsed() - reported;
-    println!("1 million rows, {size} MB: report {reported:?}, simulate {simulated:?}");
-    assert!(report["totals"]["judged"].as_u64().unwrap() > 1_000_000);
-    assert_eq!(found["newly_refused"], 20_000 + 6);
+    assert!(report["totals"]["judged"].as_u64().unwrap() > 100_000);
+    assert_eq!(found["newly_refused"], 2_000 + 6);
 }
