@@ -45,6 +45,9 @@ fn every_domain_of_a_convoluted_address_is_seen() {
         "<example.com!user@local.test>",
         "<\"user@example.com\">",
         "<\"user@example.com\"@local.test>",
+        "<\"user%example.com\"@local.test>",
+        "<\"example.com!user\"@local.test>",
+        "<\"user\u{ff05}example.com\"@local.test>",
         "<user@example.com>,<two@free.test>",
         "<a@free.test><user@example.com>",
         "<a@free.test>(c)<user@example.com>",
@@ -65,6 +68,7 @@ fn every_domain_of_a_convoluted_address_is_seen() {
         "<user@[EXAMPLE.COM.]>",
         "<user@example(comment)com>",
         "<user@example (a(b)c) com>",
+        "<user@(example com)>",
     ] {
         assert!(domains(&argument(text)).contains(&"example.com"), "{text}: {:?}", argument(text));
     }
@@ -130,6 +134,13 @@ fn a_recipient_whose_at_sign_is_quoted_may_be_the_mtas_own() {
     for text in ["<\"user\"@example.com>", "<\"a\\\"b\"@example.com>", "<\"user\\\\\"@example.com>"]
     {
         assert!(!argument(text).is_local(), "{text}");
+    }
+}
+
+#[test]
+fn a_literal_behind_a_sign_by_which_mtas_route_may_be_the_mtas_own() {
+    for text in ["<user%free.test@[192.0.2.1]>", "<\"a@free.test\"@[192.0.2.1]>"] {
+        assert!(argument(text).is_local(), "{text}");
     }
 }
 
@@ -221,6 +232,15 @@ fn the_host_counts_where_the_address_is_not_plain() {
 }
 
 #[test]
+fn a_host_that_is_no_text_leaves_in_doubt_only_where_an_address_leads_that_is_not_plain() {
+    let routed = |argument: &str| {
+        Recipient::new(argument.as_bytes(), Some(b"user@a.test"), Some(b"b\xfccher.example"))
+    };
+    assert!(routed("<user%a.test@relay.test>").is_unreadable());
+    assert!(!routed("<user@a.test>").is_unreadable());
+}
+
+#[test]
 fn a_sign_by_which_mtas_route_is_no_doubt_where_the_mta_took_it_as_it_stands() {
     for address in [
         "50%.off/x@free.example",
@@ -228,6 +248,7 @@ fn a_sign_by_which_mtas_route_is_no_doubt_where_the_mta_took_it_as_it_stands() {
         "\"50% off, today..!\"@free.example",
         "\"a@b[c]\"@free.example",
         "user\u{ff20}home@free.example",
+        "user\u{3000}home@free.example",
     ] {
         let bracketed = format!("<{address}>");
         let recipient = told(&bracketed, address, "mx.example.net");
@@ -268,6 +289,16 @@ fn a_quoted_local_part_belongs_to_the_domain_behind_it() {
     for text in ["<\"b\\oss\"@example.com>", "<\"boss\"@example.com>"] {
         assert_eq!(argument(text).seen[0].mailbox, Mailbox::Exact("boss".into()), "{text}");
     }
+}
+
+#[test]
+fn the_words_of_a_quoted_local_part_count_where_it_is_longer_than_any_that_is_in_use() {
+    let quoted = |length: usize| {
+        let local = format!("{} example.com", "x".repeat(length - " example.com".len()));
+        argument(&format!("<\"{local}\"@local.test>"))
+    };
+    assert_eq!(domains(&quoted(128)), ["local.test"]);
+    assert!(domains(&quoted(129)).contains(&"example.com"));
 }
 
 #[test]
