@@ -141,17 +141,19 @@ fn a_kept_policy_that_is_not_to_be_trusted_is_said_and_not_used() {
     let milter = milter();
     let kept = milter.path(KEPT);
     let good = fs::read(&kept).unwrap();
-    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o640);
+    let mode_of = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode_of(&kept), mode_of(&milter.path("state")) & 0o027), (0o640, 0));
     fs::write(milter.path("d/list.yaml"), "- [").unwrap();
     let text_of = |good: &[u8], from: &str, to: &str| {
         String::from_utf8(good.to_vec()).unwrap().replacen(from, to, 1).into_bytes()
     };
     let other = format!("{}", milter.path("policy.yaml").display());
-    let cases: [(Vec<u8>, u32, &str); 7] = [
+    let cases: [(Vec<u8>, u32, &str); 8] = [
         (good.clone(), 0o666, "others than the milter may have written it"),
         (good.clone(), 0o660, "others than the milter may have written it"),
         (text_of(&good, "- listed.example", "- mended.example"), 0o640, "its checksum is wrong"),
         (good[..good.len() - 1].to_vec(), 0o640, "its end is missing"),
+        ([&*good, b"x"].concat(), 0o640, "its checksum is wrong"),
         (b"{}\n".to_vec(), 0o640, "it does not say what it is"),
         (
             text_of(&good, "\"form\":1", "\"form\":2"),
@@ -177,6 +179,19 @@ fn a_kept_policy_that_is_not_to_be_trusted_is_said_and_not_used() {
         assert!(text(&check).contains("the milter cannot start beside these files"));
     }
     fs::remove_file(&kept).unwrap();
+    // Where a link leads to, whoever can write there decides.
+    fs::write(milter.path("elsewhere"), &good).unwrap();
+    fs::set_permissions(milter.path("elsewhere"), fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(milter.path("elsewhere"), &kept).unwrap();
+    assert!(text(&run(&milter, &["milter"])).contains("cannot be read: Too many levels"));
+    fs::remove_file(&kept).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        fs::write(&kept, &good).unwrap();
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::chown(&kept, Some(65534), None).unwrap();
+        assert!(text(&run(&milter, &["milter"])).contains("its owner is user 65534"));
+        fs::remove_file(&kept).unwrap();
+    }
     assert!(text(&run(&milter, &["milter"])).contains("no policy has been in force yet"));
 }
 
@@ -198,11 +213,22 @@ fn a_policy_that_came_into_force_just_before_the_end_is_kept() {
     let milter = milter();
     fs::write(milter.path("d/list.yaml"), "- newest.example\n").unwrap();
     milter.wait_for_line("policy reloaded");
-    let milter = milter.restart();
+    // Broken before the next start, which would keep what it finds.
     fs::write(milter.path("d/list.yaml"), "- [").unwrap();
     let milter = milter.restart();
     milter.wait_for_line("in force is the last good policy");
     assert!(refuses(&milter, "newest.example"));
+}
+
+#[test]
+fn a_policy_that_comes_into_force_again_is_kept_again() {
+    let milter = milter();
+    for domain in ["second.example", "listed.example"] {
+        fs::write(milter.path("d/list.yaml"), format!("- {domain}\n")).unwrap();
+        milter.wait_for_line("the policy in force is kept");
+        let kept = String::from_utf8(fs::read(milter.path(KEPT)).unwrap()).unwrap();
+        assert!(kept.contains(domain), "{kept}");
+    }
 }
 
 #[test]
