@@ -155,6 +155,7 @@ fn whatever_name_of_the_mta_a_recipient_has_local_decides_where_the_mta_delivers
         // A transport of another name, and one that does not say its name.
         ("<games@localhost>", ["games@localhost", ME, "dovecot"]),
         ("<games@localhost>", ["games@localhost", ME, ""]),
+        ("<games@localhost>", ["games@localhost", "MX.Example.com.", ""]),
         ("<games>", ["games@localhost", ME, "local"]),
         ("<games@[192.0.2.1]>", ["games@[192.0.2.1]", ME, "local"]),
         ("<games%localhost@mx.example.com>", ["games@localhost", ME, "local"]),
@@ -229,6 +230,8 @@ fn where_the_mta_relays_to_says_nothing_of_a_plain_address_and_all_of_another_on
         ("<u%a.test@b.test>", ["u@a.test", "x.example.com", "smtp"], Decision::Refuse),
         ("<u%a.test@b.test>", ["u%a.test@b.test", "x.example.com", "smtp"], Decision::Accept),
         ("<@b.test:u@a.test>", ["u@a.test", "x.example.com", "smtp"], Decision::Refuse),
+        // The MTA's own name as the host says that it delivers here, not where to.
+        ("<@b.test:u@a.test>", ["u@a.test", ME, "local"], Decision::Accept),
         ("<u>", ["", "x.example.com", "smtp"], Decision::Refuse),
         // Postfix shows the address folded and the host as it was written, or the other way round.
         ("<u@faß.example>", ["u@fass.example", "faß.example", "smtp"], Decision::Refuse),
