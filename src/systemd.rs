@@ -3,14 +3,26 @@
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
+/// So many octets of a status are sent at most. systemd leaves a whole message unread that is longer than
+/// 4096, and with it that the milter is ready; what is wrong with a policy can be as long as a name in it.
+const LONGEST_STATUS: usize = 2000;
+
 /// The milter listens; `status` is what `systemctl status` shows of it.
 pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    tell(&[NotifyState::Ready, NotifyState::Status(&short(status))]);
 }
 
 /// What `systemctl status` shows.
 pub fn status(status: &str) {
-    tell(&[NotifyState::Status(status)]);
+    tell(&[NotifyState::Status(&short(status))]);
+}
+
+/// As much of a status as is sent, in one line: another line would be a message of its own.
+fn short(status: &str) -> String {
+    let ends = status.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| *end <= LONGEST_STATUS).last().unwrap_or_default();
+    let text = status.get(..end).unwrap_or_default();
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// A reload has begun (`Type=notify-reload`); [`ready`] ends it.
@@ -65,6 +77,21 @@ impl Watchdog {
             self.last = Instant::now();
             self.turns = turns;
             tell(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_line_that_systemd_reads() {
+        assert_eq!(short("2 domains; policy in force"), "2 domains; policy in force");
+        assert_eq!(short("PROBLEM: a\nMAINPID=1"), "PROBLEM: a MAINPID=1");
+        for text in ["k", "\u{e4}", "\u{2026}", "\u{1f469}"] {
+            let cut = short(&text.repeat(5000)).len();
+            assert!(cut <= LONGEST_STATUS && cut + 4 > LONGEST_STATUS, "{text}: {cut}");
         }
     }
 }

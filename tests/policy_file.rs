@@ -437,6 +437,30 @@ fn a_policy_with_very_many_errors_or_terms_is_read_in_no_time() {
 }
 
 #[test]
+fn what_is_wrong_is_told_shortly_however_long_a_line_or_a_name_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    let said = |text: String| {
+        fs::write(&path, text).unwrap();
+        policy_file::load(&path).policy.unwrap_err().to_string()
+    };
+    let items = (0..100_000).map(|n| format!("a..b{n}, ")).collect::<String>();
+    let in_one_line = said(format!("domains: [{items}]\n"));
+    assert!(in_one_line.contains("policy.yaml:1:18: `a..b1` is not a domain"), "{in_one_line}");
+    assert!(in_one_line.contains("= help: write example.org"), "{in_one_line}");
+    assert!(in_one_line.len() < 20_000, "{}", in_one_line.len());
+    let of_long_name = said(format!("domains:\n  - a..{}\n", "b".repeat(1_000_000)));
+    assert!(of_long_name.contains("policy.yaml:2:5: `a..bbb"), "{}", of_long_name.len());
+    assert!(of_long_name.len() < 2000, "{}", of_long_name.len());
+    // Nor does a line look like two to anybody.
+    let message = said("domains: []\n\"a\u{2028}ERROR\u{200f}\u{61c}b\": 1\n".into());
+    assert!(
+        message.is_ascii() || !message.contains(['\u{2028}', '\u{200f}', '\u{61c}']),
+        "{message}"
+    );
+}
+
+#[test]
 fn what_lies_about_the_settings_is_told_in_one_go() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("milter.yaml");

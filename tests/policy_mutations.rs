@@ -144,11 +144,13 @@ fn check_problems(problems: &Problems, path: &Path, octets: &[u8]) {
         match problem.span {
             Some(span) if *problem.path == *path => {
                 let line = line(octets, span.line);
-                assert_eq!(line.as_deref(), Some(&*problem.line), "{one_line}");
-                assert!(
-                    (1..=problem.line.chars().count() + 1).contains(&span.column),
-                    "{one_line}"
-                );
+                let is_short = line.as_ref().is_some_and(|line| line.len() <= 10_000);
+                assert_eq!(problem.line.is_some(), is_short, "{one_line}");
+                if let Some(shown) = problem.line.as_deref() {
+                    assert_eq!(line.as_deref(), Some(shown), "{one_line}");
+                    let columns = 1..=shown.chars().count() + 1;
+                    assert!(columns.contains(&span.column), "{one_line}");
+                }
                 let place = format!("policy.yaml:{}:{}: ", span.line, span.column);
                 assert!(one_line.contains(&place), "{one_line}");
             }

@@ -162,6 +162,28 @@ fn systemd_is_told_of_the_start_the_policy_each_reload_and_the_end() {
 }
 
 #[test]
+fn systemd_hears_that_the_milter_is_ready_however_long_what_is_wrong_with_a_file_is() {
+    let systemd = Systemd::new(POLICY);
+    let settings = fs::read_to_string(systemd.path("milter.yaml")).unwrap();
+    fs::write(systemd.path("milter.yaml"), settings + "state_dir: state\n").unwrap();
+    let service = systemd.start();
+    systemd.told("READY=1");
+    systemd.wait_for_status(|status| status["policy"]["keeping"] == "kept");
+    // systemd leaves messages over 4096 octets unread: after its time for a start, it would end the milter.
+    let name = "k".repeat(100_000);
+    replace(&systemd.path("policy.yaml"), &format!("domains: [\"a..{name}\"]\n"));
+    systemd.told("STATUS=PROBLEM");
+    service.signal(Signal::SIGHUP);
+    systemd.told("RELOADING=1");
+    assert!(systemd.told("READY=1").len() < 4000);
+    service.signal(Signal::SIGTERM);
+    service.wait();
+    let _next = systemd.start();
+    let ready = systemd.told("READY=1");
+    assert!(ready.len() < 4000 && ready.contains("policy.yaml:1:11: `a..kkkk"), "{ready}");
+}
+
+#[test]
 fn the_watchdog_hears_from_a_milter_that_has_nothing_to_do() {
     let systemd = Systemd::new(POLICY);
     let _service = systemd.start();

@@ -40,8 +40,8 @@ pub struct Problem {
     pub path: Arc<Path>,
     /// Where in the file; none if the file as a whole is meant.
     pub span: Option<Span>,
-    /// The line itself.
-    pub line: String,
+    /// The line itself; none if it is longer than is shown.
+    pub line: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What to do; may be empty.
@@ -67,6 +67,13 @@ pub struct Problems {
 /// A warning that was added; none where it was only counted.
 #[derive(Debug)]
 pub struct Noted(Option<usize>);
+
+/// A longer line, in octets, is not shown: a program has put all into one, and a copy of it for each problem
+/// would take more memory than there is.
+const LONGEST_SHOWN: usize = 10_000;
+
+/// Of a longer message, in characters, the rest is left out: a key or a name in it can be as long as the file.
+const LONGEST_TEXT: usize = 1000;
 
 /// More errors than this, or warnings, are only counted: a file with thousands has one cause.
 const SHOWN: usize = 50;
@@ -177,9 +184,9 @@ impl Problems {
             return None;
         }
         let span = span.map(|span| self.within(span));
-        let line = span.map(|span| self.line(span.line).to_owned()).unwrap_or_default();
-        // The name of a file to include can hold anything.
-        let [message, help] = [message, help].map(|text| text.chars().map(visible).collect());
+        let line = span.map(|span| self.line(span.line)).filter(|line| line.len() <= LONGEST_SHOWN);
+        let line = line.map(str::to_owned);
+        let [message, help] = [message, help].map(|text| shown(&text));
         self.found.push(Problem { severity, path: self.path.clone(), span, line, message, help });
         self.found.len().checked_sub(1)
     }
@@ -290,7 +297,7 @@ impl Problem {
     /// Where and what, without the line itself and the help.
     #[must_use]
     pub fn in_one_line(&self) -> String {
-        let path: String = self.path.display().to_string().chars().map(visible).collect();
+        let path = shown_path(&self.path);
         match self.span {
             Some(span) => format!("{path}:{}:{}: {}", span.line, span.column, self.message),
             None => format!("{path}: {}", self.message),
@@ -300,19 +307,19 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path: String = self.path.display().to_string().chars().map(visible).collect();
-        let Some(span) = self.span else {
+        let (Some(span), Some(line)) = (self.span, &self.line) else {
             let word = match self.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            write!(f, "{word}: {path}: {}", self.message)?;
+            write!(f, "{word}: {}", self.in_one_line())?;
             if !self.help.is_empty() {
                 write!(f, "\n  = help: {}", self.help)?;
             }
             return Ok(());
         };
-        let line: String = self.line.chars().map(visible).collect();
+        let path = shown_path(&self.path);
+        let line: String = line.chars().map(visible).collect();
         let start = byte_of(&line, span.column.saturating_sub(1));
         let end = byte_of(&line, span.column.saturating_sub(1) + span.length).max(start);
         let snippet = Snippet::source(line.as_str())
@@ -331,11 +338,29 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What a message says: a name from a file in it can hold anything, and be of any length.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST_TEXT).map(visible).collect();
+    if text.chars().nth(LONGEST_TEXT).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// The name of a file, as it can stand in a line of the log or on a terminal.
+#[must_use]
+pub fn shown_path(path: &Path) -> String {
+    path.display().to_string().chars().map(visible).collect()
+}
+
 /// A control character would move the caret, or play with the terminal.
 fn visible(c: char) -> char {
     match c {
         '\t' => ' ',
-        // Some turn the direction of all that follows.
+        // Some turn the direction of all that follows, and some end a line for some who read logs.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' => {
+            char::REPLACEMENT_CHARACTER
+        }
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
