@@ -8,11 +8,15 @@ use crate::postfix::{
 };
 use config::settings::{Settings, SocketSpec};
 use config::{files, policy_file};
+use nix::fcntl::OFlag;
+use nix::unistd::Uid;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs,
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +24,10 @@ use std::{
 const PARAMETER: &str = "smtpd_milters";
 /// What `postconf` had before, for `--undo`.
 const RECORD: &str = "/var/lib/mandatory-tls/setup-postfix.json";
+/// Who alone writes the record.
+const ROOT: Uid = Uid::from_raw(0);
+/// A longer record, in octets, is none.
+const MOST_RECORD: u64 = 1024 * 1024;
 /// How long new connections of Postfix wait for the milter beyond the drain of the one before it.
 const BEYOND_DRAIN: u64 = 30;
 
@@ -195,9 +203,28 @@ fn keep(record: &Record) -> Result<(), NotDone> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
+        // One that the milter's user has put there would give its owner to this one.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         files::replace(&path, &serde_json::to_vec_pretty(record)?, 0o644)
     };
     write().map_err(|error| NotDone::unavailable(format!("{RECORD} cannot be written: {error}")))
+}
+
+/// What was kept, if nobody but root can have written it: the directory is the milter's user's, and what is
+/// in the record becomes Postfix's configuration.
+fn kept(path: &Path, root: Uid) -> Option<Record> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    let found = file.metadata().ok()?;
+    if !found.is_file() || found.uid() != root.as_raw() || found.mode() & 0o022 != 0 {
+        return None;
+    }
+    let mut octets = Vec::new();
+    file.take(MOST_RECORD).read_to_end(&mut octets).ok()?;
+    serde_json::from_slice(&octets).ok()
 }
 
 fn undo(
@@ -206,8 +233,7 @@ fn undo(
     facts: &PostfixFacts,
     now: Option<&str>,
 ) -> Result<(), NotDone> {
-    let record: Option<Record> =
-        fs::read(RECORD).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let record = kept(Path::new(RECORD), ROOT);
     let ours = |element: &&str| {
         milter_entries(element).any(|entry| is_ours(entry.address, facts, settings))
     };
@@ -253,4 +279,36 @@ fn report(settings: &Settings, policy: &Policy) -> Result<(), NotDone> {
     }
     println!("Next: mandatory-tls doctor");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::geteuid;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_record_that_others_than_root_may_have_written_is_not_followed() {
+        let own = |path: &Path| kept(path, geteuid());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("setup-postfix.json");
+        let text = r#"{ "before": "inet:192.0.2.66:25", "after": "x" }"#;
+        let with_mode =
+            |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::write(&path, text).unwrap();
+        with_mode(0o644);
+        assert!(own(&path).is_some());
+        with_mode(0o664);
+        assert_eq!(own(&path), None);
+        with_mode(0o644);
+        let link = directory.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert_eq!(own(&link), None);
+        assert_eq!(kept(&path, Uid::from_raw(geteuid().as_raw() + 1)), None);
+        // Nor is one waited for, or read for ever.
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(own(&fifo), None);
+        assert_eq!(own(Path::new("/dev/zero")), None);
+    }
 }
