@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fmt::Write,
     fs, io,
-    io::Read,
+    io::{ErrorKind, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -27,6 +27,8 @@ const NAME: &str = "last-good-policy";
 const FORM: u32 = 1;
 /// The first line is not longer than this: a policy may include thousands of files.
 const MOST_MANIFEST: usize = 16 * 1024 * 1024;
+/// The whole is not longer than this, in octets.
+const MOST: u64 = 2 * files::MAX_FILE;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +75,16 @@ impl Encoded {
         };
         let mut octets = serde_json::to_vec(&manifest)?;
         octets.push(b'\n');
-        octets.reserve_exact(snapshot.files().map(|(_, text)| text.len()).sum());
+        let texts: usize = snapshot.files().map(|(_, text)| text.len()).sum();
+        // What could not be read back must not take the place of what can.
+        if octets.len() > MOST_MANIFEST || (octets.len() as u64).saturating_add(texts as u64) > MOST
+        {
+            return Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                "the policy's files are too large",
+            ));
+        }
+        octets.reserve_exact(texts);
         for (_, text) in snapshot.files() {
             octets.extend_from_slice(text);
         }
@@ -237,7 +248,7 @@ fn read(path: &Path, policy: &Path) -> Result<(Manifest, Snapshot), Unusable> {
 /// Reads the file if nobody but this user, or root, can have written it.
 fn read_own(path: &Path) -> Result<Vec<u8>, Unusable> {
     let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Unusable::Never(path.into()),
+        ErrorKind::NotFound => Unusable::Never(path.into()),
         _ => Unusable::Unreadable { path: path.into(), error },
     };
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
@@ -250,7 +261,6 @@ fn read_own(path: &Path) -> Result<Vec<u8>, Unusable> {
         return Err(Unusable::Foreign { path: path.into(), owner, mode });
     }
     let mut octets = Vec::new();
-    let most = files::MAX_FILE.saturating_mul(2);
-    file.take(most).read_to_end(&mut octets).map_err(unreadable)?;
+    file.take(MOST).read_to_end(&mut octets).map_err(unreadable)?;
     Ok(octets)
 }
