@@ -6,6 +6,7 @@ use super::table::safe;
 use clap::ValueEnum;
 use config::policy_file;
 use config::settings::Settings;
+use config::yaml::shown_path;
 use jiff::Timestamp;
 use policy::{DomainName, Entry, EntryPlace, Mode, Policy, Schedule};
 use serde::Serialize;
@@ -123,8 +124,8 @@ impl<'p> Listed<'p> {
 
     fn place_text(&self) -> String {
         match self.line {
-            Some(line) => format!("{}:{line}", self.file.display()),
-            None => self.file.display().to_string(),
+            Some(line) => format!("{}:{line}", shown_path(self.file)),
+            None => shown_path(self.file),
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::sockets::systemd_runs;
 use crate::command;
 use config::policy_file::Sources;
+use config::yaml::shown_path;
 use std::{
     ffi::OsStr,
     fs,
@@ -53,8 +54,8 @@ fn among<'p>(
         let directive = directive_of(&target)?;
         Some(format!(
             "{} lies in {}, where the service does not see it ({directive}= in its unit)",
-            path.display(),
-            target.parent().unwrap_or(Path::new("/")).display()
+            shown_path(path),
+            shown_path(target.parent().unwrap_or(Path::new("/")))
         ))
     });
     hidden.collect()
@@ -94,6 +95,12 @@ mod tests {
             assert!(said.len() == 1 && said[0].contains("ProtectHome="), "{hidden}: {said:?}");
             assert_eq!(told("home/milter.yaml", hidden), [""; 0]);
         }
+        let sly = "home/x\nerror: \u{1b}[2J";
+        fs::create_dir(at(sly)).unwrap();
+        fs::write(at(sly).join("list.yaml"), "").unwrap();
+        symlink(at(sly).join("list.yaml"), at("etc/e\n.yaml")).unwrap();
+        let said = told("etc/milter.yaml", "etc/e\n.yaml");
+        assert!(!said[0].contains(char::is_control), "{said:?}");
         assert_eq!(told("etc/milter.yaml", "etc/a.yaml"), [""; 0]);
         assert_eq!(told("etc/milter.yaml", "etc/missing.yaml"), [""; 0]);
     }

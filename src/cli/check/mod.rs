@@ -10,7 +10,7 @@ use crate::wording::{age, counted};
 use config::files;
 use config::policy_file::{self, Loaded, Sources};
 use config::settings::Settings;
-use config::yaml::Problems;
+use config::yaml::{Problems, shown_path};
 use jiff::Timestamp;
 use nix::unistd::geteuid;
 use policy::Policy;
@@ -150,7 +150,7 @@ fn installed(args: &Args, wrong: &mut usize) -> (Option<Settings>, Option<Policy
     let user = eyes.user().unwrap_or_default();
     for path in &denied {
         *wrong += 1;
-        let path = path.display();
+        let path = shown_path(path);
         eprintln!(
             "error: the milter's user, {user}, cannot read {path}\n  = help: chgrp {user} {path} && chmod g+rX {path}"
         );

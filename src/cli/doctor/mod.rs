@@ -91,7 +91,10 @@ impl fmt::Display for Answer {
             Health::Error => "ERROR",
         };
         // Lines that follow stand under the first.
-        let message = self.message.trim_end().replace('\n', "\n                    ");
+        // What a file or another program says in it does not play with the terminal.
+        let is_hidden = |c: char| c.is_control() && c != '\n';
+        let message = self.message.replace(is_hidden, "\u{fffd}");
+        let message = message.trim_end().replace('\n', "\n                    ");
         writeln!(f, "{health:<8} {:<10} {message}", self.subject)?;
         if !self.remedy.is_empty() {
             writeln!(f, "{:>19} {}", "do:", self.remedy)?;
