@@ -257,7 +257,7 @@ fn no_form_passes_a_postfix_whose_relay_host_is_opted_in_itself() {
     let options = PostfixOptions::default().hosts(&["smtp.example.com"]);
     let milter = Milter::start("domains: []\n");
     let postfix = Postfix::start(options.milter(&milter).main("relayhost = smtp.example.com"));
-    let opted = [Opted::new("domains and all below", BELOW, &below, 75)];
+    let opted = [Opted::new("domains and all below", BELOW, &below, 80)];
     try_all_forms("Postfix, relay host by name", &milter, &postfix, &opted);
 }
 

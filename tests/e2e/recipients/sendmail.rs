@@ -124,6 +124,12 @@ fn no_form_passes_a_sendmail_with_virtual_users_and_domains_of_other_names() {
 }
 
 #[test]
+fn no_form_passes_a_sendmail_that_looks_up_what_a_host_is_called() {
+    let options = SendmailOptions::default().looks_up(&["also.example", "www.example.com"]);
+    domains_and_mailbox("Sendmail, names of hosts", options, [135, 95]);
+}
+
+#[test]
 fn no_form_passes_a_sendmail_with_a_mailer_table() {
     let table = "example.com esmtp:[127.0.0.2]\nrouted.example esmtp:example.com\n\
                  .routed.example esmtp:[example.com]\nother.test smtp:[127.0.0.2]";
@@ -156,7 +162,7 @@ fn no_form_passes_a_sendmail_whose_smart_host_is_opted_in_itself() {
     let smart_host = "define(`SMART_HOST', `relay:smtp.example.com')";
     let (milter, sendmail) = start(SendmailOptions::default().mc(smart_host));
     let policy = "domains: [example.com, \"*.example.com\", bücher.example, faß.example]\n";
-    let opted = [Opted::new("domains and all below", policy, &below, 170)];
+    let opted = [Opted::new("domains and all below", policy, &below, 175)];
     try_all_forms("Sendmail, smart host by name", &milter, &sendmail, &opted);
 }
 

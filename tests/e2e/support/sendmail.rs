@@ -41,6 +41,12 @@ impl SendmailOptions {
         self.option("--mc", line)
     }
 
+    /// The host example.com has these names as well, and Sendmail writes its own in their place, as it
+    /// does by default.
+    pub fn looks_up(self, names: &[&str]) -> Self {
+        self.option("--hosts", &names.join(" ")).mc("undefine(`_NO_CANONIFY_')")
+    }
+
     /// With a table for the feature of this name.
     pub fn table(mut self, name: &str, lines: &str) -> Self {
         self.arguments.extend(["--map".to_owned(), name.to_owned(), lines.to_owned()]);
