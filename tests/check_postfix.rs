@@ -14,7 +14,7 @@ myhostname = mx.example.net
 mydestination = $myhostname, localhost
 mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128
 smtpd_tls_security_level = may
-smtpd_tls_chain_files = /etc/ssl/mx.pem
+smtpd_tls_chain_files = $config_directory/mx.pem
 alias_maps =
 alias_database =
 smtpd_milters = inet:127.0.0.1:8893
@@ -49,6 +49,7 @@ impl Postfix {
         postfix.write("master.cf", &format!("{MASTER}{master}"));
         postfix.write("milter.yaml", "listen: inet:127.0.0.1:8893\npolicy: policy.yaml\n");
         postfix.write("policy.yaml", POLICY);
+        postfix.write("mx.pem", "");
         postfix
     }
 
@@ -167,6 +168,13 @@ fn aliases_are_looked_up_in_maps_of_every_kind_that_can_be_listed() {
         ],
     );
     assert!(!said(&output).contains("ok@free.example"));
+}
+
+#[test]
+fn a_certificate_that_is_not_there_is_found() {
+    let postfix = Postfix::new("", "");
+    fs::remove_file(postfix.path("mx.pem")).unwrap();
+    assert_says(&postfix.check(), 78, &["offers no STARTTLS, since there is no /", "/mx.pem"]);
 }
 
 #[test]

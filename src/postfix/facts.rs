@@ -3,7 +3,10 @@
 //! Pure: `gather` asks Postfix and fills this in, tests write it down.
 
 use super::syntax::elements;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Parameters of main.cf as they are in force, defaults included, `$name` expanded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,6 +174,8 @@ pub(crate) struct PostfixFacts {
     pub maps: BTreeMap<String, MapContents>,
     /// What postconf itself complains about.
     pub complaints: Vec<String>,
+    /// Files of certificates and keys that are named and not there.
+    pub missing: BTreeSet<String>,
 }
 
 impl PostfixFacts {

@@ -4,11 +4,12 @@
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
 use super::syntax::elements;
-use super::{local_names, rewriting};
+use super::{local_names, rewriting, session};
 use crate::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
     fs,
+    io::ErrorKind,
     path::Path,
 };
 
@@ -72,6 +73,7 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
         complaints,
         ..PostfixFacts::default()
     };
+    facts.missing = session::certificates(&facts).filter(|file| is_missing(file)).collect();
     let mut maps = rewriting::maps(&facts);
     maps.extend(local_names::tables(&facts).map(str::to_owned));
     for map in maps {
@@ -79,6 +81,11 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
         facts.maps.insert(map, contents);
     }
     Ok(facts)
+}
+
+/// Whether a file is not there; one that this user may not look for could be.
+fn is_missing(file: &str) -> bool {
+    fs::metadata(file).is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 fn with_directory(directory: Option<&Path>, arguments: &[OsString]) -> Vec<OsString> {

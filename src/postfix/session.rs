@@ -2,7 +2,7 @@
 
 use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
-use super::facts::{Role, Service};
+use super::facts::{Parameters, PostfixFacts, Role, Service};
 use super::milters::is_asked_by;
 
 /// Where smtpd's certificate may come from.
@@ -12,6 +12,36 @@ const CERTIFICATES: [&str; 4] = [
     "smtpd_tls_eccert_file",
     "smtpd_tls_dcert_file",
 ];
+
+/// The files that hold them and their keys. (A key of its own is by default `$smtpd_tls_cert_file`, which
+/// postconf has expanded.)
+const CERTIFICATE_FILES: [&str; 7] = [
+    "smtpd_tls_chain_files",
+    "smtpd_tls_cert_file",
+    "smtpd_tls_key_file",
+    "smtpd_tls_eccert_file",
+    "smtpd_tls_eckey_file",
+    "smtpd_tls_dcert_file",
+    "smtpd_tls_dkey_file",
+];
+
+/// The parameter and the file of each certificate and key that an smtpd is to read. Where there are chain
+/// files, Postfix reads nothing else.
+fn certificate_files(parameters: &Parameters) -> impl Iterator<Item = (&'static str, &str)> {
+    let chain = !parameters.get("smtpd_tls_chain_files").is_empty();
+    CERTIFICATE_FILES
+        .into_iter()
+        .filter(move |name| !chain || *name == "smtpd_tls_chain_files")
+        .flat_map(|name| parameters.list(name).map(move |file| (name, file)))
+        .filter(|(_, file)| file.starts_with('/'))
+}
+
+/// The files of the certificates and keys of all smtpd.
+pub(super) fn certificates(facts: &PostfixFacts) -> impl Iterator<Item = String> {
+    facts
+        .running("smtpd")
+        .flat_map(|service| certificate_files(&service.parameters).map(|(_, file)| file.to_owned()))
+}
 
 pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     let facts = given.facts;
@@ -79,6 +109,14 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
             "smtpd_tls_chain_files",
             ", for want of a certificate",
             "name the key and certificate in smtpd_tls_chain_files",
+        );
+    } else if let Some((parameter, file)) =
+        certificate_files(parameters).find(|(_, file)| given.facts.missing.contains(*file))
+    {
+        no_tls(
+            parameter,
+            &format!(", since there is no {file}"),
+            "put the certificate or key there, or correct the path",
         );
     } else if parameters
         .list("smtpd_discard_ehlo_keywords")

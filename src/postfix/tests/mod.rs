@@ -151,6 +151,22 @@ fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
 }
 
 #[test]
+fn a_certificate_or_key_that_is_not_there_is_found() {
+    let missing = |main: &str, file: &str| {
+        let facts =
+            PostfixFacts { missing: [file.to_owned()].into(), ..postfix(main, &[SMTP, CLEANUP]) };
+        said(&facts, SETTINGS, POLICY)
+    };
+    let words =
+        ["main.cf: smtpd_tls_chain_files", "offers no STARTTLS, since there is no /etc/ssl/mx.pem"];
+    only(&missing("", "/etc/ssl/mx.pem"), Error, &words);
+    let pair = "smtpd_tls_chain_files =\nsmtpd_tls_cert_file = /c.pem\nsmtpd_tls_key_file = /k.pem";
+    only(&missing(pair, "/k.pem"), Error, &["main.cf: smtpd_tls_key_file = /k.pem", "no /k.pem"]);
+    // Where there are chain files, Postfix does not look at the others.
+    assert_eq!(missing("smtpd_tls_cert_file = /c.pem", "/c.pem"), []);
+}
+
+#[test]
 fn an_smtpd_that_does_not_wait_for_a_restart_is_found_where_systemd_keeps_the_socket() {
     let settings = "listen: [systemd, inet:127.0.0.1:8893]\npolicy: policy.yaml\n";
     let wait = |main: &str| said(&postfix(main, &[SMTP, CLEANUP]), settings, POLICY);
