@@ -148,6 +148,22 @@ fn errors_before_broken_yaml_are_told_as_well() {
 }
 
 #[test]
+fn broken_yaml_says_what_to_do_about_what_people_mistype() {
+    let tabs = "YAML is indented with blanks, not with tabs";
+    let empty = "take the `[]` in the line before away: it stands for an empty list";
+    for (policy, help) in [
+        ("domains:\n\t- example.com", tabs),
+        ("domains:\n  - domain: a.example\n\tmode: monitor", tabs),
+        ("domains:\n- domain: a.example\n  mode: off\n\trequire: rfc9325", tabs),
+        ("domains: []\n  - example.com\n", empty),
+        ("domains: []\n- example.com\n", empty),
+    ] {
+        let said = errors(&[("policy.yaml", policy)]);
+        assert!(said.contains(&format!("= help: {help}")), "{policy}\n{said}");
+    }
+}
+
+#[test]
 fn what_people_mistype_is_refused_with_its_place() {
     for (policy, expected) in [
         (

@@ -81,6 +81,23 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_in_the_place_of_a_list_is_told_of() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.yaml");
+        fs::write(&path, "include: d/*.yaml\n").unwrap();
+        fs::create_dir_all(directory.path().join("d/customers.yaml")).unwrap();
+        fs::create_dir(directory.path().join("d/old")).unwrap();
+        fs::write(directory.path().join("d/a.yaml"), "[]\n").unwrap();
+        let said: Vec<_> = load(&path)
+            .warnings
+            .shown()
+            .into_iter()
+            .map(|problem| problem.message.clone())
+            .collect();
+        assert_eq!(said, ["customers.yaml is not read: it is a directory"]);
+    }
+
+    #[test]
     fn what_is_put_aside_or_read_by_another_pattern_is_not_told_of() {
         let aside = [
             "d/a.yaml",

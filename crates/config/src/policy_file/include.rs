@@ -160,6 +160,16 @@ fn matching_files(
                 .map(|name| directory.join(name))
                 .filter(|path| !files.contains(path))
                 .collect();
+            // One that is named as a list would be.
+            for path in names.iter().filter(|path| view.is_directory(path)) {
+                if let Some(name) = path.file_name().filter(matching) {
+                    let message =
+                        format!("{} is not read: it is a directory", name.to_string_lossy());
+                    let help =
+                        "put a file in its place, or include what it holds by a pattern of its own";
+                    decoder.problems.warn(item.span, message, help);
+                }
+            }
             if files.is_empty() && near.is_empty() && !names.iter().all(hidden) {
                 let help = "right if files are still to come; else correct the pattern";
                 decoder.problems.warn(item.span, "no file matches this pattern", help);

@@ -76,10 +76,12 @@ impl<'a> Builder<'a, '_> {
             Ok(next) => Some(next),
             Err(error) => {
                 let marker = error.marker();
+                let before = self.problems.line(marker.line().saturating_sub(1)).to_owned();
+                let next = self.problems.line(marker.line() + 1).to_owned();
                 let line = self.problems.line(marker.line());
                 // In a line with a directive (`%`) the parser counts octets.
                 let column = marker.col().min(line.chars().count()) + 1;
-                let (message, help) = explain(error.info(), line);
+                let (message, help) = explain(error.info(), line, [&before, &next]);
                 let span = Span::new(marker.line(), column, 1);
                 self.problems.add(span, message, help);
                 self.problems.set_broken();
@@ -231,7 +233,7 @@ impl<'a> Builder<'a, '_> {
 const QUOTE_STAR: &str = "a value that begins with `*` must be in quotes: \"*.example.org\"";
 
 /// The parser's words, and what to do about the mistakes that people make.
-fn explain(info: &str, line: &str) -> (String, String) {
+fn explain(info: &str, line: &str, [before, next]: [&str; 2]) -> (String, String) {
     let value = line.trim_start_matches([' ', '-']);
     let help = if value.starts_with('*')
         || value.contains(": *")
@@ -239,14 +241,23 @@ fn explain(info: &str, line: &str) -> (String, String) {
         || value.contains(", *")
     {
         QUOTE_STAR
-    } else if line.trim_start_matches(' ').starts_with('\t') {
+    } else if is_indented_with_tabs(line)
+        // The parser names the line before it where a value could go on.
+        || (info.contains("tab") && is_indented_with_tabs(next))
+    {
         "YAML is indented with blanks, not with tabs"
     } else if value.starts_with(['@', '`', '%']) {
         "a value that begins with this character must be in quotes"
+    } else if before.trim_end().ends_with("[]") && line.trim_start().starts_with('-') {
+        "take the `[]` in the line before away: it stands for an empty list"
     } else {
         ""
     };
     (format!("this is not valid YAML: {info}"), help.to_owned())
+}
+
+fn is_indented_with_tabs(line: &str) -> bool {
+    line.trim_start_matches(' ').starts_with('\t')
 }
 
 fn span_of(extent: &ParserSpan) -> Span {
