@@ -126,7 +126,8 @@ fn a_log_without_tls_lines_or_without_postfix_is_refused() {
         .collect();
     for (text, words) in [
         (&*without, "smtpd_tls_loglevel = 1"),
-        ("Jan  1 00:00:00 mx kernel: hello\n", "no line of a Postfix"),
+        ("Jan  1 00:00:00 mx kernel: hello\n", "no line of a Postfix in mail.log"),
+        ("BZh9", "bzcat mail.log | mandatory-tls import postfix-log -"),
     ] {
         fs::write(ledger.path("mail.log"), text).unwrap();
         let output = ledger.run(&IMPORT);
@@ -135,8 +136,17 @@ fn a_log_without_tls_lines_or_without_postfix_is_refused() {
         assert!(error.contains(words), "{error}");
         assert_eq!(ledger.json(&["report"])["totals"]["judged"], 0);
     }
+    fs::write(ledger.path("mail.log"), b"\x1f\x8b\x08packed").unwrap();
+    let error = ledger.run(&IMPORT).stderr;
+    let error = String::from_utf8_lossy(&error);
+    assert!(
+        error.contains("mail.log is compressed") && error.contains("zcat mail.log |"),
+        "{error}"
+    );
     let output = ledger.run(&["import", "postfix-log", "nowhere.log"]);
     assert_eq!(output.status.code(), Some(65));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("journalctl --facility=mail -o short-iso |"), "{error}");
 }
 
 /// One recipient that the milter judged, so many days ago at noon.

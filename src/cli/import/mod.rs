@@ -15,7 +15,7 @@ use pages::text::number;
 use policy::{Entry, Mode, Pattern, Policy};
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, ErrorKind},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -120,7 +120,7 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     }
     let tallied = gatherer.tallied();
     if tallied.postfix == 0 {
-        return Err(Failure::data("error: there is no line of a Postfix in this log"));
+        return Err(no_postfix(&args.files));
     }
     if tallied.messages > 0 && tallied.tls == 0 {
         return Err(Failure::data(
@@ -161,9 +161,14 @@ fn read(
     ledger_failed: &impl Fn(StoreError) -> Failure,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| {
-        Failure::data(format!("error: {} cannot be read: {error}", path.display()))
+        let help = match error.kind() {
+            ErrorKind::NotFound => format!("\n  = help: {JOURNAL}"),
+            _ => String::new(),
+        };
+        Failure::data(format!("error: {} cannot be read: {error}{help}", path.display()))
     };
     let (mut log, written) = open(path).map_err(failed)?;
+    packed(path, log.fill_buf().map_err(failed)?)?;
     let clock = Clock::new(offset.unwrap_or(Offset::UTC), written);
     let mut line = Vec::new();
     let mut number = 0;
@@ -198,6 +203,37 @@ fn without_zone(path: &Path, line: u64) -> Failure {
         "error: {}, line {line}: the time does not say its zone, and nothing was imported\n  = help: give the zone of the host that logged it with `--utc-offset`, such as `--utc-offset +01:00`; `date +%:z` prints that of this host; see `import postfix-log --help` about daylight-saving time",
         path.display()
     ))
+}
+
+/// The log of another program, or one that is still empty.
+fn no_postfix(files: &[PathBuf]) -> Failure {
+    let named: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+    Failure::data(format!(
+        "error: there is no line of a Postfix in {}\n  = help: name the log that Postfix writes to (`postconf maillog_file`, or that of syslog); {JOURNAL}",
+        named.join(", ")
+    ))
+}
+
+/// Where there is no file of the log.
+const JOURNAL: &str = "from the journal: journalctl --facility=mail -o short-iso | mandatory-tls import postfix-log -";
+
+/// gzip, bzip2, xz and zstd: how their files begin, and what unpacks them.
+const PACKED: [(&[u8], &str); 4] = [
+    (b"\x1f\x8b", "zcat"),
+    (b"BZh", "bzcat"),
+    (b"\xfd7zXZ\0", "xzcat"),
+    (b"\x28\xb5\x2f\xfd", "zstdcat"),
+];
+
+/// A log as log rotation packs it.
+fn packed(path: &Path, first: &[u8]) -> Result<(), Failure> {
+    let Some((_, unpack)) = PACKED.iter().find(|(magic, _)| first.starts_with(magic)) else {
+        return Ok(());
+    };
+    let path = path.display();
+    Err(Failure::data(format!(
+        "error: {path} is compressed\n  = help: {unpack} {path} | mandatory-tls import postfix-log -"
+    )))
 }
 
 /// What became of the log.
