@@ -111,3 +111,13 @@ fn a_ledger_that_is_not_there_is_an_error_with_a_remedy() {
     assert_eq!(output.status.code(), Some(69));
     assert!(error.contains("/nowhere/ledger.sqlite") && error.contains("help:"), "{error}");
 }
+
+#[test]
+fn a_domain_without_mail_leaves_nothing_to_draw_and_says_where_to_look() {
+    let ledger = two_weeks();
+    let table = ledger.text(&["report", "nobody.example", "--since", "2026-01-31"]);
+    assert!(table.starts_with("nobody.example, since 2026-01-31\n\nNo mail was judged"), "{table}");
+    assert!(table.contains("mandatory-tls entries --domain nobody.example"), "{table}");
+    let page = ledger.text(&["report", "nobody.example", "--format", "html"]);
+    assert!(page.contains("No mail was judged in this time.") && !page.contains("<svg"), "{page}");
+}

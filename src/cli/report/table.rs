@@ -13,19 +13,22 @@ const BAR: u64 = 20;
 
 pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize) -> io::Result<()> {
     let whose = report.domain.as_deref().unwrap_or("All domains");
-    writeln!(out, "{whose}, {} to {}", date_text(report.since), date_text(report.until))?;
     let totals = report.totals;
     if totals.judged == 0 {
+        writeln!(out, "{whose}, since {}", date_text(report.since))?;
         writeln!(out, "\nNo mail was judged in this time.")?;
         if report.trusted == 0 {
             writeln!(
                 out,
                 "The ledger holds mail for domains that are opted in, and what was imported."
             )?;
+            if let Some(domain) = &report.domain {
+                writeln!(out, "Is it opted in?  mandatory-tls entries --domain {domain}")?;
+            }
         }
         return footnotes(out, report);
     }
-    writeln!(out)?;
+    writeln!(out, "{whose}, {} to {}\n", date_text(report.since), date_text(report.until))?;
     let line = |out: &mut dyn Write, name: &str, value: &str, more: &str| {
         writeln!(out, "{}", format!("  {name:<14}{value:>8}   {more}").trim_end())
     };

@@ -17,6 +17,8 @@ struct Page {
     title: String,
     from: String,
     to: String,
+    /// Whether no mail was judged: there is nothing to draw then.
+    nothing: bool,
     tiles: Vec<Tile>,
     days: Vec<DayBar>,
     dates: Vec<Label>,
@@ -91,6 +93,7 @@ pub fn page(report: &Report, by: By, limit: usize) -> Result<String, askama::Err
         title: report.domain.clone().unwrap_or_else(|| "all domains".into()),
         from: date_text(report.since),
         to: date_text(report.until),
+        nothing: report.totals.judged == 0,
         tiles: tiles(report),
         days: bars(&report.days, top),
         dates: dates(&report.days),
@@ -120,7 +123,7 @@ fn tiles(report: &Report) -> Vec<Tile> {
             value: share_text(totals.share()),
             name: "encrypted",
             detail: format!("of {} recipients", number(totals.judged)),
-            class: "good",
+            class: alarm(totals.judged, "good"),
         },
         Tile {
             value: number(totals.refused),
