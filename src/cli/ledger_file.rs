@@ -53,6 +53,10 @@ pub(super) fn cannot_read(path: &Path, error: &StoreError) -> Failure {
         StoreError::File(error) if error.kind() == io::ErrorKind::NotFound => {
             "the milter writes it once it has judged mail; `import postfix-log` fills it from logs"
         }
+        // The milter makes the file first, and its tables once there is room on the disk.
+        StoreError::Foreign => {
+            "does `state_dir` or --ledger name the right place? Where the milter cannot write, `doctor` says so"
+        }
         _ => "read it as root, or as the user that the milter runs as",
     };
     Failure::unavailable(format!(

@@ -43,7 +43,7 @@ fn one_socket(socket: &SocketSpec, postfix: bool) -> Answer {
             Health::Error,
             subject,
             format!("{socket} does not answer to {who}: {error}"),
-            remedy(socket),
+            remedy(socket, &error),
         ),
     }
 }
@@ -54,8 +54,12 @@ fn is_closed(socket: &SocketSpec) -> bool {
     is_denied(fs::metadata(path).map(drop)) || is_denied(UnixStream::connect(path).map(drop))
 }
 
-fn remedy(socket: &SocketSpec) -> &'static str {
+fn remedy(socket: &SocketSpec, error: &str) -> &'static str {
     match socket {
+        // systemd lets everybody in for a milter that then does not start.
+        SocketSpec::Unix(path) if path.exists() && !error.contains("denied") => {
+            "see to it that the milter runs: systemctl status mandatory-tls says why it does not"
+        }
         SocketSpec::Unix(path) if !path.exists() => {
             "is the socket unit (or the milter) running? For Postfix: mandatory-tls setup postfix"
         }
