@@ -2,10 +2,12 @@
 
 use nix::fcntl::OFlag;
 use std::{
+    ffi::OsString,
     fs,
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::Path,
+    time::Duration,
 };
 
 /// A larger file is refused: a million domains take some 30 MiB.
@@ -61,15 +63,10 @@ pub fn check_size(octets: u64) -> io::Result<u64> {
 ///
 /// Those of the system, without the path.
 pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().ok_or(ErrorKind::InvalidFilename)?;
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(name);
+    let directory = directory(path);
+    let prefix = draft_prefix(path).ok_or(ErrorKind::InvalidFilename)?;
     let mut draft =
-        tempfile::Builder::new().prefix(&prefix).suffix(".new").tempfile_in(directory)?;
+        tempfile::Builder::new().prefix(&prefix).suffix(DRAFT_SUFFIX).tempfile_in(directory)?;
     draft.write_all(octets)?;
     let file = draft.as_file();
     // Before the mode, because a new owner may take bits away.
@@ -84,6 +81,44 @@ pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()?;
     draft.persist(path)?;
     fs::File::open(directory)?.sync_all()
+}
+
+/// Removes what [`replace`] left beside `path` where the program was killed meanwhile: drafts that
+/// nobody has written to for ten minutes, since another process may be at one.
+///
+/// # Errors
+///
+/// When the directory cannot be read, or a draft not be removed.
+pub fn remove_old_drafts(path: &Path) -> io::Result<()> {
+    let Some(prefix) = draft_prefix(path) else { return Ok(()) };
+    for entry in fs::read_dir(directory(path))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_draft = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
+            && name.as_encoded_bytes().ends_with(DRAFT_SUFFIX.as_bytes());
+        let metadata = entry.metadata()?;
+        let age = metadata.modified()?.elapsed().unwrap_or_default();
+        if is_draft && metadata.is_file() && age > OLD_DRAFT {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// How the name of a draft ends.
+const DRAFT_SUFFIX: &str = ".new";
+/// Nobody writes to a draft for so long.
+const OLD_DRAFT: Duration = Duration::from_secs(600);
+
+/// How the names of drafts for `path` begin; none where it names no file.
+fn draft_prefix(path: &Path) -> Option<OsString> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name()?);
+    Some(prefix)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -112,6 +147,29 @@ mod tests {
             }
             assert_eq!(names(directory.path()), ["status.json"]);
         }
+    }
+
+    #[test]
+    fn what_a_killed_program_left_goes_once_it_is_old_and_nothing_else_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kept");
+        let write = |name: &str, age: Duration| {
+            let file = fs::File::create(directory.path().join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        };
+        let old = OLD_DRAFT * 2;
+        for (name, age) in [
+            (".keptAbC.new", old),
+            (".keptXyZ.new", Duration::ZERO),
+            (".other.new", old),
+            ("kept", old),
+        ] {
+            write(name, age);
+        }
+        remove_old_drafts(&path).unwrap();
+        let mut left = names(directory.path());
+        left.sort();
+        assert_eq!(left, [".keptXyZ.new", ".other.new", "kept"]);
     }
 
     #[test]

@@ -211,6 +211,15 @@ impl LastGood {
     }
 }
 
+/// Removes drafts that were left in the state directory.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(super) fn remove_old_drafts(state_dir: &Path) -> io::Result<()> {
+    files::remove_old_drafts(&state_dir.join(NAME))
+}
+
 /// The digest of what is kept for this policy, where it is whole.
 pub(super) fn kept_digest(state_dir: &Path, policy: &Path) -> Option<String> {
     read(&state_dir.join(NAME), policy).ok().map(|(manifest, _)| manifest.sha256)

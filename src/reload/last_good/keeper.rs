@@ -3,7 +3,7 @@
 //! A list of a million domains takes a disk its time, and a disk that does not answer takes for ever:
 //! neither mail nor the next reload waits for that.
 
-use super::file::{Encoded, kept_digest};
+use super::file::{Encoded, kept_digest, remove_old_drafts};
 use crate::reload::{AFTER_A_PANIC, Keeping, PolicyState, step_back};
 use crate::state_dir::write_help;
 use config::policy_file::Snapshot;
@@ -107,6 +107,8 @@ struct Writer {
 
 impl Writer {
     fn run(&self) {
+        // A milter that was killed while it wrote has left its draft, which is as large as the policy.
+        let _ = remove_old_drafts(&self.state_dir);
         let mut kept = kept_digest(&self.state_dir, &self.policy);
         let mut unwritten: Option<Encoded> = None;
         loop {
