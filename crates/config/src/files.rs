@@ -125,7 +125,7 @@ fn directory(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
-    fn names(directory: &Path) -> Vec<std::ffi::OsString> {
+    fn names(directory: &Path) -> Vec<OsString> {
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     }
 
