@@ -1,7 +1,9 @@
 //! Every form on one MTA: what becomes of it without a policy, and with one.
 
+use std::any::Any;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::forms::{Form, forms, legal};
@@ -288,10 +290,18 @@ fn in_sessions<T: Sync, R: Send>(
     };
     let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(session)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("its panic is shown")).collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(failed)).collect()
     });
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The test fails with what one of its sessions failed with.
+fn failed<R>(panic: Box<dyn Any + Send>) -> R {
+    match panic.downcast::<String>() {
+        Ok(message) => panic!("in a session: {message}"),
+        Err(other) => resume_unwind(other),
+    }
 }
 
 /// MAIL and RCPT. What is no message yet is taken back.

@@ -1,8 +1,9 @@
 //! The lines a process writes, collected as they come, and waiting for one of them.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once};
 use std::time::Instant;
 
 use super::PATIENCE;
@@ -32,6 +33,7 @@ impl Lines {
 
     /// No lines yet.
     pub fn empty(name: &'static str) -> Self {
+        remember_what_failed();
         Self { name, shared: Arc::default() }
     }
 
@@ -98,6 +100,15 @@ impl Lines {
         self.collected().lines.iter().filter(|line| matches(line)).cloned().collect()
     }
 
+    /// Prints all of them where the test has failed, and below them once more what failed: they are
+    /// thousands, and whoever keeps a part of a long output keeps its end.
+    pub fn print_if_failed(&self) {
+        if std::thread::panicking() {
+            eprintln!("{self}");
+            FAILED.with_borrow(|failed| eprintln!("---- what failed ----\n{failed}"));
+        }
+    }
+
     fn collected(&self) -> MutexGuard<'_, Collected> {
         self.shared.0.lock().expect("no reader panics")
     }
@@ -108,4 +119,20 @@ impl fmt::Display for Lines {
         writeln!(f, "---- {} ----", self.name)?;
         self.collected().lines.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
+}
+
+thread_local! {
+    /// What the test on this thread failed with.
+    static FAILED: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+fn remember_what_failed() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            FAILED.set(panic.to_string());
+            print(panic);
+        }));
+    });
 }

@@ -314,9 +314,7 @@ impl Drop for Milter {
         if self.process.is_some() {
             self.kill();
         }
-        if std::thread::panicking() {
-            eprintln!("{}", self.lines);
-        }
+        self.lines.print_if_failed();
     }
 }
 

@@ -95,9 +95,7 @@ impl Mta {
 
 impl Drop for Mta {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{}", self.log);
-        }
+        self.log.print_if_failed();
         // The end of its input ends the script, and with it the namespace of all daemons.
         self.commands = None;
         self.child.wait().expect("the script is our child");
