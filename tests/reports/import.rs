@@ -264,7 +264,7 @@ fn the_logs_of_several_releases_of_postfix_say_the_same() {
         let logged = log.lines().filter_map(|line| joiner.line(line, &clock));
         let found: Vec<_> = logged
             .map(|logged| {
-                (logged.sender.unwrap(), logged.recipient, logged.tls.version().to_string())
+                (logged.sender.unwrap(), logged.recipient, logged.tls.state().version().to_string())
             })
             .collect();
         let expected = [

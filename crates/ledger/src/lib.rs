@@ -39,6 +39,7 @@ pub use model::clients::Clients;
 pub use model::day::{DAY, Day, day_of};
 pub use model::imports::{Held, Imported};
 pub use model::key::{Key, KeyRef, SenderDomain, SubjectKind};
+pub use model::logged_tls::{LoggedTls, TlsFailure};
 pub use model::reason::RecordedReason;
 pub use model::row::{NULL_SENDER, OTHERS, Row, RowKey, Source};
 pub use model::tally::Tally;

@@ -6,9 +6,9 @@
 use crate::history::{History, Selection};
 use crate::model::case::OwnedCase;
 use crate::model::reason::RecordedReason;
-use crate::model::row::Row;
+use crate::model::row::{Row, Source};
 use jiff::Timestamp;
-use policy::{Decision, OnUnknownTls, Policy, ReasonKind, judge};
+use policy::{Decision, OnUnknownTls, Policy, ReasonKind, Verdict, judge};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
@@ -106,6 +106,11 @@ pub struct Simulation {
     /// Recipients that were not judged: the milter trusted their clients, and the ledger does not hold
     /// enough of these clients to say whether a policy trusts them.
     pub trusted_not_judged: u64,
+    /// Recipients that were not judged: they are known from a log, which tells that their sessions were
+    /// encrypted, and nothing else that the policies ask for.
+    pub version_unknown: u64,
+    /// The same, of a log that does not tell either whether the sessions were encrypted.
+    pub tls_unknown: u64,
     /// The domains for which something changes, the most newly refused first.
     pub domains: Vec<DomainDifference>,
     /// The peers for which something changes, the most newly refused first.
@@ -159,8 +164,17 @@ impl Comparison {
             self.simulation.trusted_not_judged += count;
             return;
         }
-        let old = old.decision();
         let verdict = judge(trial.new, &case);
+        if row.key.source == Source::Log && [&old, &verdict].into_iter().any(hangs_on_tls) {
+            let sum = if row.key.is_unknown() {
+                &mut self.simulation.tls_unknown
+            } else {
+                &mut self.simulation.version_unknown
+            };
+            *sum += count;
+            return;
+        }
+        let old = old.decision();
         let new = verdict.decision();
         self.simulation.judged += count;
         if row.key.is_coarse() {
@@ -183,7 +197,10 @@ impl Comparison {
         let peer = self.peers.entry((name, row.key.client.clone())).or_default();
         peer.difference.add(old, new, count);
         peer.last = peer.last.max(row.tally.last);
-        peer.reasons.insert(verdict.reason().kind().into());
+        peer.reasons.insert(match (verdict.reason().kind(), &row.key.reason) {
+            (ReasonKind::Plaintext, failed @ RecordedReason::TlsFailed(_)) => failed.clone(),
+            (kind, _) => kind.into(),
+        });
         if peer.host.is_empty() {
             peer.host.clone_from(&row.key.name);
         }
@@ -213,6 +230,12 @@ impl Comparison {
     }
 }
 
+/// Whether a verdict hangs on what is not known of the session. (Of what the milter judged, that
+/// was so then and will be so again; a log is another matter.)
+fn hangs_on_tls(verdict: &Verdict<'_>) -> bool {
+    matches!(verdict.reason().kind(), ReasonKind::UnknownTls | ReasonKind::UnknownTlsPassed)
+}
+
 fn worst(difference: Difference) -> (u64, u64, u64) {
     (difference.newly_refused, difference.newly_would_refuse, difference.newly_let_through)
 }
@@ -222,6 +245,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{key, row};
     use crate::model::key::{Key, SubjectKind};
+    use crate::model::row::RowKey;
     use policy::{Entry, Mode, Pattern};
 
     /// What a policy that enforces for every domain would have meant, in place of none.
@@ -251,5 +275,33 @@ mod tests {
             found.domains.iter().map(|one| &*one.domain).collect::<Vec<_>>(),
             ["(unreadable)"]
         );
+    }
+
+    #[test]
+    fn what_hangs_on_a_session_that_a_log_does_not_tell_is_not_judged_and_the_rest_is() {
+        use crate::{Clients, LoggedTls, TlsFailure};
+        let logged = |client: &str, tls: LoggedTls, count: u64| {
+            let key = Key { tls: tls.state().clone(), ..key(client) };
+            Row { key: RowKey::from_log(&key, &tls, &Clients::Full), ..row(&key, count) }
+        };
+        let failed = LoggedTls::Failed(TlsFailure::new("no shared cipher"));
+        let rows = vec![
+            logged("192.0.2.1", LoggedTls::Encrypted, 2),
+            logged("192.0.2.2", LoggedTls::Unknown, 3),
+            logged("192.0.2.3", failed, 4),
+        ];
+        let found = enforced(rows.clone());
+        assert_eq!((found.version_unknown, found.tls_unknown, found.judged), (2, 3, 4));
+        let [peer] = &*found.peers else { panic!("{:?}", found.peers) };
+        assert_eq!((&*peer.client, peer.difference.newly_refused), ("192.0.2.3", 4));
+        assert_eq!(
+            peer.reasons,
+            BTreeSet::from([RecordedReason::from_word("tls-failed:no-shared-cipher")])
+        );
+        // Where no policy asks for TLS, nothing has to be known of it.
+        let none = Policy::default();
+        let (now, on_unknown_tls) = (Timestamp::UNIX_EPOCH, OnUnknownTls::Pass);
+        let trial = Trial { old: &none, new: &none, now, on_unknown_tls };
+        assert_eq!(simulate(&rows, &Selection::default(), trial, || ()).unwrap().judged, 9);
     }
 }

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
 use ledger::{
-    Clients, Day, Held, Imported, Key, KeyRef, RowKey, SenderDomain, Source, Store, StoreError,
-    Tally,
+    Clients, Day, Held, Imported, Key, KeyRef, RowKey, SenderDomain, Store, StoreError, Tally,
 };
-use policy::{Case, Client, Decision, OnUnknownTls, Policy, Recipient, Sender, judge};
+use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Sender, judge};
 use std::collections::{HashMap, hash_map::Entry};
 
 /// What need not be imported.
@@ -90,7 +89,7 @@ impl<'g> Gatherer<'g> {
             self.gathered.not_opted_in += 1;
             return Ok(());
         };
-        let key = RowKey::new(&judged, Source::Log, self.clients);
+        let key = RowKey::from_log(&judged, &logged.tls, self.clients);
         let within = |parts: &[Imported]| {
             parts.iter().any(|part| {
                 part.host == logged.host && (part.first..=part.last).contains(&logged.told)
@@ -134,7 +133,7 @@ impl<'g> Gatherer<'g> {
         let recipient = Recipient::new(logged.recipient.as_bytes(), None, None);
         let sender = Sender::new(logged.sender.as_deref().unwrap_or_default().as_bytes(), None);
         let case = Case {
-            tls: &logged.tls,
+            tls: logged.tls.state(),
             client: Client {
                 address: logged.client,
                 authenticated: logged.authenticated,
@@ -151,10 +150,6 @@ impl<'g> Gatherer<'g> {
         // A sender that the log does not tell is not the null sender.
         if logged.sender.is_none() {
             key.sender = SenderDomain::Other;
-        }
-        // Postfix took it: nothing was refused.
-        if key.verdict == Decision::Refuse {
-            key.verdict = Decision::WouldRefuse;
         }
         Some(key.to_key())
     }

@@ -22,6 +22,10 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
         "last",
         "outcome",
         "outcome_date",
+        "version_unknown",
+        "tls_failed",
+        "tls_unknown",
+        "not_judged",
     ])?;
     for group in &report.groups {
         let totals = group.totals;
@@ -40,6 +44,10 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
             &date_text(group.last),
             group.outcome.map(|outcome| outcome.code()).unwrap_or_default(),
             &group.outcome.map(|outcome| date_text(outcome.moment())).unwrap_or_default(),
+            &totals.version_unknown.to_string(),
+            &totals.tls_failed.to_string(),
+            &totals.tls_unknown.to_string(),
+            &totals.not_judged.to_string(),
         ])?;
     }
     csv.flush()

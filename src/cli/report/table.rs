@@ -34,7 +34,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     };
     let peers = counted(report.peers, "peer");
     line(out, "recipients", &number(totals.judged), &format!("from {peers}"))?;
-    line(out, "encrypted", &share_text(totals.share()), &bar(totals.encrypted, totals.judged))?;
+    line(out, "encrypted", &share_text(totals.share()), &bar(totals.encrypted, totals.known()))?;
     line(out, "refused", &number(totals.refused), "")?;
     line(out, "would refuse", &number(totals.would_refuse), "")?;
     if !report.outcomes.is_empty() {

@@ -67,7 +67,11 @@ pub(super) fn table(
         day_text(since),
         in_force.display()
     )?;
-    if simulation.judged + simulation.not_judged + simulation.trusted_not_judged == 0 {
+    let not_judged = simulation.not_judged
+        + simulation.trusted_not_judged
+        + simulation.version_unknown
+        + simulation.tls_unknown;
+    if simulation.judged + not_judged == 0 {
         writeln!(
             out,
             "The ledger holds no such mail: it knows domains that were opted in, and what was imported."
@@ -88,6 +92,17 @@ pub(super) fn table(
             "\n{} more recipients are not judged: their days were full (`rows_per_day`), and the ledger does not hold their domains.",
             number(simulation.not_judged)
         )?;
+    }
+    for (count, why) in [
+        (
+            simulation.version_unknown,
+            "their sessions were encrypted, but the log told neither version nor cipher (`smtpd_tls_loglevel = 1` has them logged)",
+        ),
+        (simulation.tls_unknown, "the log did not tell whether their sessions were encrypted"),
+    ] {
+        if count > 0 {
+            writeln!(out, "\n{} more recipients cannot be judged: {why}.", number(count))?;
+        }
     }
     if simulation.trusted_not_judged > 0 {
         writeln!(

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod day;
 pub mod imports;
 pub mod key;
+pub mod logged_tls;
 pub mod reason;
 pub mod row;
 pub mod tally;

@@ -1,5 +1,6 @@
 //! The reason of a row.
 
+use crate::model::logged_tls::TlsFailure;
 use policy::ReasonKind;
 use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
@@ -14,6 +15,11 @@ use std::cmp::Ordering;
 pub enum RecordedReason {
     /// One that this release knows.
     Known(ReasonKind),
+    /// Plaintext, and more: a log tells that the client had tried TLS, and why that failed.
+    TlsFailed(TlsFailure),
+    /// None: the verdict depends on what a log does not tell of the session. The mail was let through,
+    /// and whether it would have been refused is not known.
+    NotJudged,
     /// The word of another release; never one of the known ones: [`RecordedReason::from_word`].
     Other(Box<str>),
 }
@@ -22,7 +28,14 @@ impl RecordedReason {
     /// The reason of a word.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
-        word.parse().map_or_else(|_| Self::Other(word.into()), Self::Known)
+        if let Ok(kind) = word.parse() {
+            return Self::Known(kind);
+        }
+        match TlsFailure::from_word(word) {
+            Some(failure) => Self::TlsFailed(failure),
+            None if word == NOT_JUDGED => Self::NotJudged,
+            None => Self::Other(word.into()),
+        }
     }
 
     /// The word.
@@ -30,10 +43,15 @@ impl RecordedReason {
     pub fn word(&self) -> &str {
         match self {
             Self::Known(kind) => kind.code(),
+            Self::TlsFailed(failure) => failure.word(),
+            Self::NotJudged => NOT_JUDGED,
             Self::Other(word) => word,
         }
     }
 }
+
+/// In place of a reason.
+const NOT_JUDGED: &str = "not-judged";
 
 impl From<ReasonKind> for RecordedReason {
     fn from(kind: ReasonKind) -> Self {
@@ -71,6 +89,11 @@ mod tests {
         let later = RecordedReason::from_word("post-quantum");
         assert_eq!(later, RecordedReason::Other("post-quantum".into()));
         assert_eq!(later.word(), "post-quantum");
+        for word in ["not-judged", "tls-failed:no-shared-cipher"] {
+            let reason = RecordedReason::from_word(word);
+            assert!(!matches!(reason, RecordedReason::Known(_) | RecordedReason::Other(_)));
+            assert_eq!(reason.word(), word);
+        }
         assert!(later > ReasonKind::Plaintext.into() && later < ReasonKind::UnknownTls.into());
     }
 }

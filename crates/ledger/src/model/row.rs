@@ -3,6 +3,7 @@
 use crate::model::clients::Clients;
 use crate::model::day::Day;
 use crate::model::key::{Key, SenderDomain, SubjectKind};
+use crate::model::logged_tls::LoggedTls;
 use crate::model::reason::RecordedReason;
 use crate::model::tally::Tally;
 use crate::model::tls::{self, TlsWords};
@@ -60,9 +61,11 @@ pub struct RowKey {
     /// The sender's domain; [`NULL_SENDER`]; [`OTHERS`]; empty for a sender that is no plain address,
     /// or that the log does not tell.
     pub sender: String,
-    /// `TLSv1.3`; `none`; `unknown`.
+    /// `TLSv1.3`; `none`; `unknown`. From a log also `encrypted`, which is all that is known of the
+    /// session, and `failed`: plaintext, after TLS had been tried.
     pub tls_version: String,
-    /// The cipher suite; `none`; `unknown`.
+    /// The cipher suite; `none`; `unknown`; `not-said` of a session that is known to be encrypted, and
+    /// no more.
     pub cipher: String,
     /// The names of the client's certificate; empty without, or where names are not recorded.
     pub certificate: String,
@@ -113,6 +116,38 @@ impl RowKey {
             verdict: key.verdict,
             reason: key.reason.into(),
         }
+    }
+
+    /// The row for mail that a log tells of. `key` is what was judged by [`LoggedTls::state`].
+    ///
+    /// The MTA took the mail, whatever a judge would have said. Where that hangs on what the log does
+    /// not tell, nothing was judged.
+    #[must_use]
+    pub fn from_log<N: Borrow<DomainName>, T: Borrow<TlsState>>(
+        key: &Key<N, T>,
+        tls: &LoggedTls,
+        clients: &Clients,
+    ) -> Self {
+        let words = TlsWords::from(tls);
+        let mut row = Self {
+            tls_version: words.version,
+            cipher: words.cipher,
+            ..Self::new(key, Source::Log, clients)
+        };
+        match (tls, key.reason) {
+            (_, ReasonKind::UnknownTls | ReasonKind::UnknownTlsPassed) => {
+                row.verdict = Decision::Accept;
+                row.reason = RecordedReason::NotJudged;
+            }
+            (LoggedTls::Failed(failure), ReasonKind::Plaintext) => {
+                row.reason = RecordedReason::TlsFailed(failure.clone());
+            }
+            _ => {}
+        }
+        if row.verdict == Decision::Refuse {
+            row.verdict = Decision::WouldRefuse;
+        }
+        row
     }
 
     /// About where it stands in the ledger: the first parts of its key.
@@ -209,6 +244,13 @@ impl RowKey {
         }
     }
 
+    /// Whether it has a verdict: one that a log tells of has none where the verdict hangs on what the
+    /// log does not tell.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.reason != RecordedReason::NotJudged
+    }
+
     /// Whether the session satisfied the requirement. One that an exception let through did not.
     #[must_use]
     pub fn is_adequate(&self) -> bool {
@@ -228,9 +270,31 @@ impl RowKey {
         self.flags & ZERO_BITS != 0
     }
 
-    /// Whether the session counts as encrypted at all: whether it satisfies the baseline.
+    /// Whether nothing is known of the session: it may have been encrypted or not.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        tls::kind(&self.tls_version) == tls::Kind::Unknown
+    }
+
+    /// Whether it is known that the session was encrypted, and nothing else.
+    #[must_use]
+    pub fn is_version_unknown(&self) -> bool {
+        tls::kind(&self.tls_version) == tls::Kind::Encrypted
+    }
+
+    /// Whether the mail came in plaintext after the client had tried TLS.
+    #[must_use]
+    pub fn is_tls_failed(&self) -> bool {
+        tls::kind(&self.tls_version) == tls::Kind::Failed
+    }
+
+    /// Whether the session counts as encrypted at all: whether it satisfies the baseline, as far as is
+    /// known.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
+        if self.is_version_unknown() {
+            return true;
+        }
         match (self.tls(), Requirement::builtin("baseline")) {
             (TlsState::Encrypted(encryption), Some(baseline)) => {
                 baseline.check(&encryption).is_ok()
@@ -296,6 +360,43 @@ mod tests {
             assert_eq!(new.cipher().suites().count(), old.cipher().suites().count());
             assert!(old.cipher().suites().zip(new.cipher().suites()).all(|(old, new)| old == new));
         }
+    }
+
+    #[test]
+    fn what_a_log_tells_of_a_session_is_a_state_of_its_own_and_no_more_is_judged() {
+        use Decision::{Accept, WouldRefuse};
+        let failed = LoggedTls::Failed(crate::TlsFailure::new("no shared cipher"));
+        let told = |state| LoggedTls::Told(state);
+        let tls13 = tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", "256");
+        for (logged, reason, words, row_verdict, row_reason) in [
+            (told(TlsState::Plaintext), "plaintext", "none none", WouldRefuse, "plaintext"),
+            (failed, "plaintext", "failed none", WouldRefuse, "tls-failed:no-shared-cipher"),
+            (LoggedTls::Encrypted, "unknown-tls", "encrypted not-said", Accept, "not-judged"),
+            (
+                LoggedTls::Encrypted,
+                "unknown-tls-passed",
+                "encrypted not-said",
+                Accept,
+                "not-judged",
+            ),
+            (LoggedTls::Unknown, "unknown-tls", "unknown unknown", Accept, "not-judged"),
+            (told(tls13), "aead", "TLSv1.3 TLS_AES_256_GCM_SHA384", WouldRefuse, "aead"),
+        ] {
+            let state = logged.state().clone();
+            let key =
+                Key { tls: state.clone(), reason: reason.parse().unwrap(), ..key("192.0.2.1") };
+            let row = RowKey::from_log(&key, &logged, &Clients::Full);
+            assert_eq!(format!("{} {}", row.tls_version, row.cipher), words);
+            assert_eq!((row.verdict, row.reason.word()), (row_verdict, row_reason));
+            assert_eq!(row.tls().to_string(), state.to_string());
+            assert_eq!(row.is_judged(), row_reason != "not-judged");
+            assert_eq!(row.is_encrypted(), words.starts_with('e') || words.starts_with('T'));
+        }
+        // What does not hang on the session is judged, whatever the log tells of it.
+        let trusted =
+            Key { reason: ReasonKind::TrustedClient, verdict: Accept, ..key("192.0.2.1") };
+        let row = RowKey::from_log(&trusted, &LoggedTls::Unknown, &Clients::Full);
+        assert!(row.is_judged() && row.is_trusted());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod time;
 pub use line::Line;
 pub use time::Clock;
 
+use crate::LoggedTls;
 use policy::{DomainName, TlsState};
 use std::{
     collections::{HashMap, HashSet},
@@ -40,8 +41,8 @@ pub struct Logged {
     pub name: Option<DomainName>,
     /// Whether it had authenticated.
     pub authenticated: bool,
-    /// The session.
-    pub tls: TlsState,
+    /// What the log tells of the session.
+    pub tls: LoggedTls,
     /// The sender, without angle brackets: the null sender is empty. None where the log does not
     /// tell it.
     pub sender: Option<String>,
@@ -249,7 +250,7 @@ impl Joiner {
             client: message.client,
             name: message.name.clone(),
             authenticated: message.authenticated,
-            tls: message.tls.clone(),
+            tls: LoggedTls::Told(message.tls.clone()),
             sender: message.sender.clone(),
             recipient: recipient.to_owned(),
         })

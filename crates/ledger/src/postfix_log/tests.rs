@@ -35,7 +35,7 @@ fn the_lines_of_a_session_and_its_message_are_joined() {
     assert_eq!(logged.client, "192.0.2.1".parse().ok());
     assert_eq!(logged.name.as_ref().map(DomainName::as_str), Some("mail.test"));
     assert_eq!((logged.sender.as_deref(), &*logged.host), (Some("a@b.test"), "mx"));
-    assert_eq!(logged.tls.to_string(), "TLSv1.3 TLS_AES_256_GCM_SHA384");
+    assert_eq!(logged.tls.state().to_string(), "TLSv1.3 TLS_AES_256_GCM_SHA384");
     assert_eq!((tallied.messages, tallied.tls, tallied.postfix), (1, 1, 10));
 }
 
@@ -56,7 +56,7 @@ fn two_processes_are_not_mixed_up_and_a_second_connection_begins_anew() {
     let (found, tallied) = join(log);
     assert_eq!(found.len(), 2);
     assert_eq!(tallied.without_zone, 0);
-    assert!(found.iter().all(|logged| logged.tls == TlsState::Plaintext));
+    assert!(found.iter().all(|logged| logged.tls == LoggedTls::Told(TlsState::Plaintext)));
     assert_eq!((found[0].name.clone(), found[0].sender.as_deref()), (None, Some("")));
     assert!(found[1].authenticated && !found[0].authenticated);
     assert_eq!(found[1].at - found[0].at, 1);
@@ -99,7 +99,7 @@ Jan  1 00:00:01 mx postfix/lmtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent 
 ";
     let (found, tallied) = join(log);
     assert_eq!((found.len(), tallied.tls), (1, 0));
-    assert_eq!(found[0].tls, TlsState::Plaintext);
+    assert_eq!(found[0].tls, LoggedTls::Told(TlsState::Plaintext));
 }
 
 #[test]

@@ -7,10 +7,18 @@ use serde::Serialize;
 /// Recipients by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// All that were judged.
+    /// All, but those in mail of trusted clients.
     pub judged: u64,
-    /// Of those, the ones over sessions that count as encrypted.
+    /// Of those, the ones over sessions that count as encrypted, as far as is known.
     pub encrypted: u64,
+    /// Of the encrypted, those of which a log tells neither version nor cipher.
+    pub version_unknown: u64,
+    /// In plaintext, after the client had tried TLS.
+    pub tls_failed: u64,
+    /// Over sessions of which it is not known whether they were encrypted.
+    pub tls_unknown: u64,
+    /// Let through without a verdict, which hangs on what the log does not tell.
+    pub not_judged: u64,
     /// Let through.
     pub accepted: u64,
     /// Let through that would be refused in mode enforce.
@@ -26,17 +34,32 @@ impl Totals {
         if encrypted {
             self.encrypted += count;
         }
+        for (is, sum) in [
+            (row.key.is_version_unknown(), &mut self.version_unknown),
+            (row.key.is_tls_failed(), &mut self.tls_failed),
+            (row.key.is_unknown(), &mut self.tls_unknown),
+        ] {
+            *sum += if is { count } else { 0 };
+        }
         match row.key.verdict {
+            _ if !row.key.is_judged() => self.not_judged += count,
             Decision::Accept => self.accepted += count,
             Decision::WouldRefuse => self.would_refuse += count,
             Decision::Refuse => self.refused += count,
         }
     }
 
-    /// The share that came encrypted, in per cent; none where nothing came.
+    /// The share that came encrypted, in per cent, of those whose session is known; none where
+    /// nothing came of which that is known.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        share(self.encrypted, self.judged)
+        share(self.encrypted, self.known())
+    }
+
+    /// Recipients of whose sessions it is known whether they were encrypted.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.judged - self.tls_unknown
     }
 
     /// Recipients that were refused or would be.

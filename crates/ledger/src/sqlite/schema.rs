@@ -11,7 +11,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -52,6 +52,17 @@ const STEPS: [&str; 3] = [
          doubted INTEGER,
          ahead INTEGER
      ) STRICT;",
+    // What a log tells of a session has words of its own. Until now, a session without a line of TLS
+    // was taken for plaintext. Nothing in the file proves that it was: nothing is known of it.
+    "INSERT INTO mail (day, source, domain, found, client, name, sender, tls_version, cipher,
+                       certificate, flags, verdict, reason, count, first, last)
+         SELECT day, source, domain, found, client, name, sender, 'unknown', 'unknown', certificate,
+                flags, iif(reason = 'plaintext', 'accept', verdict) AS new_verdict,
+                iif(reason = 'plaintext', 'not-judged', reason) AS new_reason,
+                sum(count), min(first), max(last)
+         FROM mail WHERE source = 'log' AND tls_version = 'none'
+         GROUP BY day, domain, found, client, name, sender, certificate, flags, new_verdict, new_reason;
+     DELETE FROM mail WHERE source = 'log' AND tls_version = 'none';",
 ];
 
 /// The version that this program writes.
@@ -117,6 +128,47 @@ mod tests {
         let lost: i64 = connection.query_row("SELECT count FROM lost", [], |r| r.get(0)).unwrap();
         assert_eq!((told, lost), (0, 7));
         migrate(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn what_was_imported_as_plaintext_without_proof_is_unknown_and_what_the_milter_judged_stays() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..3] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION).unwrap();
+        for (source, version, verdict, reason, count) in [
+            ("milter", "none", "would-refuse", "plaintext", 1),
+            ("log", "none", "would-refuse", "plaintext", 2),
+            ("log", "none", "accept", "trusted-client", 4),
+            ("log", "TLSv1.3", "accept", "adequate", 8),
+        ] {
+            connection
+                .execute(
+                    "INSERT INTO mail VALUES (20000, ?1, 'example.com', 'recipient', '192.0.2.1', '',
+                     'example.net', ?2, ?2, '', 0, ?3, ?4, ?5, 10, 20)",
+                    rusqlite::params![source, version, verdict, reason, count],
+                )
+                .unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let mut statement = connection
+            .prepare(
+                "SELECT source || ' ' || tls_version || ' ' || cipher || ' ' || verdict || ' '
+                 || reason || ' ' || first || ' ' || last FROM mail ORDER BY count",
+            )
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        assert_eq!(
+            rows.collect::<Result<Vec<String>, _>>().unwrap(),
+            [
+                "milter none none would-refuse plaintext 10 20",
+                "log unknown unknown accept not-judged 10 20",
+                "log unknown unknown accept trusted-client 10 20",
+                "log TLSv1.3 TLSv1.3 accept adequate 10 20",
+            ]
+        );
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
         .iter()
         .map(|sender| if sender == NULL_SENDER { words.nobody.into() } else { sender.clone() })
         .collect();
-    let reasons: Vec<&str> =
+    let reasons: Vec<_> =
         news.reasons.iter().map(|recorded| reason(recorded, digest.language)).collect();
     let named = !news.host.is_empty();
     PeerLine {

@@ -2,6 +2,7 @@
 
 use ledger::RecordedReason;
 use policy::{Language, ReasonKind};
+use std::borrow::Cow;
 
 /// How many peers of a kind there are.
 #[derive(Clone, Copy)]
@@ -125,10 +126,16 @@ impl Words {
 
 /// A reason of the ledger in words. One that this version does not know, since another wrote it, is
 /// shown as it is.
-pub(super) fn reason(recorded: &RecordedReason, language: Language) -> &str {
+pub(super) fn reason(recorded: &RecordedReason, language: Language) -> Cow<'_, str> {
     match recorded {
-        RecordedReason::Known(kind) => in_words(*kind, language),
-        RecordedReason::Other(word) => word,
+        RecordedReason::Known(kind) => in_words(*kind, language).into(),
+        RecordedReason::TlsFailed(cause) => match language {
+            Language::English => format!("TLS was tried and failed: {cause}").into(),
+            Language::German => format!("TLS wurde versucht und schlug fehl: {cause}").into(),
+        },
+        // Nobody is refused with it, and no digest names it.
+        RecordedReason::NotJudged => recorded.word().into(),
+        RecordedReason::Other(word) => (&**word).into(),
     }
 }
 
@@ -183,6 +190,11 @@ mod tests {
                 "widersprüchliche Angaben zu TLS",
             ),
             ("unheard-of", "unheard-of", "unheard-of"),
+            (
+                "tls-failed:no-shared-cipher",
+                "TLS was tried and failed: no shared cipher",
+                "TLS wurde versucht und schlug fehl: no shared cipher",
+            ),
         ] {
             let recorded = RecordedReason::from_word(code);
             assert_eq!(reason(&recorded, Language::English), english);

@@ -16,6 +16,22 @@ pub fn notes(report: &Report) -> Vec<(u64, &'static str)> {
             "of the recipients are known from the MTA's log; the milter did not judge them.",
         ),
         (
+            report.totals.version_unknown,
+            "of the encrypted recipients are known from a log that tells neither version nor cipher of their sessions.",
+        ),
+        (
+            report.totals.tls_failed,
+            "recipients came in plaintext after the client had tried TLS and failed; the reason stands with the peer.",
+        ),
+        (
+            report.totals.tls_unknown,
+            "recipients came over sessions of which it is not known whether they were encrypted; they bear on no share.",
+        ),
+        (
+            report.totals.not_judged,
+            "recipients have no verdict: it hangs on what the MTA's log does not tell of their sessions.",
+        ),
+        (
             report.lost,
             "recipients (of all domains) could not be recorded; the milter's log says why.",
         ),
@@ -44,6 +60,9 @@ pub fn name_of(group: &Group, by: By) -> String {
         ("", By::Domain) => "(no domain)".into(),
         ("", _) => "(no plain address)".into(),
         ("none", By::Version | By::Cipher) => "plaintext".into(),
+        ("failed", By::Version) => "plaintext, TLS failed".into(),
+        ("encrypted", By::Version) => "TLS, version unknown".into(),
+        ("not-said", By::Cipher) => "TLS, cipher unknown".into(),
         (name, _) => name.to_owned(),
     }
 }
