@@ -3,6 +3,7 @@
 //! Its connections take file descriptors that mail needs: there are few at a time, and none lasts.
 
 use super::registry::Metrics;
+use super::text_format::TextFormat;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header, service::service_fn};
@@ -11,9 +12,6 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-
-/// The media type of OpenMetrics 1.0, which Prometheus takes.
-const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The most connections at a time; further ones are closed at once.
 const CONNECTIONS: usize = 16;
@@ -52,14 +50,21 @@ async fn answer(socket: TcpStream, metrics: &Metrics) -> hyper::Result<()> {
 fn response(request: &Request<Incoming>, metrics: &Metrics) -> Response<String> {
     let mut response = Response::default();
     match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => match metrics.text() {
-            Ok(text) => {
-                let media_type = header::HeaderValue::from_static(MEDIA_TYPE);
-                response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-                *response.body_mut() = text;
+        (&Method::GET | &Method::HEAD, "/metrics") => {
+            let accept = request.headers().get_all(header::ACCEPT).iter();
+            let format = TextFormat::wanted(accept.filter_map(|value| value.to_str().ok()));
+            match metrics.text() {
+                Ok(text) => {
+                    let media_type = header::HeaderValue::from_static(format.media_type());
+                    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+                    // Whoever keeps answers must not give one format for the other.
+                    let vary = header::HeaderValue::from_static("Accept");
+                    response.headers_mut().insert(header::VARY, vary);
+                    *response.body_mut() = format.written(text);
+                }
+                Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
             }
-            Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
-        },
+        }
         (_, "/metrics") => {
             let allowed = header::HeaderValue::from_static("GET, HEAD");
             response.headers_mut().insert(header::ALLOW, allowed);

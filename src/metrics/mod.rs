@@ -6,7 +6,9 @@
 mod collector;
 mod endpoint;
 mod labels;
+mod process;
 mod registry;
+mod text_format;
 
 pub use endpoint::serve;
 pub use registry::{Metrics, OpenConnection};

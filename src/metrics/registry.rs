@@ -2,6 +2,7 @@
 
 use super::collector::StateCollector;
 use super::labels::{DomainLabels, RecipientLabels};
+use super::process::ProcessCollector;
 use crate::reload::PolicyState;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ const OTHER: &str = "other";
 /// All that is counted.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    all: Registry,
     judged: Family<RecipientLabels, Counter>,
     latency: Histogram,
     without_macros: Counter,
@@ -66,7 +67,9 @@ impl Metrics {
         state: Receiver<PolicyState>,
         ledger: Arc<LedgerCounts>,
     ) -> Self {
-        let mut registry = Registry::with_prefix("mandatory_tls");
+        let mut all = Registry::default();
+        all.register_collector(Box::new(ProcessCollector::new()));
+        let registry = all.sub_registry_with_prefix("mandatory_tls");
         let judged: Family<RecipientLabels, Counter> = Family::default();
         registry.register("recipients", "Recipients judged", judged.clone());
         for refusal in RecipientLabels::usual_refusals() {
@@ -90,7 +93,7 @@ impl Metrics {
             registry.register("domain_recipients", help, judged.clone());
             Domains { most: domains, labelled: RwLock::default(), judged }
         });
-        Self { registry, judged, latency, without_macros, connections, domains }
+        Self { all, judged, latency, without_macros, connections, domains }
     }
 
     /// Counts a verdict.
@@ -126,7 +129,7 @@ impl Metrics {
     /// None that is known: text is made in memory.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
+        text::encode(&mut text, &self.all)?;
         Ok(text)
     }
 }

@@ -2,13 +2,13 @@
 
 use super::support::Milter;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 const POLICY: &str = "domains: [example.com, { domain: example.org, mode: monitor }]";
@@ -18,9 +18,14 @@ const TLS: [(&str, &str); 2] =
 
 /// `GET path` from an address; header and body.
 fn get(address: &str, path: &str) -> (String, String) {
+    get_with(address, path, "")
+}
+
+/// The same with further lines of the header, each with its end.
+fn get_with(address: &str, path: &str, header: &str) -> (String, String) {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -84,7 +89,7 @@ fn the_figures_are_those_of_the_mail_that_was_judged() {
         wait_for(&address, line);
     }
     let (head, body) = get(&address, "/metrics");
-    assert!(head.starts_with("HTTP/1.1 200") && head.contains("openmetrics-text"), "{head}");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(!body.contains("example.com") && !body.contains("203.0.113.9"), "{body}");
     assert!(get(&address, "/").0.starts_with("HTTP/1.1 404"));
 }
@@ -197,7 +202,122 @@ fn a_connection_to_the_endpoint_serves_one_request() {
     socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn openmetrics_is_for_whoever_asks_for_it_and_the_text_format_for_everybody_else() {
+    let (_milter, address) = start(SETTINGS);
+    for (header, media_type, last) in [
+        ("", "text/plain; version=0.0.4; charset=utf-8", None),
+        ("Accept: */*\r\n", "text/plain; version=0.0.4; charset=utf-8", None),
+        ("Accept: text/plain\r\n", "text/plain; version=0.0.4; charset=utf-8", None),
+        (
+            "Accept: application/openmetrics-text; version=1.0.0, text/plain; q=0.5\r\n",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Some("# EOF"),
+        ),
+        (
+            "Accept: text/plain; q=0.1\r\nAccept: application/openmetrics-text\r\n",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Some("# EOF"),
+        ),
+    ] {
+        let (head, body) = get_with(&address, "/metrics", header);
+        let head = head.to_lowercase();
+        assert!(head.contains(&format!("content-type: {media_type}")), "{header}: {head}");
+        assert!(head.contains("vary: accept"), "{header}: {head}");
+        assert_eq!(body.lines().last().filter(|line| *line == "# EOF"), last, "{header}: {body}");
+    }
+}
+
+#[test]
+fn promtool_finds_nothing_wrong_with_the_figures() {
+    let (milter, address) = start("metrics: { listen: inet:127.0.0.1:0, domains: 1 }");
+    mail(&milter);
+    wait_for(&address, "mandatory_tls_judge_seconds_count 5");
+    let (_, body) = get_with(&address, "/metrics", "Accept: text/plain\r\n");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool: run tests/install");
+    promtool.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    // It warns with an exit status of its own, and says nothing where nothing is wrong.
+    assert!(output.status.success() && said.is_empty(), "{said}\n{body}");
+    // Both formats have the same figures.
+    let (_, open_metrics) =
+        get_with(&address, "/metrics", "Accept: application/openmetrics-text\r\n");
+    let names_of = |text: &str| -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(names_of(&body), names_of(&open_metrics));
+}
+
+#[test]
+fn what_the_process_takes_is_told_as_every_program_tells_it() {
+    let (milter, address) = start(SETTINGS);
+    let figures = || -> BTreeMap<String, f64> {
+        let (_, body) = get(&address, "/metrics");
+        let lines = body.lines().filter(|line| line.starts_with("process_"));
+        lines
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
+    };
+    let first = figures();
+    let names: Vec<_> = first.keys().map(String::as_str).collect();
+    let expected = [
+        "process_cpu_seconds_total",
+        "process_max_fds",
+        "process_open_fds",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_threads",
+        "process_virtual_memory_bytes",
+    ];
+    assert_eq!(names, expected);
+    assert!(first.values().all(|value| *value > 0.0), "{first:?}");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let age = now - first["process_start_time_seconds"];
+    assert!((-1.0..120.0).contains(&age), "{age}");
+    let connections: Vec<_> = (0..20).map(|_| milter.connect()).collect();
+    wait_for(&address, "mandatory_tls_connections 20");
+    let second = figures();
+    assert!(second["process_open_fds"] >= first["process_open_fds"] + 19.0, "{second:?}");
+    // It has not been started anew.
+    assert_eq!(second["process_start_time_seconds"], first["process_start_time_seconds"]);
+    assert!(second["process_cpu_seconds_total"] > first["process_cpu_seconds_total"]);
+    drop(connections);
+}
+
+#[test]
+fn the_job_has_the_name_that_the_alerts_expect() {
+    let read =
+        |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let rules = read("packaging/prometheus/mandatory-tls.rules.yaml");
+    let expected: BTreeSet<_> =
+        rules.split("job=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(expected, BTreeSet::from(["mandatory-tls"]));
+    // Both say so: the manual, and the head of the rules.
+    let manual = read("docs/guide/metrics.md");
+    for text in [&manual, &rules] {
+        assert!(text.contains("job_name: mandatory-tls"), "{text}");
+    }
+    let (_, example) = manual.split_once("```yml\n").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("prometheus.yml");
+    fs::write(&file, example.split_once("```").unwrap().0).unwrap();
+    let promtool = Command::new("promtool").args(["check", "config"]).arg(&file).output();
+    let output = promtool.expect("promtool: run tests/install");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // An alert says so, too, where no job has this name.
+    assert!(rules.contains("absent(up{job=\"mandatory-tls\"})"));
 }
 
 fn packaging(name: &str) -> PathBuf {
