@@ -2,6 +2,7 @@
 
 mod digest;
 mod import;
+mod page;
 mod report;
 mod simulate;
 mod support;

@@ -25,7 +25,19 @@ pub fn number(count: u64) -> String {
     shown
 }
 
-/// The same, but empty for zero.
+/// The same, with groups that stay together where a line is broken, for pages.
+#[must_use]
+pub fn tight_number(count: u64) -> String {
+    number(count).replace(' ', "\u{202f}")
+}
+
+/// A text whose lines are not broken at hyphens, for dates on pages.
+#[must_use]
+pub fn unbroken(text: impl AsRef<str>) -> String {
+    text.as_ref().replace('-', "\u{2011}")
+}
+
+/// The same as [`number`], but empty for zero.
 #[must_use]
 pub fn blank_zero(count: u64) -> String {
     if count == 0 { String::new() } else { number(count) }

@@ -2,6 +2,7 @@
 //! and printed.
 
 mod csv;
+mod language;
 mod table;
 
 use super::failure::{Failure, ended};
@@ -10,7 +11,7 @@ use super::since::since;
 use clap::ValueEnum;
 use ledger::report::{By, Query, Report};
 use ledger::{Day, Reader};
-use policy::{Decision, DomainName};
+use policy::{Decision, DomainName, Language};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -51,12 +52,19 @@ pub(super) struct Args {
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// How many lines a table or an HTML report has at most; 0: all
-    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
-    limit: usize,
+    /// How many lines there are at most; 0: all [default: 25 in a table, 10000 on a page]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+    /// The language of a page; else it is that of the domain's entry in the policy
+    #[arg(long, value_enum)]
+    language: Option<LanguageArg>,
     #[command(flatten)]
     place: LedgerFile,
 }
+
+/// The most lines where nothing else is said. A page folds away what is too much to read.
+const TABLE_LINES: usize = 25;
+const PAGE_LINES: usize = 10_000;
 
 /// A domain as an argument.
 #[derive(Clone, Debug)]
@@ -108,6 +116,15 @@ enum Format {
     Html,
 }
 
+/// The language of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LanguageArg {
+    /// English
+    En,
+    /// German
+    De,
+}
+
 pub(super) fn run(args: &Args) -> ExitCode {
     ended(report(args))
 }
@@ -131,17 +148,29 @@ fn report(args: &Args) -> Result<(), Failure> {
     let query = Query { since: args.since, domain, by, verdict };
     let report = Report::new(&ledger, &query)
         .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
-    let limit = if args.limit == 0 { usize::MAX } else { args.limit };
+    let limit = |usual| match args.limit {
+        None => usual,
+        Some(0) => usize::MAX,
+        Some(limit) => limit,
+    };
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {
-        Format::Table => table::write(&mut out, &report, by, limit)?,
+        Format::Table => table::write(&mut out, &report, by, limit(TABLE_LINES))?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
             writeln!(out)?;
         }
         Format::Csv => csv::write(&mut out, &report, by)?,
         Format::Html => {
-            let page = pages::report::page(&report, by, limit).map_err(io::Error::other)?;
+            let language = match args.language {
+                Some(LanguageArg::En) => Language::English,
+                Some(LanguageArg::De) => Language::German,
+                None => {
+                    language::of_domain(&args.place, args.domain.as_ref().map(|domain| &domain.0))
+                }
+            };
+            let page = pages::report::page(&report, by, limit(PAGE_LINES), language)
+                .map_err(io::Error::other)?;
             out.write_all(page.as_bytes())?;
         }
     }

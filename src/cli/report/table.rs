@@ -47,8 +47,8 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
 }
 
 fn footnotes(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for (count, what) in notes(report) {
-        writeln!(out, "\n{} {what}", number(count))?;
+    for note in notes(report) {
+        writeln!(out, "\n{note}")?;
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ impl Words {
 
 /// A reason of the ledger in words. One that this version does not know, since another wrote it, is
 /// shown as it is.
-pub(super) fn reason(recorded: &RecordedReason, language: Language) -> Cow<'_, str> {
+pub(crate) fn reason(recorded: &RecordedReason, language: Language) -> Cow<'_, str> {
     match recorded {
         RecordedReason::Known(kind) => in_words(*kind, language).into(),
         RecordedReason::TlsFailed(cause) => match language {

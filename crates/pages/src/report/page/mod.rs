@@ -1,0 +1,131 @@
+//! A report as one page that needs nothing else: to be mailed to a customer, read on a telephone, or
+//! printed.
+//!
+//! It reads whole without its script, which only searches and sorts. Colours are never all that tells
+//! two things apart, and each chart has its figures in a table.
+
+mod chart;
+mod groups;
+mod tiles;
+mod versions;
+
+use super::words::Words;
+use crate::text::{tight_number, unbroken};
+use askama::Template;
+use chart::Chart;
+use groups::GroupTable;
+use ledger::DAY;
+use ledger::report::{By, Report};
+use policy::Language;
+use tiles::Tile;
+use versions::VersionLine;
+
+/// How a page looks.
+const STYLE: &str = include_str!("page.css");
+/// What searches and sorts. It is the same in each page, so that the page can name it by its hash and
+/// let no other script run.
+const SCRIPT: &str = include_str!("page.js");
+/// That hash: SHA-256 in Base64 (Content Security Policy 3, section 2.3.1).
+const SCRIPT_HASH: &str = "sha256-IWZXz/FIDS9KbQ8T1yQyQW5k23mw5PcF4VrDSMjIBGw=";
+
+#[derive(Template)]
+#[template(path = "report/page/page.html")]
+struct Page {
+    tag: &'static str,
+    words: &'static Words,
+    style: &'static str,
+    script: &'static str,
+    script_hash: &'static str,
+    title: String,
+    period: String,
+    /// None where no mail was judged: there is nothing to draw then.
+    figures: Option<Figures>,
+    notes: Vec<String>,
+    version: &'static str,
+}
+
+struct Figures {
+    tiles: Vec<Tile>,
+    chart: Chart,
+    versions: Vec<VersionLine>,
+    /// Whether there are sessions of which it is not known whether they were encrypted.
+    unknown: bool,
+    groups: GroupTable,
+}
+
+/// What is good or bad about something. Each has a colour and, where it is drawn, a pattern of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tone {
+    Good,
+    Warning,
+    Bad,
+    /// It may be good or bad.
+    Unknown,
+    /// Neither.
+    Plain,
+}
+
+impl Tone {
+    /// Its class in the style sheet.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warning => "warn",
+            Self::Bad => "bad",
+            Self::Unknown => "unknown",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// This tone where there is something to see, else none.
+    fn if_any(self, count: u64) -> Self {
+        if count > 0 { self } else { Self::Plain }
+    }
+}
+
+/// The page of a report as HTML, in this language, with its first `limit` groups.
+///
+/// # Errors
+///
+/// When the template cannot be filled in.
+pub fn page(
+    report: &Report,
+    by: By,
+    limit: usize,
+    language: Language,
+) -> Result<String, askama::Error> {
+    let words = Words::of(language);
+    let whose = report.domain.as_deref().unwrap_or(words.head.all_domains);
+    let figures = (report.totals.judged > 0).then(|| Figures {
+        tiles: tiles::tiles(report, words),
+        chart: Chart::new(report, words),
+        versions: versions::versions(report, words),
+        unknown: report.totals.tls_unknown > 0,
+        groups: GroupTable::new(report, by, limit, words),
+    });
+    let page = Page {
+        tag: language.into(),
+        words,
+        style: STYLE,
+        script: SCRIPT,
+        script_hash: SCRIPT_HASH,
+        title: words.head.title.replace("{}", whose),
+        period: period(report, words),
+        figures,
+        notes: words.notes(report, tight_number),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    page.render()
+}
+
+/// How many days a report is about, the first and the last included.
+fn days(report: &Report) -> u64 {
+    let days = (report.until.max(report.since) - report.since) / DAY + 1;
+    days.unsigned_abs()
+}
+
+fn period(report: &Report, words: &Words) -> String {
+    let span = words.span(report.since, report.until.max(report.since));
+    let days = words.head.days.of(days(report));
+    words.head.period.replace("{span}", &unbroken(span)).replace("{days}", &days)
+}

@@ -1,0 +1,231 @@
+//! The words of a report, by language: alike in the table, in CSV and on the page.
+//!
+//! Each language is one value of each of these types, so that none lacks a word. `{}` stands for what
+//! is filled in. Words for what the ledger knows as an enum are functions that match all of it.
+
+mod english;
+mod german;
+mod known;
+mod terminal;
+
+pub use terminal::{name_of, notes, outcome_text, share_text};
+
+use crate::text::tight_number;
+use english::ENGLISH;
+use german::GERMAN;
+use ledger::OTHERS;
+use ledger::report::{By, Group, Report, date_text};
+use policy::Language;
+
+/// What a report says in one language.
+pub(super) struct Words {
+    pub language: Language,
+    /// What stands between the parts of a number: `97.2`.
+    pub decimal_point: &'static str,
+    pub head: Head,
+    pub tiles: Tiles,
+    pub fates: Fates,
+    pub chart: Chart,
+    pub versions: Versions,
+    pub groups: Groups,
+    pub names: Names,
+    pub notes: Notes,
+}
+
+/// What one or several of something are called. `{}` stands for how many.
+pub(super) struct Counted {
+    pub one: &'static str,
+    pub many: &'static str,
+}
+
+pub(super) struct Head {
+    pub title: &'static str,
+    pub all_domains: &'static str,
+    /// The first day, the last one, how many.
+    pub period: &'static str,
+    pub days: Counted,
+    pub nothing: &'static str,
+    pub nothing_hint: &'static str,
+    pub summary: &'static str,
+}
+
+/// The figures at the head of the page: each with what it is, and what it says.
+pub(super) struct Tiles {
+    pub encrypted: &'static str,
+    pub encrypted_of: Counted,
+    /// Of so many, it is not known how they came.
+    pub unknown: &'static str,
+    pub refused: &'static str,
+    pub refused_hint: &'static str,
+    pub would_refuse: &'static str,
+    pub would_refuse_hint: &'static str,
+    pub at_fault: &'static str,
+    pub at_fault_of: Counted,
+}
+
+/// What becomes of a recipient.
+pub(super) struct Fates {
+    pub let_through: &'static str,
+    pub not_judged: &'static str,
+    pub would_refuse: &'static str,
+    pub refused: &'static str,
+}
+
+pub(super) struct Chart {
+    pub title: &'static str,
+    /// Where a bar is several days.
+    pub bars_of: &'static str,
+    /// From one day to another.
+    pub span: &'static str,
+    /// In words: on how many of how many days mail came, and when the most.
+    pub came: &'static str,
+    pub came_never: &'static str,
+    pub none_refused: &'static str,
+    pub refused: &'static str,
+    pub would_refuse: &'static str,
+    pub on_days: Counted,
+    pub counted: Counted,
+    pub figures: &'static str,
+    pub day: &'static str,
+    pub recipients: &'static str,
+    pub encrypted: &'static str,
+}
+
+pub(super) struct Versions {
+    pub title: &'static str,
+    pub hint: &'static str,
+    pub version: &'static str,
+    pub share: &'static str,
+    pub recipients: &'static str,
+    pub inadequate: &'static str,
+    pub encrypted: &'static str,
+    pub not_encrypted: &'static str,
+    pub unknown: &'static str,
+}
+
+pub(super) struct Groups {
+    pub caption_worst_first: &'static str,
+    pub caption_by_time: &'static str,
+    pub status: &'static str,
+    pub refused: &'static str,
+    pub would_refuse: &'static str,
+    pub recipients: &'static str,
+    pub encrypted: &'static str,
+    pub reasons: &'static str,
+    /// Of a peer, and of a sender.
+    pub senders: &'static str,
+    pub peers: &'static str,
+    pub folded: Counted,
+    pub not_here: Counted,
+    pub search: &'static str,
+    pub search_hint: &'static str,
+    /// How many of how many are found.
+    pub found: &'static str,
+    pub show_more: &'static str,
+    pub show_all: &'static str,
+    pub sorted: &'static str,
+}
+
+/// The names of groups that have none of their own.
+pub(super) struct Names {
+    pub others: &'static str,
+    pub no_address: &'static str,
+    pub no_domain: &'static str,
+    pub no_plain_address: &'static str,
+    pub plaintext: &'static str,
+    pub tls_failed: &'static str,
+    pub version_unknown: &'static str,
+    pub cipher_unknown: &'static str,
+    pub unknown: &'static str,
+}
+
+pub(super) struct Notes {
+    pub title: &'static str,
+    pub counted: &'static str,
+    pub encrypted: &'static str,
+    pub trusted: Counted,
+    pub from_log: Counted,
+    pub version_unknown: Counted,
+    pub tls_failed: Counted,
+    pub tls_unknown: Counted,
+    pub not_judged: Counted,
+    pub lost: Counted,
+}
+
+impl Counted {
+    /// In words for so many.
+    pub fn of(&self, count: u64) -> String {
+        self.written(count, tight_number)
+    }
+
+    /// The same, with numbers that are written like this.
+    pub fn written(&self, count: u64, number: fn(u64) -> String) -> String {
+        let words = if count == 1 { self.one } else { self.many };
+        words.replace("{}", &number(count))
+    }
+}
+
+impl Words {
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &ENGLISH,
+            Language::German => &GERMAN,
+        }
+    }
+
+    /// A share as `97.2 %`; what is not quite all is never shown as 100, and what is not quite nothing
+    /// never as 0.
+    pub fn share(&self, share: Option<f64>) -> String {
+        let shown = match share {
+            None => return "-".into(),
+            Some(share) if share >= 100.0 => "100 %".into(),
+            Some(share) if share <= 0.0 => "0 %".into(),
+            Some(share) => format!("{:.1} %", share.clamp(0.1, 99.9)),
+        };
+        shown.replace('.', self.decimal_point)
+    }
+
+    /// The name of a group, also of one that has none.
+    pub fn name_of<'n>(&self, group: &'n Group, by: By) -> &'n str
+    where
+        Self: 'n,
+    {
+        let names = &self.names;
+        match (&*group.name, by) {
+            (OTHERS, _) => names.others,
+            ("", By::Peer) => names.no_address,
+            ("", By::Domain) => names.no_domain,
+            ("", _) => names.no_plain_address,
+            ("none", By::Version | By::Cipher) => names.plaintext,
+            ("failed", By::Version) => names.tls_failed,
+            ("encrypted" | "not-said", By::Version) => names.version_unknown,
+            ("not-said", By::Cipher) => names.cipher_unknown,
+            ("unknown", By::Version | By::Cipher) => names.unknown,
+            (name, _) => name,
+        }
+    }
+
+    /// What a reader has to know of the figures, with numbers that are written like this.
+    pub fn notes(&self, report: &Report, number: fn(u64) -> String) -> Vec<String> {
+        let notes = [
+            (report.trusted, &self.notes.trusted),
+            (report.from_log, &self.notes.from_log),
+            (report.totals.version_unknown, &self.notes.version_unknown),
+            (report.totals.tls_failed, &self.notes.tls_failed),
+            (report.totals.tls_unknown, &self.notes.tls_unknown),
+            (report.totals.not_judged, &self.notes.not_judged),
+            (report.lost, &self.notes.lost),
+        ];
+        let worth = notes.into_iter().filter(|(count, _)| *count > 0);
+        worth.map(|(count, words)| words.written(count, number)).collect()
+    }
+
+    /// From one day to another, or the one day that it is.
+    pub fn span(&self, first: i64, last: i64) -> String {
+        let (first, last) = (date_text(first), date_text(last));
+        if first == last {
+            return first;
+        }
+        self.chart.span.replacen("{}", &first, 1).replacen("{}", &last, 1)
+    }
+}
