@@ -107,7 +107,7 @@ fn notes_and_warnings_leave_the_status_at_0_and_errors_make_it_78() {
     assert_says(
         &postfix.check(),
         78,
-        &["error: milter_default_action is `accept`", "1 error, 0 w"],
+        &["error[default-action-accept]: milter_default_action is `accept`", "1 error, 0 w"],
     );
 }
 
@@ -180,7 +180,8 @@ fn a_certificate_that_is_not_there_is_found() {
 #[test]
 fn what_postconf_complains_about_is_passed_on() {
     let postfix = Postfix::new("smtpd_milter = inet:127.0.0.1:8893\n", "");
-    let words = ["note: Postfix itself complains", "unused parameter: smtpd_milter="];
+    let words =
+        ["note[postfix-complains]: Postfix itself complains", "unused parameter: smtpd_milter="];
     assert_says(&postfix.check(), 0, &words);
 }
 
@@ -232,7 +233,7 @@ fn other_names_of_a_local_domain_are_found_in_mydestination_and_in_what_it_refer
         )),
     );
     let words = [
-        "error: example.com: opted in and local here",
+        "error[local-name-unnoticed]: example.com: opted in and local here",
         "  | localhost\n  | localhost.example.com\n  | more.example\n  | mx.example.net\n",
         "1 error, 0 warnings, 0 notes",
     ];
@@ -244,8 +245,10 @@ fn other_names_of_a_local_domain_are_found_in_mydestination_and_in_what_it_refer
 #[test]
 fn a_submission_port_that_takes_mail_from_anybody_and_does_not_ask_is_found() {
     let open = "submission inet n - y - - smtpd\n  -o smtpd_milters=\n";
-    let words =
-        ["warning: submission/inet does not ask this milter", "0 errors, 1 warning, 0 notes"];
+    let words = [
+        "warning[submission-open]: submission/inet does not ask this milter",
+        "0 errors, 1 warning, 0 notes",
+    ];
     assert_says(&Postfix::new("", open).check(), 0, &words);
     let closed = format!(
         "{open}  -o smtpd_client_restrictions=$for_users\n  \
@@ -268,4 +271,29 @@ fn the_origin_of_debian_is_in_a_file_and_what_postalias_writes_for_nis_is_no_add
     let output = postfix.check();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(!said(&output).contains("alias_maps"), "{}", said(&output));
+}
+
+#[test]
+fn a_finding_that_is_accepted_is_listed_and_leaves_the_status_at_0() {
+    let postfix =
+        Postfix::new("milter_default_action = accept\nsmtpd_command_filter = pcre:/x\n", "");
+    let directory = format!("--postfix={}", postfix.0.path().display());
+    let accept = |what: &str| {
+        postfix.run(&["check", "--config", "milter.yaml", &directory, "--accept", what])
+    };
+    let listed = "accepted[default-action-accept]: milter_default_action is `accept`";
+    let count = "0 errors, 0 warnings, 1 note, 1 accepted\n";
+    assert_says(&accept("default-action-accept"), 0, &[listed, count, "note[commands-rewritten]"]);
+    let one = accept("default-action-accept:milter_default_action");
+    assert_says(&one, 0, &[listed, count]);
+    // What is accepted for one place is not for another.
+    assert_says(&accept("default-action-accept:25/inet"), 78, &["1 error, 0 warnings, 1 note\n"]);
+    let unknown = accept("default-action-accepted");
+    assert_says(&unknown, 64, &["no finding", "did you mean `default-action-accept`?"]);
+
+    let settings = "listen: inet:127.0.0.1:8893\npolicy: policy.yaml\naccept:\n  - ";
+    postfix.write("milter.yaml", &format!("{settings}default-action-accept\n"));
+    assert_says(&postfix.check(), 0, &[listed, count]);
+    postfix.write("milter.yaml", &format!("{settings}nonsense\n"));
+    assert_says(&postfix.check(), 78, &["milter.yaml:4:5", "there is no finding `nonsense`"]);
 }

@@ -13,12 +13,16 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// Runs it on the settings in a directory, as a user to whom nothing there belongs.
 fn doctor(directory: &Path) -> (i32, String) {
+    doctor_with(directory, &[])
+}
+
+fn doctor_with(directory: &Path, more: &[&str]) -> (i32, String) {
     let program = directory.join("mandatory-tls");
     let mut command = Command::new("setpriv");
     // The tests run as root.
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
-    let output =
-        command.args(["doctor", "--config", "milter.yaml"]).current_dir(directory).output();
+    command.args(["doctor", "--config", "milter.yaml"]).args(more).current_dir(directory);
+    let output = command.output();
     let output = output.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     (output.status.code().unwrap(), said)
@@ -63,4 +67,20 @@ fn what_an_ordinary_user_cannot_see_is_no_error() {
         "{said}"
     );
     set_mode(&at("closed"), 0o755);
+}
+
+#[test]
+fn a_finding_that_is_accepted_is_listed_and_leaves_monitoring_quiet() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::copy(env!("CARGO_BIN_EXE_mandatory-tls"), at("mandatory-tls")).unwrap();
+    set_mode(directory.path(), 0o755);
+    fs::write(at("milter.yaml"), "listen: unix:/nowhere/milter.sock\npolicy: none.yaml\n").unwrap();
+    let (code, said) = doctor(directory.path());
+    assert!(code == 2 && said.contains("WARNING  service ") && said.contains("3 errors"), "{said}");
+    assert!(said.contains("[status-not-told]") && said.contains("[policy-broken]"), "{said}");
+    let known = ["--accept", "policy-broken", "--accept", "status-not-told"];
+    let (code, said) = doctor_with(directory.path(), &known);
+    assert!(said.contains("accepted service ") && said.contains("accepted policy "), "{said}");
+    assert!(code == 2 && said.contains("0 warnings, 2 accepted"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! What the documents say is there, parses, loads.
 
-use config::{policy_file, settings::Settings};
+use config::{finding::FindingId, policy_file, settings::Settings};
 use policy::ReasonKind;
 use std::{
     fs,
@@ -285,4 +285,22 @@ fn the_package_has_the_documents_where_the_readme_links_to_them() {
     }
     let pictures = ["png", "svg"].map(|end| format!("docs/*.{end} {directory}"));
     assert!(pictures.iter().all(|line| installed.contains(line)));
+}
+
+#[test]
+fn every_finding_is_explained_and_no_other() {
+    let page = read("docs/guide/findings.md");
+    let explained: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|line| line.split('`').next().unwrap())
+        .collect();
+    let known: Vec<&str> = FindingId::iter().map(Into::into).collect();
+    let missing: Vec<_> = known.iter().filter(|id| !explained.contains(id)).collect();
+    let surplus: Vec<_> = explained.iter().filter(|id| !known.contains(id)).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "not explained: {missing:?}; unknown: {surplus:?}"
+    );
+    assert_eq!(explained.len(), known.len(), "one is explained twice");
 }

@@ -1,5 +1,6 @@
 //! One thing that defeats the policy or surprises the postmaster: what, where, and what to do.
 
+use config::finding::FindingId;
 use std::fmt;
 
 /// How bad something is; the worst comes first.
@@ -14,13 +15,24 @@ pub(crate) enum Gravity {
     Note,
 }
 
+/// Where something was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// What it bears on, as one accepts it: a service (`589/inet`) or a parameter.
+    pub subject: String,
+    /// The file, and the parameter or service in it.
+    pub text: String,
+}
+
 /// What is the matter, and what to do. It is printed in the manner of the errors of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diagnosis {
+    /// Which finding it is.
+    pub id: FindingId,
     /// How bad it is.
     pub gravity: Gravity,
-    /// The file, and the parameter or service in it.
-    pub place: String,
+    /// Where.
+    pub place: Place,
     /// What is the matter.
     pub message: String,
     /// Particulars, a line each.
@@ -32,12 +44,20 @@ pub(crate) struct Diagnosis {
 impl Diagnosis {
     /// A diagnosis without particulars.
     pub fn new(
+        id: FindingId,
         gravity: Gravity,
-        place: String,
+        place: Place,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { gravity, place, message: message.into(), details: Vec::new(), remedy: remedy.into() }
+        Self {
+            id,
+            gravity,
+            place,
+            message: message.into(),
+            details: Vec::new(),
+            remedy: remedy.into(),
+        }
     }
 
     /// Adds particulars.
@@ -49,8 +69,8 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.gravity, self.message)?;
-        writeln!(f, " --> {}", self.place)?;
+        writeln!(f, "{}[{}]: {}", self.gravity, self.id, self.message)?;
+        writeln!(f, " --> {}", self.place.text)?;
         for detail in &self.details {
             writeln!(f, "  | {detail}")?;
         }

@@ -2,6 +2,7 @@
 //!
 //! Pure: `gather` asks Postfix and fills this in, tests write it down.
 
+use super::diagnosis::Place;
 use super::syntax::elements;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -194,23 +195,36 @@ impl PostfixFacts {
 
     /// Where a parameter was given its value: main.cf, or the service's own line if it has
     /// another one.
-    pub fn place(&self, service: Option<&Service>, name: &str) -> String {
-        match service.filter(|service| service.parameters.get(name) != self.main.get(name)) {
-            Some(service) => self.place_in(service, name),
-            None => format!("{}/main.cf: {name} = {}", self.directory, self.main.get(name)),
-        }
-        .trim_end()
-        .to_owned()
-    }
-
-    fn place_in(&self, service: &Service, name: &str) -> String {
-        let (label, value) = (service.label(), service.parameters.get(name));
-        format!("{}/master.cf: {label}: {name} = {value}", self.directory)
+    pub fn place(&self, service: Option<&Service>, name: &str) -> Place {
+        let own = service.filter(|service| service.parameters.get(name) != self.main.get(name));
+        let (subject, text) = match own {
+            Some(service) => {
+                let (label, value) = (service.label(), service.parameters.get(name));
+                let text = format!("{}/master.cf: {label}: {name} = {value}", self.directory);
+                (label, text)
+            }
+            None => {
+                let text = format!("{}/main.cf: {name} = {}", self.directory, self.main.get(name));
+                (name.to_owned(), text)
+            }
+        };
+        Place { subject, text: text.trim_end().to_owned() }
     }
 
     /// A service's line in master.cf.
-    pub fn line(&self, service: &Service) -> String {
-        format!("{}/master.cf: {}", self.directory, service.label())
+    pub fn line(&self, service: &Service) -> Place {
+        let subject = service.label();
+        Place { text: format!("{}/master.cf: {subject}", self.directory), subject }
+    }
+
+    /// The whole of a file; `""`: all of Postfix.
+    pub fn file(&self, name: &str) -> Place {
+        let text = if name.is_empty() {
+            self.directory.clone()
+        } else {
+            format!("{}/{name}", self.directory)
+        };
+        Place { subject: name.to_owned(), text }
     }
 }
 

@@ -8,6 +8,7 @@ use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{MapContents, Parameters, PostfixFacts};
 use super::rewriting::{ANYBODY, decision};
+use config::finding::FindingId;
 use policy::{Decision, DomainName, Recipient};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,6 +189,7 @@ impl Ways {
              they are names of this host"
         };
         Diagnosis::new(
+            FindingId::LocalNameUnnoticed,
             gravity,
             given.facts.place(None, PARAMETER),
             format!(
@@ -206,8 +208,7 @@ impl Ways {
             _ => Gravity::Note,
         };
         let mailboxes = shortened(self.mailboxes).join(", ");
-        Diagnosis::new(
-            gravity,
+        Diagnosis::new(FindingId::LocalNameOnPurpose, gravity,
             given.facts.place(None, PARAMETER),
             format!(
                 "these names take mail in the clear by the policy, and their mailboxes are those of \

@@ -4,6 +4,7 @@ use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::Service;
 use super::syntax::{MilterEntry, elements, setting, time};
+use config::finding::FindingId;
 use policy::OnUnknownTls;
 
 /// Macros that a verdict rests on, and what a made-up one does.
@@ -45,12 +46,14 @@ fn default_action(
             (service.parameters.get(parameter), parameter, parameter)
         }
     };
-    let (gravity, message) = match action.to_ascii_lowercase().as_str() {
+    let (id, gravity, message) = match action.to_ascii_lowercase().as_str() {
         "accept" => (
+            FindingId::DefaultActionAccept,
             Gravity::Error,
             format!("{what} is `accept`: while the milter is down, all mail passes unjudged"),
         ),
         "quarantine" => (
+            FindingId::DefaultActionQuarantine,
             Gravity::Warning,
             format!(
                 "{what} is `quarantine`: while the milter is down, mail is taken in the clear and \
@@ -58,6 +61,7 @@ fn default_action(
             ),
         ),
         "reject" => (
+            FindingId::DefaultActionReject,
             Gravity::Warning,
             format!("{what} is `reject`: while the milter is down, all mail is bounced for good"),
         ),
@@ -71,7 +75,7 @@ fn default_action(
             entry.address
         ));
     }
-    found.push(Diagnosis::new(gravity, place, message, remedy));
+    found.push(Diagnosis::new(id, gravity, place, message, remedy));
 }
 
 fn protocol(
@@ -90,6 +94,7 @@ fn protocol(
     }
     let passes = given.settings.on_unknown_tls == OnUnknownTls::Pass;
     found.push(Diagnosis::new(
+        FindingId::MilterProtocolOld,
         if passes { Gravity::Error } else { Gravity::Warning },
         given.facts.place(Some(service), parameter),
         format!(
@@ -119,6 +124,7 @@ fn patience(
     }
     let drain = drain.as_secs();
     found.push(Diagnosis::new(
+        FindingId::ConnectTimeoutShort,
         Gravity::Warning,
         given.facts.place(Some(service), parameter),
         format!(
@@ -147,6 +153,7 @@ fn made_up_macros(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosi
             continue;
         }
         found.push(Diagnosis::new(
+            FindingId::MacroMadeUp,
             Gravity::Error,
             given.facts.place(Some(service), parameter),
             format!("{{{name}}} is made up for the milter: {effect}"),
@@ -158,6 +165,7 @@ fn made_up_macros(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosi
 fn by_client(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     if !service.parameters.get("smtpd_milter_maps").is_empty() {
         found.push(Diagnosis::new(
+            FindingId::MiltersByClient,
             Gravity::Warning,
             given.facts.place(Some(service), "smtpd_milter_maps"),
             "clients that these maps name are shown to other milters or to none: their mail may \

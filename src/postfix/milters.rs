@@ -6,6 +6,7 @@ use super::facts::{PostfixFacts, Role, Service, address, is_loopback};
 use super::milter_options;
 use super::submission::is_for_users_only;
 use super::syntax::{MilterEntry, milters};
+use config::finding::FindingId;
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,9 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     let facts = given.facts;
     if facts.running("smtpd").next().is_none() {
         found.push(Diagnosis::new(
+            FindingId::NoSmtpd,
             Gravity::Warning,
-            format!("{}/master.cf", facts.directory),
+            facts.file("master.cf"),
             "no service runs smtpd: this Postfix takes no mail over SMTP",
             "if this is the gateway, add `smtp inet n - y - - smtpd`",
         ));
@@ -190,6 +192,7 @@ fn listed(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<
     match asks {
         Asks::Yes(_) => {}
         Asks::Astray(entry) => found.push(Diagnosis::new(
+            FindingId::MilterSocketAstray,
             Gravity::Error,
             place,
             format!(
@@ -201,6 +204,7 @@ fn listed(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<
             remedy_for(given, service),
         )),
         Asks::Perhaps(entry) => found.push(Diagnosis::new(
+            FindingId::MilterOnAnotherHost,
             Gravity::Warning,
             place,
             format!("`{}` has this milter's port, but is it this milter's host?", entry.address),
@@ -219,8 +223,9 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
     let how =
         if asks == Asks::SwitchedOff { "has no_milters" } else { "does not list this milter" };
     let label = service.label();
-    let (gravity, message, remedy) = match service.role() {
+    let (id, gravity, message, remedy) = match service.role() {
         Role::Public => (
+            FindingId::MilterNotAsked,
             Gravity::Error,
             if own {
                 format!(
@@ -242,6 +247,7 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
             },
         ),
         Role::Other => (
+            FindingId::PortNotAsked,
             Gravity::Warning,
             format!(
                 "{label} does not ask this milter; if other servers can send to this port, their \
@@ -251,6 +257,7 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
         ),
         // Only where somebody chose it: with no milter at all there is a worse finding.
         Role::Submission if own && !is_for_users_only(&service.parameters) => (
+            FindingId::SubmissionOpen,
             Gravity::Warning,
             format!(
                 "{label} does not ask this milter, and takes mail from others than users as well: \
@@ -264,6 +271,11 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
             ),
         ),
         Role::Submission | Role::Internal if own => (
+            if service.role() == Role::Submission {
+                FindingId::SubmissionNotAsked
+            } else {
+                FindingId::InternalNotAsked
+            },
             Gravity::Note,
             format!(
                 "{label} does not ask this milter, as is usual for {}",
@@ -273,7 +285,11 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
         ),
         Role::Submission | Role::Internal => return,
     };
-    found.push(Diagnosis::new(gravity, facts.place(Some(service), parameter), message, remedy));
+    let mut place = facts.place(Some(service), parameter);
+    if id != FindingId::MilterNotAsked {
+        place.subject = service.label();
+    }
+    found.push(Diagnosis::new(id, gravity, place, message, remedy));
 }
 
 fn purpose(role: Role) -> &'static str {
@@ -295,6 +311,7 @@ fn local_mail(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         });
         if named {
             found.push(Diagnosis::new(
+                FindingId::LocalMailAsked,
                 Gravity::Warning,
                 facts.place(Some(service), "non_smtpd_milters"),
                 "this milter is asked about mail from local programs: it has no SMTP session to \
@@ -305,6 +322,7 @@ fn local_mail(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     }
     for service in facts.running("qmqpd") {
         found.push(Diagnosis::new(
+            FindingId::Qmqp,
             Gravity::Warning,
             facts.line(service),
             "mail that comes in over QMQP is in the clear and is not judged",

@@ -4,9 +4,10 @@
 //! is not opted in to one that is, mail for the second can arrive in the clear.
 
 use super::Given;
-use super::diagnosis::{Diagnosis, Gravity};
+use super::diagnosis::{Diagnosis, Gravity, Place};
 use super::facts::{MapContents, Parameters, PostfixFacts, Service};
 use super::syntax::elements;
+use config::finding::FindingId;
 use jiff::Timestamp;
 use policy::{
     Case, Client, Decision, DomainName, OnUnknownTls, Recipient, Sender, TlsState, judge,
@@ -145,6 +146,7 @@ fn unseen(given: &Given<'_>, used: &Use<'_>, found: &mut Vec<Diagnosis>) {
     if !details.is_empty() {
         found.push(
             Diagnosis::new(
+                FindingId::MapUnseen,
                 Gravity::Note,
                 given.facts.place(used.service, used.parameter),
                 "the maps here send recipients on after they were judged, and could not be looked \
@@ -157,7 +159,7 @@ fn unseen(given: &Given<'_>, used: &Use<'_>, found: &mut Vec<Diagnosis>) {
     }
 }
 
-fn leak(place: String, decision: Decision, leaks: &[&Alias<'_>]) -> Diagnosis {
+fn leak(place: Place, decision: Decision, leaks: &[&Alias<'_>]) -> Diagnosis {
     let shown = |alias: &&Alias<'_>| format!("{} -> {}", plain(alias.key), plain(alias.value));
     let mut details: Vec<String> = leaks.iter().map(shown).collect();
     details.sort();
@@ -171,6 +173,7 @@ fn leak(place: String, decision: Decision, leaks: &[&Alias<'_>]) -> Diagnosis {
         (Gravity::Warning, "addresses in mode monitor")
     };
     Diagnosis::new(
+        FindingId::AliasLeadsIn,
         gravity,
         place,
         format!("mail for these addresses goes on to {what}, but is judged as mail for others"),
@@ -317,6 +320,7 @@ fn single_addresses(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         let address = given.facts.main.get(parameter);
         if !address.is_empty() && judged(given, address) > Decision::Accept {
             found.push(Diagnosis::new(
+                FindingId::CopyLeadsIn,
                 Gravity::Warning,
                 given.facts.place(None, parameter),
                 "this opted-in address is sent mail for others, which was not judged as mail for \
@@ -340,6 +344,7 @@ fn masquerading(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         });
     if let Some(domain) = leaking {
         found.push(Diagnosis::new(
+            FindingId::MasqueradingLeadsIn,
             Gravity::Error,
             given.facts.place(None, "masquerade_domains"),
             format!(

@@ -4,6 +4,7 @@ use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{Parameters, PostfixFacts, Role, Service};
 use super::milters::is_asked_by;
+use config::finding::FindingId;
 
 /// Where smtpd's certificate may come from.
 const CERTIFICATES: [&str; 4] = [
@@ -90,6 +91,7 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let public = service.role() == Role::Public;
     let mut no_tls = |parameter: &str, why: &str, remedy: &str| {
         found.push(Diagnosis::new(
+            FindingId::StarttlsNotOffered,
             if public { Gravity::Error } else { Gravity::Warning },
             given.facts.place(Some(service), parameter),
             format!(
@@ -131,6 +133,7 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     // Users can be held to TLS; other servers cannot, without losing mail for everybody.
     if public && level == "encrypt" {
         found.push(Diagnosis::new(
+            FindingId::PlaintextRefused,
             Gravity::Note,
             given.facts.place(Some(service), "smtpd_tls_security_level"),
             format!("{label} takes no plaintext from anybody, whatever the policy says"),
@@ -153,6 +156,7 @@ fn client_certificates(given: &Given<'_>, service: &Service, found: &mut Vec<Dia
     });
     if wanted {
         found.push(Diagnosis::new(
+            FindingId::ClientCertificateNotAsked,
             Gravity::Warning,
             given.facts.place(Some(service), "smtpd_tls_ask_ccert"),
             "the policy asks for client certificates, but Postfix asks no client for one",
@@ -166,6 +170,7 @@ fn proxies(given: &Given<'_>, service: &Service, parameter: &str, found: &mut Ve
         return;
     }
     found.push(Diagnosis::new(
+        FindingId::TlsEndedByProxy,
         Gravity::Warning,
         given.facts.place(Some(service), parameter),
         format!(
@@ -184,6 +189,7 @@ fn xclient(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
         return;
     }
     found.push(Diagnosis::new(
+        FindingId::XclientHosts,
         Gravity::Note,
         given.facts.place(Some(service), parameter),
         "these hosts can claim any client address (XCLIENT), also a trusted one, and what is \
@@ -195,6 +201,7 @@ fn xclient(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
 fn rewritten_commands(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     if !service.parameters.get("smtpd_command_filter").is_empty() {
         found.push(Diagnosis::new(
+            FindingId::CommandsRewritten,
             Gravity::Note,
             given.facts.place(Some(service), "smtpd_command_filter"),
             "commands are rewritten before Postfix and the milter see them",
@@ -204,6 +211,7 @@ fn rewritten_commands(given: &Given<'_>, service: &Service, found: &mut Vec<Diag
     }
     if !service.parameters.get("smtpd_discard_ehlo_keyword_address_maps").is_empty() {
         found.push(Diagnosis::new(
+            FindingId::EhloKeywordsByClient,
             Gravity::Note,
             given.facts.place(Some(service), "smtpd_discard_ehlo_keyword_address_maps"),
             "some clients may be offered less; without STARTTLS, their mail for opted-in \
@@ -222,6 +230,7 @@ fn comes_back(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) 
         .any(|ip: std::net::IpAddr| trusted.iter().any(|network| network.contains(&ip)));
     if service.role() == Role::Internal && !is_trusted {
         found.push(Diagnosis::new(
+            FindingId::FilterReturnRefused,
             Gravity::Warning,
             given.facts.line(service),
             format!(
@@ -238,6 +247,7 @@ fn comes_back(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) 
 fn users(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     if service.role() == Role::Submission && !given.policy.trusted.authenticated {
         found.push(Diagnosis::new(
+            FindingId::UsersJudged,
             Gravity::Note,
             given.facts.line(service),
             format!(

@@ -4,6 +4,7 @@ use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{Role, address};
 use super::milters::is_asked_by;
+use config::finding::FindingId;
 use ipnet::{IpNet, Ipv4Net};
 
 pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
@@ -13,8 +14,9 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     if !given.facts.complaints.is_empty() {
         found.push(
             Diagnosis::new(
+                FindingId::PostfixComplains,
                 Gravity::Note,
-                given.facts.directory.clone(),
+                given.facts.file(""),
                 "Postfix itself complains",
                 "mend these; a parameter that is unused or unknown is often misspelt",
             )
@@ -44,6 +46,7 @@ fn networks(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     if !only_theirs.is_empty() {
         found.push(
             Diagnosis::new(
+                FindingId::NetworksPostfixTrusts,
                 Gravity::Note,
                 place.clone(),
                 "Postfix trusts networks that the policy does not: their mail for opted-in \
@@ -62,6 +65,7 @@ fn networks(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     if !only_ours.is_empty() && unread.is_empty() {
         found.push(
             Diagnosis::new(
+                FindingId::NetworksPolicyTrusts,
                 Gravity::Note,
                 place,
                 "the policy trusts networks that Postfix does not: their mail is never judged",
@@ -103,6 +107,7 @@ fn filters(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
                 continue;
             }
             found.push(Diagnosis::new(
+                FindingId::ContentFilter,
                 Gravity::Note,
                 given.facts.place(service, parameter),
                 "mail goes through a content filter; the milter judges it before, and need not be \
@@ -127,6 +132,7 @@ fn processes(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         .try_fold(0_u32, |sum, processes| Some(sum.saturating_add(processes?)));
     match sum {
         Some(sum) if sum > limit => found.push(Diagnosis::new(
+            FindingId::SmtpdProcesses,
             Gravity::Warning,
             place(),
             format!(
@@ -141,6 +147,7 @@ fn processes(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
             let public = unlimited.clone().find(|service| service.role() == Role::Public);
             if let Some(service) = public.or(unlimited.clone().next()) {
                 found.push(Diagnosis::new(
+                    FindingId::SmtpdProcesses,
                     Gravity::Note,
                     given.facts.line(service),
                     format!(

@@ -1,5 +1,6 @@
 //! The files that an administrator writes: settings and policy.
 //!
+//! - [`finding`]: what is found in them and around them, by words that stay the same.
 //! - [`files`]: read without any wait, replaced whole.
 //! - [`policy_file`]: YAML to [`policy::Policy`], with every error and its place.
 //! - [`settings`]: what needs a restart.
@@ -19,6 +20,7 @@
 
 mod document;
 pub mod files;
+pub mod finding;
 pub mod policy_file;
 pub mod settings;
 pub mod yaml;

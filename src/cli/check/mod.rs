@@ -8,6 +8,7 @@ use super::{hidden, sockets, status};
 use crate::reload::{LastGood, Unusable};
 use crate::wording::{age, counted};
 use config::files;
+use config::finding::Acceptance;
 use config::policy_file::{self, Loaded, Sources};
 use config::settings::Settings;
 use config::yaml::{Problems, shown_path};
@@ -43,6 +44,10 @@ pub(super) struct Args {
         conflicts_with = "policy"
     )]
     postfix: Option<Option<PathBuf>>,
+    /// Live with a finding of --postfix by this name: list it, and do not count it; ID:WHAT for one service or
+    /// parameter (port-not-asked:589/inet). Also `accept` in the settings
+    #[arg(long, value_name = "ID", requires = "postfix")]
+    accept: Vec<Acceptance>,
     /// Errors in the policy count for nothing where the milter would start under the last good one
     #[arg(long, conflicts_with = "policy")]
     allow_last_good: bool,
@@ -79,7 +84,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
             );
             return wrong_ones(wrong);
         };
-        match postfix::check(directory.as_deref(), settings, policy) {
+        let accepted = settings.accept.with(&args.accept);
+        match postfix::check(directory.as_deref(), settings, policy, &accepted) {
             Ok(true) => {}
             Ok(false) => return status::CONFIG.into(),
             Err(error) => {

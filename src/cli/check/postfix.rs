@@ -1,12 +1,13 @@
 //! `mandatory-tls check --postfix`: is there anything in Postfix that defeats the policy?
 
-use crate::postfix::{Gravity, diagnose, gather};
+use crate::postfix::{Diagnosis, Gravity, diagnose, gather};
 use crate::wording::counted;
+use config::finding::Accepted;
 use config::settings::Settings;
 use policy::Policy;
 use std::path::Path;
 
-/// Looks into a Postfix and prints what it finds; whether that is without errors.
+/// Looks into a Postfix and prints what it finds; whether that is without errors that nobody has accepted.
 ///
 /// # Errors
 ///
@@ -15,16 +16,27 @@ pub(super) fn check(
     directory: Option<&Path>,
     settings: &Settings,
     policy: &Policy,
+    accepted: &Accepted,
 ) -> Result<bool, String> {
     let facts = gather(directory).map_err(|error| error.to_string())?;
-    let diagnoses = diagnose(&facts, settings, policy);
-    for diagnosis in &diagnoses {
+    let (known, new): (Vec<Diagnosis>, Vec<Diagnosis>) = diagnose(&facts, settings, policy)
+        .into_iter()
+        .partition(|diagnosis| accepted.holds(diagnosis.id, &diagnosis.place.subject));
+    for diagnosis in &new {
         print!("\n{diagnosis}");
     }
-    let count = |gravity| diagnoses.iter().filter(|diagnosis| diagnosis.gravity == gravity).count();
+    if !known.is_empty() {
+        println!();
+    }
+    for Diagnosis { id, message, place, .. } in &known {
+        println!("accepted[{id}]: {message}\n --> {}", place.text);
+    }
+    let count = |gravity| new.iter().filter(|diagnosis| diagnosis.gravity == gravity).count();
     let errors = count(Gravity::Error);
+    let beside =
+        if known.is_empty() { String::new() } else { format!(", {} accepted", known.len()) };
     println!(
-        "\n{}: Postfix {}; {}, {}, {}",
+        "\n{}: Postfix {}; {}, {}, {}{beside}",
         facts.directory,
         facts.main.get("mail_version"),
         counted(errors, "error"),

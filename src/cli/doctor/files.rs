@@ -7,6 +7,7 @@ use crate::command;
 use crate::reload::{Keeping, LastGood};
 use crate::status::PolicyStatus;
 use crate::wording::{age, counted};
+use config::finding::FindingId;
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs, path::Path};
@@ -24,6 +25,7 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
                 Answer::unseen("policy", message)
             }
             None => Answer::new(
+                FindingId::PolicyBroken,
                 Health::Error,
                 "policy",
                 problems.to_string(),
@@ -32,10 +34,22 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
         }),
     }
     for warning in patient.policy.warnings.shown() {
-        answers.push(Answer::new(Health::Warning, "policy", warning.to_string(), ""));
+        answers.push(Answer::new(
+            FindingId::PolicyWarning,
+            Health::Warning,
+            "policy",
+            warning.to_string(),
+            "",
+        ));
     }
     for hidden in hidden::told(&patient.config, &patient.policy.sources) {
-        answers.push(Answer::new(Health::Warning, "policy", hidden, hidden::REMEDY));
+        answers.push(Answer::new(
+            FindingId::FilesHidden,
+            Health::Warning,
+            "policy",
+            hidden,
+            hidden::REMEDY,
+        ));
     }
     answers.extend(match &patient.status {
         Some(status) => in_force(&status.policy, patient),
@@ -58,8 +72,15 @@ fn unseen(patient: &Patient) -> Option<&Path> {
 fn nothing_in_force(patient: &Patient) -> Answer {
     let message = "as far as can be seen, no milter runs, so no policy is in force".to_owned();
     match &patient.last_good {
-        None => Answer::new(Health::Error, "in force", message, "start the milter"),
+        None => Answer::new(
+            FindingId::PolicyNotInForce,
+            Health::Error,
+            "in force",
+            message,
+            "start the milter",
+        ),
         Some(Ok(LastGood { policy, since, .. })) => Answer::new(
+            FindingId::PolicyNotInForce,
             Health::Error,
             "in force",
             message,
@@ -70,6 +91,7 @@ fn nothing_in_force(patient: &Patient) -> Answer {
             ),
         ),
         Some(Err(why)) => Answer::new(
+            FindingId::PolicyNotInForce,
             Health::Error,
             "in force",
             format!("{message}, and none can be: {why}"),
@@ -81,8 +103,7 @@ fn nothing_in_force(patient: &Patient) -> Answer {
 fn in_force(policy: &PolicyStatus, patient: &Patient) -> Vec<Answer> {
     let mut answers = vec![which(policy, patient)];
     if policy.keeping == Keeping::Failing {
-        answers.push(Answer::new(
-            Health::Error,
+        answers.push(Answer::new(FindingId::LastGoodNotKept, Health::Error,
             "last good",
             "the policy in force cannot be kept: a start beside a broken file would go on under an older \
              one, or fail",
@@ -99,6 +120,7 @@ fn which(policy: &PolicyStatus, patient: &Patient) -> Answer {
     if let Some(problem) = &policy.problem {
         let last_good = if policy.last_good { "the last good policy, " } else { "the policy " };
         Answer::new(
+            FindingId::PolicyNotInForce,
             Health::Error,
             "in force",
             format!(
@@ -114,6 +136,7 @@ fn which(policy: &PolicyStatus, patient: &Patient) -> Answer {
         Answer::right("in force", format!("what the files say, for {since}"))
     } else {
         Answer::new(
+            FindingId::PolicyNotInForce,
             Health::Error,
             "in force",
             format!("the policy of {since} ago; its files look different now"),
@@ -127,13 +150,20 @@ fn which(policy: &PolicyStatus, patient: &Patient) -> Answer {
 pub(super) fn ledgers(patient: &Patient) -> Vec<Answer> {
     let subject = "ledger";
     if let Some(left) = left_behind(&patient.settings) {
-        return vec![Answer::new(Health::Warning, subject, left.what, left.remedy)];
+        return vec![Answer::new(
+            FindingId::LedgerLeftBehind,
+            Health::Warning,
+            subject,
+            left.what,
+            left.remedy,
+        )];
     }
     let Some(ledger) = &patient.settings.ledger else { return Vec::new() };
     let damaged = damaged_beside(&ledger.path).unwrap_or_default();
     let Some(last) = damaged.iter().map(|(_, day)| *day).max() else { return Vec::new() };
     let files: Vec<_> = damaged.iter().map(|(file, _)| file.display().to_string()).collect();
     vec![Answer::new(
+        FindingId::LedgerDamaged,
         Health::Note,
         subject,
         format!(
@@ -161,13 +191,14 @@ pub(super) fn clock(patient: &Patient) -> Vec<Answer> {
     if let Some(latest) = latest.filter(|latest| *latest > now) {
         let message = format!("it is {now} here, and a file of the policy is from {latest}");
         let remedy = "set the clock: dates in the policy and certificates depend on it";
-        return vec![Answer::new(Health::Error, subject, message, remedy)];
+        return vec![Answer::new(FindingId::ClockWrong, Health::Error, subject, message, remedy)];
     }
     let arguments = ["show".into(), "--property=NTPSynchronized".into(), "--value".into()];
     let synchronized = command::run(OsStr::new("timedatectl"), &arguments);
     vec![match synchronized.as_ref().map(|written| written.output.trim()) {
         Ok("yes") => Answer::right(subject, format!("{now}, synchronised")),
         Ok("no") => Answer::new(
+            FindingId::ClockNotKept,
             Health::Note,
             subject,
             format!("{now}; nothing on this host keeps it right"),

@@ -13,6 +13,7 @@ use crate::milter;
 use crate::reload::{LastGood, Unusable};
 use crate::status::Status;
 use crate::wording::counted;
+use config::finding::{Acceptance, Accepted, FindingId};
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
@@ -32,6 +33,10 @@ pub(super) struct Args {
     /// The settings
     #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
+    /// Live with a finding by this name: list it, and do not count it; ID:WHAT for one service or parameter
+    /// (port-not-asked:589/inet). Also `accept` in the settings
+    #[arg(long, value_name = "ID")]
+    accept: Vec<Acceptance>,
     /// Connect to a milter's socket and negotiate, as an MTA does; nothing else
     #[arg(long, value_name = "SOCKET", hide = true)]
     probe: Option<SocketSpec>,
@@ -43,6 +48,8 @@ enum Health {
     Right,
     /// Nothing is wrong, but this is worth knowing.
     Note,
+    /// It is known, and somebody lives with it.
+    Accepted,
     /// This user is not let see it.
     Unseen,
     Warning,
@@ -52,7 +59,11 @@ enum Health {
 /// The answer of one look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
+    /// Which finding it is; none where all is right.
+    finding: Option<FindingId>,
     health: Health,
+    /// The service or parameter that it bears on, as one accepts it; empty: nothing in particular.
+    about: String,
     /// What was looked at, in a word.
     subject: &'static str,
     /// How it is.
@@ -63,21 +74,51 @@ struct Answer {
 
 impl Answer {
     fn right(subject: &'static str, message: impl Into<String>) -> Self {
-        Self { health: Health::Right, subject, message: message.into(), remedy: String::new() }
+        Self {
+            finding: None,
+            health: Health::Right,
+            about: String::new(),
+            subject,
+            message: message.into(),
+            remedy: String::new(),
+        }
     }
 
     /// That the system does not let this user look.
     fn unseen(subject: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Health::Unseen, subject, message, "run it as root")
+        Self::new(FindingId::NotSeen, Health::Unseen, subject, message, "run it as root")
     }
 
     fn new(
+        finding: FindingId,
         health: Health,
         subject: &'static str,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { health, subject, message: message.into(), remedy: remedy.into() }
+        Self {
+            finding: Some(finding),
+            health,
+            about: String::new(),
+            subject,
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Names the service or parameter that it bears on.
+    fn about(self, what: &str) -> Self {
+        Self { about: what.to_owned(), ..self }
+    }
+
+    /// The same, if it is not accepted; else that it is, which nothing is to be done about.
+    fn unless(self, accepted: &Accepted) -> Self {
+        match self.finding {
+            Some(id) if accepted.holds(id, &self.about) => {
+                Self { health: Health::Accepted, remedy: String::new(), ..self }
+            }
+            _ => self,
+        }
     }
 }
 
@@ -86,6 +127,7 @@ impl fmt::Display for Answer {
         let health = match self.health {
             Health::Right => "ok",
             Health::Note => "note",
+            Health::Accepted => "accepted",
             Health::Unseen => "unseen",
             Health::Warning => "WARNING",
             Health::Error => "ERROR",
@@ -94,6 +136,9 @@ impl fmt::Display for Answer {
         // What a file or another program says in it does not play with the terminal.
         let is_hidden = |c: char| c.is_control() && c != '\n';
         let message = self.message.replace(is_hidden, "\u{fffd}");
+        let name = self.finding.map(|id| format!(" [{id}]")).unwrap_or_default();
+        let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
+        let message = format!("{first}{name}\n{rest}");
         let message = message.trim_end().replace('\n', "\n                    ");
         writeln!(f, "{health:<8} {:<10} {message}", self.subject)?;
         if !self.remedy.is_empty() {
@@ -127,14 +172,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
         return probe(socket);
     }
     let answers = match Settings::load(&args.config) {
-        Ok(settings) => examine(settings, &args.config),
+        Ok(settings) => {
+            let accepted = settings.accept.with(&args.accept);
+            let answers = examine(settings, &args.config).into_iter();
+            answers.map(|answer| answer.unless(&accepted)).collect()
+        }
         Err(_) if is_denied(fs::File::open(&args.config).map(drop)) => {
             let message = format!("{} cannot be read by this user", args.config.display());
             vec![Answer::unseen("settings", message)]
         }
         Err(problems) => {
             let remedy = "mend it; nothing else was looked at";
-            vec![Answer::new(Health::Error, "settings", problems.to_string(), remedy)]
+            let message = problems.to_string();
+            vec![Answer::new(FindingId::SettingsBroken, Health::Error, "settings", message, remedy)]
         }
     };
     for answer in &answers {
@@ -148,7 +198,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
         (0, _) => "What can be seen is right",
         _ => "There is something to do",
     };
-    let beside = if unseen > 0 { format!(", {unseen} not seen") } else { String::new() };
+    let beside: String = [(count(Health::Accepted), "accepted"), (unseen, "not seen")]
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!(", {number} {what}"))
+        .collect();
     let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
     println!("\n{all}: {errors}, {warnings}{beside}");
     match answers.iter().map(|answer| answer.health).max() {

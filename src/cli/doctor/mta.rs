@@ -3,6 +3,7 @@
 use super::{Answer, Health, Patient, is_denied};
 use crate::command;
 use crate::postfix::{Gravity, diagnose, gather};
+use config::finding::FindingId;
 use config::settings::SocketSpec;
 use nix::unistd::{User, geteuid};
 use std::{env, ffi::OsStr, fs, os::unix::net::UnixStream, path::Path};
@@ -40,6 +41,7 @@ fn one_socket(socket: &SocketSpec, postfix: bool) -> Answer {
     match probe(socket, as_postfix) {
         Ok(()) => Answer::right(subject, format!("{socket} answers to {who}")),
         Err(error) => Answer::new(
+            FindingId::SocketSilent,
             Health::Error,
             subject,
             format!("{socket} does not answer to {who}: {error}"),
@@ -96,9 +98,11 @@ pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
                 Gravity::Warning => Health::Warning,
                 Gravity::Note => Health::Note,
             };
-            let message = format!("{} ({})", diagnosis.message, diagnosis.place);
+            let message = format!("{} ({})", diagnosis.message, diagnosis.place.text);
             let message = [&[message], &*diagnosis.details].concat().join("\n");
-            answers.push(Answer::new(health, "postfix", message, diagnosis.remedy.clone()));
+            let remedy = diagnosis.remedy.clone();
+            let answer = Answer::new(diagnosis.id, health, "postfix", message, remedy);
+            answers.push(answer.about(&diagnosis.place.subject));
         }
         if diagnoses.iter().all(|diagnosis| diagnosis.gravity == Gravity::Note) {
             answers.push(Answer::right(
@@ -111,6 +115,7 @@ pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
         answers.push(sendmail(patient));
     } else if facts.is_err() {
         answers.push(Answer::new(
+            FindingId::NoMta,
             Health::Warning,
             "mta",
             "there is neither Postfix nor Sendmail here",
@@ -138,12 +143,14 @@ fn sendmail(patient: &Patient) -> Answer {
     let place = "INPUT_MAIL_FILTER in sendmail.mc; see /usr/share/doc/mandatory-tls/examples";
     match line {
         None => Answer::new(
+            FindingId::SendmailNotDefined,
             Health::Error,
             subject,
             format!("{SENDMAIL} does not name this milter: mail passes unjudged"),
             format!("add {place}"),
         ),
         Some(line) if !line.split(',').any(|part| part.trim() == "F=T") => Answer::new(
+            FindingId::SendmailPasses,
             Health::Error,
             subject,
             format!("without F=T, all mail passes unjudged while the milter is down: {line}"),

@@ -3,6 +3,7 @@
 use super::{Answer, Health, Patient};
 use crate::status::Status;
 use crate::wording::{age, counted};
+use config::finding::FindingId;
 use config::settings::Settings;
 use jiff::Timestamp;
 use std::{io, path::Path};
@@ -16,7 +17,10 @@ pub(super) fn look(settings: &Settings) -> (Option<Status>, Vec<Answer>) {
     let Some(file) = &settings.status_file else {
         let message = "the settings name no `status_file`: the running milter cannot be asked";
         let remedy = "add `status_file: /run/mandatory-tls/status.json`, and restart the milter";
-        return (None, vec![Answer::new(Health::Warning, subject, message, remedy)]);
+        return (
+            None,
+            vec![Answer::new(FindingId::StatusNotTold, Health::Warning, subject, message, remedy)],
+        );
     };
     match Status::read(file) {
         Ok(status) if runs(status.pid) => {
@@ -29,11 +33,11 @@ pub(super) fn look(settings: &Settings) -> (Option<Status>, Vec<Answer>) {
                 status.pid,
                 file.display()
             );
-            (None, vec![Answer::new(Health::Error, subject, message, START)])
+            (None, vec![Answer::new(FindingId::MilterDown, Health::Error, subject, message, START)])
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("the milter does not run: there is no {}", file.display());
-            (None, vec![Answer::new(Health::Error, subject, message, START)])
+            (None, vec![Answer::new(FindingId::MilterDown, Health::Error, subject, message, START)])
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let message =
@@ -43,7 +47,16 @@ pub(super) fn look(settings: &Settings) -> (Option<Status>, Vec<Answer>) {
         Err(error) => {
             let message = format!("{} cannot be read: {error}", file.display());
             let remedy = "systemctl restart mandatory-tls (an upgrade may have changed its form)";
-            (None, vec![Answer::new(Health::Error, subject, message, remedy)])
+            (
+                None,
+                vec![Answer::new(
+                    FindingId::StatusUnreadable,
+                    Health::Error,
+                    subject,
+                    message,
+                    remedy,
+                )],
+            )
         }
     }
 }
@@ -53,7 +66,13 @@ fn running(status: &Status) -> Answer {
     let since = age(status.started, Timestamp::now());
     if status.version != ours {
         let message = format!("version {} runs, {ours} is installed", status.version);
-        return Answer::new(Health::Warning, "service", message, "systemctl restart mandatory-tls");
+        return Answer::new(
+            FindingId::MilterOutdated,
+            Health::Warning,
+            "service",
+            message,
+            "systemctl restart mandatory-tls",
+        );
     }
     let sockets = status.listening.join(", ");
     Answer::right("service", format!("version {ours} has run for {since}, on {sockets}"))
@@ -71,6 +90,7 @@ pub(super) fn macros(patient: &Patient) -> Vec<Answer> {
     let ago = |then: Option<Timestamp>| then.map_or_else(|| "?".into(), |then| age(then, now));
     let answer = if counts.judged == 0 {
         Answer::new(
+            FindingId::MacrosNotSeen,
             Health::Note,
             "macros",
             "the MTA has named no recipient since the milter started: what it tells of TLS is not \
@@ -79,6 +99,7 @@ pub(super) fn macros(patient: &Patient) -> Vec<Answer> {
         )
     } else if counts.unknown_tls > 0 {
         Answer::new(
+            FindingId::MacrosNotTold,
             Health::Warning,
             "macros",
             format!(
@@ -114,11 +135,12 @@ pub(super) fn ledger(patient: &Patient) -> Vec<Answer> {
     let Some(ledger) = &status.ledger else {
         let message = "no ledger is kept: there is nothing to make reports from";
         let remedy = "if you want one: set `state_dir` and `ledger` in the settings";
-        return vec![Answer::new(Health::Note, subject, message, remedy)];
+        return vec![Answer::new(FindingId::LedgerNotKept, Health::Note, subject, message, remedy)];
     };
     let written = counted(ledger.written, "recipient");
     vec![if ledger.failing {
         Answer::new(
+            FindingId::LedgerFailing,
             Health::Error,
             subject,
             "it cannot be written; mail flows all the same",
@@ -127,6 +149,7 @@ pub(super) fn ledger(patient: &Patient) -> Vec<Answer> {
         )
     } else if ledger.lost > 0 {
         Answer::new(
+            FindingId::LedgerLoses,
             Health::Warning,
             subject,
             format!("{written} written, {} lost since the milter started", ledger.lost),

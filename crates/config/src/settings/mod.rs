@@ -19,6 +19,7 @@ pub use mail_from::{MailFrom, MailFromError};
 pub use metrics::MetricsSettings;
 pub use socket::{Listen, SocketError, SocketSpec};
 
+use crate::finding::Accepted;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use crate::{document, files};
 use policy::OnUnknownTls;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub metrics: Option<MetricsSettings>,
     /// How digests are sent; none: they are not.
     pub digest: Option<DigestSettings>,
+    /// The findings of `check` and `doctor` that are known and lived with.
+    pub accept: Accepted,
 }
 
 impl Settings {
@@ -98,6 +101,7 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
     let ledger = ledger::read(decoder, &mut fields, state_dir.as_deref());
     let metrics = fields.read(decoder, "metrics", MetricsSettings::read);
     let digest = fields.read(decoder, "digest", DigestSettings::read);
+    let accept = fields.read(decoder, "accept", Accepted::read).unwrap_or_default();
     decoder.finish(fields);
     Some(Settings {
         systemd,
@@ -111,6 +115,7 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
         ledger,
         metrics,
         digest,
+        accept,
     })
 }
 
