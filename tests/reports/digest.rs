@@ -120,7 +120,46 @@ fn each_contact_is_told_in_its_language_what_concerns_it() {
         text.contains("Würden neu abgewiesen") && text.contains("nicht verschlüsselt"),
         "{text}"
     );
-    assert!(german["html"].as_str().unwrap().contains("<td") && text.contains("Empfänger: 5"));
+    assert!(text.contains("Empfänger: 5"), "{text}");
+}
+
+#[test]
+fn the_html_of_a_mail_fits_a_telephone_and_a_dark_screen_and_needs_nothing_from_elsewhere() {
+    let ledger = ledger();
+    ledger.text(&["digest", "--send"]);
+    for (mail, language) in mails(&ledger).iter().zip(["de", "en"]) {
+        let mail = parsed(mail);
+        let html = mail["html"].as_str().unwrap();
+        for words in [
+            &*format!("<html lang=\"{language}\">"),
+            "width=device-width",
+            "name=\"color-scheme\" content=\"light dark\"",
+            "@media (prefers-color-scheme: dark)",
+        ] {
+            assert!(html.contains(words), "{words} in {html}");
+        }
+        for word in
+            ["http:", "https:", "://", "<img", "<link", "<script", "@import", "url(", "src="]
+        {
+            assert!(!html.contains(word), "{word} in {html}");
+        }
+        // A fact a line, so that no table is wider than a name and a value. Nothing has a width of its own.
+        for row in html.split("<tr>").skip(1) {
+            let row = row.split_once("</tr>").unwrap().0;
+            assert!(row.matches("<th").count() + row.matches("<td").count() <= 2, "{row}");
+            assert_eq!(row.matches("<th").count(), row.matches("scope=\"").count(), "{row}");
+        }
+        assert!(!html.contains("nowrap") && html.contains("overflow-wrap: anywhere"), "{html}");
+        // It says what the text says.
+        let text = mail["text"].as_str().unwrap();
+        let facts = text.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(": "));
+        let facts: Vec<_> = facts.collect();
+        assert!(facts.len() >= 4, "{text}");
+        for (name, value) in facts {
+            let fact = format!("<th scope=\"row\">{name}</th><td>{value}</td>");
+            assert!(html.contains(&fact), "{fact} in {html}");
+        }
+    }
 }
 
 #[test]
@@ -175,7 +214,10 @@ fn a_flood_of_peers_makes_a_mail_that_names_the_worst_and_counts_the_rest() {
     assert!(!text.contains("\n* 198.51.100.29\n"), "{text}");
     let more = "and 32 more; `mandatory-tls report example.org` shows them";
     assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");
-    assert!(english["html"].as_str().unwrap().contains("and 32 more; "));
+    let html = english["html"].as_str().unwrap();
+    assert!(html.contains("and 32 more; "));
+    // Some mail services cut what is longer.
+    assert!(html.len() < 100_000, "{}", html.len());
     let text = german["text"].as_str().unwrap().replace("\r\n", "\n");
     let more = "und 31 weitere; `mandatory-tls report DOMAIN` zeigt sie";
     assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");

@@ -28,8 +28,8 @@ struct Text<'d> {
 struct Html<'d> {
     words: &'static Words,
     subject: &'d str,
+    entry: &'d str,
     intro: String,
-    heads: [&'static str; 5],
     sections: &'d [Section],
 }
 
@@ -49,11 +49,14 @@ struct Section {
 struct PeerLine {
     name: String,
     address: String,
-    senders: String,
-    count: String,
-    reasons: String,
-    last: String,
+    facts: Vec<Fact>,
     resolved: bool,
+}
+
+/// What is told of a peer.
+struct Fact {
+    name: &'static str,
+    value: String,
 }
 
 /// Why there is no mail of a digest.
@@ -89,8 +92,7 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
     let intro = words.intro.replace("{}", &digest.entry);
     let advice = wrapped(words.advice_text);
     let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };
-    let heads = [words.server, words.senders, words.reason, words.recipients, words.last];
-    let html = Html { words, subject: &subject, intro, heads, sections: &sections };
+    let html = Html { words, subject: &subject, entry: &digest.entry, intro, sections: &sections };
     let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
     let domain = from.email.domain();
     Ok(Message::builder()
@@ -172,10 +174,12 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
     PeerLine {
         name: if named { news.host.clone() } else { news.client.clone() },
         address: if named { news.client.clone() } else { String::new() },
-        senders: few(&senders),
-        count: number(news.count),
-        reasons: reasons.join(", "),
-        last: date_text(news.last),
+        facts: vec![
+            Fact { name: words.reason, value: reasons.join(", ") },
+            Fact { name: words.senders, value: few(&senders) },
+            Fact { name: words.recipients, value: number(news.count) },
+            Fact { name: words.last, value: date_text(news.last) },
+        ],
         resolved: news.resolved,
     }
 }

@@ -24,7 +24,6 @@ pub(super) struct Words {
     /// For the subject: one server, and several.
     pub subject_refused: [&'static str; 2],
     pub subject_would_refuse: [&'static str; 2],
-    pub server: &'static str,
     pub senders: &'static str,
     pub recipients: &'static str,
     pub reason: &'static str,
@@ -49,7 +48,6 @@ const ENGLISH: Words = Words {
     would_refuse_hint: "Their mail was delivered, because the domain was only monitored at that time, or not judged yet. It is refused as soon as the domain is in mode enforce.",
     subject_refused: ["server newly refused", "servers newly refused"],
     subject_would_refuse: ["server would newly be refused", "servers would newly be refused"],
-    server: "Server",
     senders: "Sender domains",
     recipients: "Recipients",
     reason: "Reason",
@@ -73,7 +71,6 @@ const GERMAN: Words = Words {
     would_refuse_hint: "Ihre E-Mails wurden zugestellt, weil die Domain zu dieser Zeit nur beobachtet oder noch nicht geprüft wurde. Sie werden abgewiesen, sobald die Domain auf «enforce» gestellt ist.",
     subject_refused: ["Server neu abgewiesen", "Server neu abgewiesen"],
     subject_would_refuse: ["Server würde neu abgewiesen", "Server würden neu abgewiesen"],
-    server: "Server",
     senders: "Absender-Domains",
     recipients: "Empfänger",
     reason: "Grund",
