@@ -119,6 +119,20 @@ fn the_chart_covers_the_time_that_is_stated_and_has_its_figures_in_a_table() {
 }
 
 #[test]
+fn one_refusal_among_thousands_is_seen() {
+    let mut ledger = Ledger::new("domains: [example.org]", "");
+    ledger.add(1, 90_000, accepted("example.org", "192.0.2.1", TLS13));
+    let refused = accepted("example.org", "192.0.2.2", Over::Plaintext);
+    let (verdict, reason) = (Decision::Refuse, ReasonKind::Plaintext);
+    ledger.add(1, 1, Mail { verdict, reason, ..refused });
+    let page = page(&ledger, &[]);
+    let [chart] = &*between(&page, "<svg class=\"bars\">", "</svg>") else { panic!("{page}") };
+    let [bar] = &*between(chart, "<rect class=\"bad\"", "/>") else { panic!("{chart}") };
+    assert!(bar.ends_with("height=\"1.00%\""), "{bar}");
+    assert!(page.contains("role=\"img\"") && text(&page).contains("99.9 % encrypted"));
+}
+
+#[test]
 fn a_long_time_is_drawn_in_weeks_or_more_and_says_so() {
     let ledger = two_weeks();
     for (since, days, said) in [

@@ -10,6 +10,10 @@ use ledger::report::{Group, Report, Totals, date_text, share};
 const BARS: u64 = 62;
 /// How many days a bar may be, if one a day would be too many: weeks, and multiples of them.
 const SPANS: [u64; 4] = [7, 28, 91, 364];
+/// The widest bar, in per cent of the chart.
+const WIDEST: f64 = 6.0;
+/// The least height of a part, in per cent: one refusal among thousands is what a reader looks for.
+const LEAST: f64 = 1.0;
 /// The most dates that stand below the bars.
 const DATES: usize = 8;
 
@@ -129,7 +133,7 @@ fn day_after(moment: i64, days: u64) -> i64 {
 }
 
 fn bar(sum: &Sum, place: usize, slot: f64, top: u64, span: String, words: &Words) -> Bar {
-    let width = slot * 0.76;
+    let width = (slot * 0.76).min(WIDEST);
     let mut below = 100.0;
     let parts = [
         (sum.accepted, Tone::Good),
@@ -138,7 +142,7 @@ fn bar(sum: &Sum, place: usize, slot: f64, top: u64, span: String, words: &Words
         (sum.refused, Tone::Bad),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tone)| {
-        let height = float(count) * 100.0 / float(top);
+        let height = (float(count) * 100.0 / float(top)).max(LEAST);
         below -= height;
         Part { y: below, height, class: tone.class() }
     });

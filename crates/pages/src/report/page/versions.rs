@@ -21,6 +21,9 @@ pub(super) struct BarPart {
     pub class: &'static str,
 }
 
+/// The least width of a part: what is there is seen.
+const LEAST: f64 = 0.4;
+
 pub(super) fn versions(report: &Report, words: &Words) -> Vec<VersionLine> {
     let mut versions: Vec<&Group> = report.versions.iter().collect();
     versions.sort_by_key(|group| std::cmp::Reverse(group.totals.judged));
@@ -38,7 +41,7 @@ fn line(group: &Group, all: u64, words: &Words) -> VersionLine {
         (group.totals.tls_unknown, Tone::Unknown),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tone)| {
-        let width = share(count, all).unwrap_or_default();
+        let width = share(count, all).unwrap_or_default().max(LEAST);
         from += width;
         BarPart { from: from - width, width, class: tone.class() }
     });
