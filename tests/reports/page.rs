@@ -312,8 +312,9 @@ fn a_page_is_in_the_language_of_its_domain() {
         let page = page(&ledger, arguments);
         assert!(page.contains(&format!("<html lang=\"{language}\">")), "{arguments:?}");
         let text = text(&page).replace('\u{ad}', "");
-        let german = ["verschlüsselt", "Abgewiesen", "nicht verschlüsselt", "99,9 %", " bis "];
-        let english = ["encrypted", "Refused", "not encrypted", "99.9 %", " to "];
+        let german =
+            ["verschlüsselt", "abgewiesen", "Abgewiesen", "nicht verschlüsselt", "99,9 %", " bis "];
+        let english = ["encrypted", "refused", "Refused", "not encrypted", "99.9 %", " to "];
         let (wanted, other) = if language == "de" { (german, english) } else { (english, german) };
         for words in wanted {
             assert!(text.contains(words), "{arguments:?}: {words} in {text}");

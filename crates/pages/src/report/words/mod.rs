@@ -18,6 +18,7 @@ use ledger::report::{By, Group, Report, date_text};
 use policy::Language;
 
 /// What a report says in one language.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Words {
     pub language: Language,
     /// What stands between the parts of a number: `97.2`.
@@ -33,11 +34,13 @@ pub(super) struct Words {
 }
 
 /// What one or several of something are called. `{}` stands for how many.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Counted {
     pub one: &'static str,
     pub many: &'static str,
 }
 
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Head {
     pub title: &'static str,
     pub all_domains: &'static str,
@@ -50,6 +53,7 @@ pub(super) struct Head {
 }
 
 /// The figures at the head of the page: each with what it is, and what it says.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Tiles {
     pub encrypted: &'static str,
     pub encrypted_of: Counted,
@@ -64,6 +68,7 @@ pub(super) struct Tiles {
 }
 
 /// What becomes of a recipient.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Fates {
     pub let_through: &'static str,
     pub not_judged: &'static str,
@@ -71,6 +76,7 @@ pub(super) struct Fates {
     pub refused: &'static str,
 }
 
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Chart {
     pub title: &'static str,
     /// Where a bar is several days.
@@ -91,6 +97,7 @@ pub(super) struct Chart {
     pub encrypted: &'static str,
 }
 
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Versions {
     pub title: &'static str,
     pub hint: &'static str,
@@ -103,6 +110,7 @@ pub(super) struct Versions {
     pub unknown: &'static str,
 }
 
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Groups {
     pub caption_worst_first: &'static str,
     pub caption_by_time: &'static str,
@@ -127,6 +135,7 @@ pub(super) struct Groups {
 }
 
 /// The names of groups that have none of their own.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Names {
     pub others: &'static str,
     pub no_address: &'static str,
@@ -139,6 +148,7 @@ pub(super) struct Names {
     pub unknown: &'static str,
 }
 
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Notes {
     pub title: &'static str,
     pub counted: &'static str,
@@ -227,5 +237,66 @@ impl Words {
             return first;
         }
         self.chart.span.replacen("{}", &first, 1).replacen("{}", &last, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_was_left_in_english_and_none_lacks_what_is_filled_in() {
+        // Where a word may be parted is no matter here.
+        let shown = |words: &Words| format!("{words:#?}").replace("\\u{ad}", "");
+        let (english, german) = (shown(&ENGLISH), shown(&GERMAN));
+        assert_eq!(english.lines().count(), german.lines().count());
+        // The same word in both languages, and nothing but a place to fill in.
+        let alike = ["period: \"{span} · {days}, in UTC\",", "version: \"Version\","];
+        for (one, other) in english.lines().zip(german.lines()) {
+            let (one, other) = (one.trim(), other.trim());
+            assert!(one != other || !one.contains('"') || alike.contains(&one), "{other}");
+            let places = |text: &str| {
+                let mut places: Vec<String> = text
+                    .split('{')
+                    .skip(1)
+                    .filter_map(|rest| Some(rest.split_once('}')?.0.to_owned()))
+                    .collect();
+                places.sort();
+                places
+            };
+            assert_eq!(places(one), places(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn words_of_columns_can_stand_in_a_style_sheet() {
+        for words in [&ENGLISH, &GERMAN] {
+            let groups = &words.groups;
+            for column in [
+                groups.refused,
+                groups.would_refuse,
+                groups.recipients,
+                groups.encrypted,
+                groups.reasons,
+                groups.senders,
+                groups.peers,
+            ] {
+                assert!(!column.contains(['"', '\\', '<', '&', '\n']), "{column}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_all_or_nothing_is_never_shown_as_that() {
+        for (share, english, german) in [
+            (None, "-", "-"),
+            (Some(0.0), "0 %", "0 %"),
+            (Some(0.000_1), "0.1 %", "0,1 %"),
+            (Some(97.24), "97.2 %", "97,2 %"),
+            (Some(99.999), "99.9 %", "99,9 %"),
+            (Some(100.0), "100 %", "100 %"),
+        ] {
+            assert_eq!((&*ENGLISH.share(share), &*GERMAN.share(share)), (english, german));
+        }
     }
 }
