@@ -267,6 +267,9 @@ fn thousands_of_lines_are_folded_and_all_there() {
     let (in_sight, folded) = found.split_once("<details id=\"folded\">").unwrap();
     assert_eq!((lines(in_sight, "groups").len(), lines(folded, "groups").len()), (25, 35));
     assert!(folded.contains("<summary>Show 35 more</summary>"), "{folded}");
+    // Paper cannot be unfolded.
+    assert!(folded.contains("<p class=\"rest\">Not printed: 35 more</p>"), "{folded}");
+    assert!(found.contains("details:not([open]) + .rest { display: block;"));
     // The two tables have the same columns.
     let heads = between(&found, "<thead>", "</thead>");
     assert_eq!(heads[heads.len() - 2], heads[heads.len() - 1]);

@@ -19,8 +19,9 @@ pub(super) struct GroupTable {
     pub others: Option<&'static str>,
     pub in_sight: Vec<GroupLine>,
     pub folded: Vec<GroupLine>,
-    /// How many are folded away, in words.
+    /// How many are folded away, in words: to unfold them, and on paper.
     pub unfold: String,
+    pub not_printed: String,
     /// How many there is no room for, in words; none where all are there.
     pub not_here: Option<String>,
 }
@@ -62,6 +63,7 @@ impl GroupTable {
                 By::Domain | By::Version | By::Cipher | By::Day => None,
             },
             in_sight,
+            not_printed: text.not_printed.replace("{}", &tight_number(folded.len() as u64)),
             unfold: text.folded.of(folded.len() as u64),
             folded,
             not_here: (not_here > 0).then(|| text.not_here.of(not_here)),

@@ -51,6 +51,7 @@
 
   const search = tools.querySelector("input");
   const output = tools.querySelector("output");
+  const rest = document.querySelector(".rest");
   const show = () => {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(word => word);
     const found = arranged.filter(row => wanted.every(word => text(row).includes(word)));
@@ -61,6 +62,10 @@
     const left = found.length - room;
     more.hidden = left <= 0;
     some.hidden = left <= step;
+    if (rest) {
+      rest.classList.toggle("some", left > 0);
+      rest.textContent = tools.dataset.rest.replace("{}", format(left));
+    }
     some.textContent = tools.dataset.more.replace("{}", step);
     all.textContent = tools.dataset.all;
   };

@@ -75,6 +75,7 @@ pub(super) const ENGLISH: Words = Words {
             one: "1 more is not on this page.",
             many: "{} more are not on this page.",
         },
+        not_printed: "Not printed: {} more",
         search: "Search",
         search_hint: "name, address, reason, status",
         found: "{found} of {all}",

@@ -78,6 +78,7 @@ pub(super) const GERMAN: Words = Words {
             one: "1 weitere Zeile steht nicht auf dieser Seite.",
             many: "{} weitere Zeilen stehen nicht auf dieser Seite.",
         },
+        not_printed: "Nicht gedruckt: {} weitere",
         search: "Suche",
         search_hint: "Name, Adresse, Grund, Stand",
         found: "{found} von {all}",

@@ -125,6 +125,8 @@ pub(super) struct Groups {
     pub peers: &'static str,
     pub folded: Counted,
     pub not_here: Counted,
+    /// What is folded away when a page is printed.
+    pub not_printed: &'static str,
     pub search: &'static str,
     pub search_hint: &'static str,
     /// How many of how many are found.
