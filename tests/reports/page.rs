@@ -275,6 +275,7 @@ fn thousands_of_lines_are_folded_and_all_there() {
     assert_eq!(heads[heads.len() - 2], heads[heads.len() - 1]);
     // Without the script, nothing is offered that needs it.
     assert!(found.contains("<div id=\"tools\" hidden"));
+    assert!(found.contains("\n[hidden] { display: none !important; }\n"));
     for (limit, here, said) in [
         ("0", 60, None),
         ("59", 59, Some("1 more is not on this page.")),
