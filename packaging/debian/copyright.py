@@ -25,6 +25,7 @@ NAMES = {
     "BSL-1.0": "BSL-1.0",
     "BSD-2-Clause": "BSD-2-clause",
     "BSD-3-Clause": "BSD-3-clause",
+    "bzip2-1.0.6": "bzip2-1.0.6",
 }
 IN_DEBIAN = "On Debian systems, the full text is in /usr/share/common-licenses/{}."
 TEXTS = {
@@ -60,7 +61,7 @@ PARTICULAR PURPOSE.
 # The files of crates that hold the text of a licence that Debian does not bring along.
 TEXT_FROM = {"Expat": "LICENSE-MIT", "ISC": "LICENSE", "Unicode-3.0": "LICENSE", "Unlicense": "UNLICENSE",
              "Zlib": "LICENSE", "0BSD": "LICENSE", "BSD-2-clause": "LICENSE-BSD", "BSD-3-clause": "LICENSE",
-             "BSL-1.0": "LICENSE-BOOST"}
+             "BSL-1.0": "LICENSE-BOOST", "bzip2-1.0.6": "LICENSE"}
 
 
 def linked(metadata):

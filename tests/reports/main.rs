@@ -2,6 +2,7 @@
 
 mod digest;
 mod import;
+mod logs;
 mod page;
 mod report;
 mod simulate;

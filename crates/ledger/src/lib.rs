@@ -37,7 +37,7 @@ mod sqlite;
 pub use history::{History, Selection, Told};
 pub use model::clients::Clients;
 pub use model::day::{DAY, Day, day_of};
-pub use model::imports::{Held, Imported};
+pub use model::imports::{Held, Imported, Print};
 pub use model::key::{Key, KeyRef, SenderDomain, SubjectKind};
 pub use model::logged_tls::{LoggedTls, TlsFailure};
 pub use model::reason::RecordedReason;

@@ -1,33 +1,40 @@
-//! Recipients from a log become rows of the ledger.
+//! Recipients from logs become rows of the ledger.
 
+use super::account::{Account, Fate};
 use jiff::Timestamp;
 use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
 use ledger::{
-    Clients, Day, Held, Imported, Key, KeyRef, RowKey, SenderDomain, Store, StoreError, Tally,
+    Clients, Day, Held, Imported, Key, KeyRef, Print, RowKey, SenderDomain, Store, StoreError,
+    Tally,
 };
 use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Sender, judge};
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    path::Path,
+};
 
 /// What need not be imported.
 pub(super) struct Exclusions<'g> {
-    /// Parts of logs that were imported before.
+    /// Parts of logs that earlier releases imported.
     pub imported: Vec<Imported>,
     pub ledger: &'g Store,
     /// What is older would be deleted at once.
     pub oldest: i64,
 }
 
-/// What comes of a log.
+/// What comes of the logs.
 #[derive(Default)]
-pub(super) struct FromLog {
+pub(super) struct FromLogs {
     pub rows: HashMap<RowKey, Tally>,
-    pub parts: Vec<Imported>,
-    pub known: u64,
-    pub not_opted_in: u64,
-    pub too_old: u64,
+    /// The recipients that the rows count.
+    pub prints: Vec<Print>,
+    /// What became of each file.
+    pub accounts: Vec<Account>,
+    /// Why handshakes failed, and how often.
+    pub failures: BTreeMap<String, u64>,
 }
 
-/// Judges what a log tells of.
+/// Judges what logs tell of.
 pub(super) struct Gatherer<'g> {
     policy: &'g Policy,
     on_unknown_tls: OnUnknownTls,
@@ -35,10 +42,15 @@ pub(super) struct Gatherer<'g> {
     exclusions: Exclusions<'g>,
     /// What the ledger holds, by day and domain.
     held: HashMap<(Day, String), Held>,
+    /// Recipients that were imported before, of the days that were asked for.
+    imported: HashSet<Print>,
+    days: HashSet<Day>,
+    /// Recipients of these logs.
+    seen: HashSet<Print>,
     joiner: Joiner,
-    /// What the present file tells, by host.
-    parts: HashMap<String, Imported>,
-    gathered: FromLog,
+    /// What had been found before the present file.
+    before: Tallied,
+    gathered: FromLogs,
 }
 
 impl<'g> Gatherer<'g> {
@@ -54,78 +66,96 @@ impl<'g> Gatherer<'g> {
             clients,
             exclusions,
             held: HashMap::new(),
+            imported: HashSet::new(),
+            days: HashSet::new(),
+            seen: HashSet::new(),
             joiner: Joiner::new(),
-            parts: HashMap::new(),
-            gathered: FromLog::default(),
+            before: Tallied::default(),
+            gathered: FromLogs::default(),
         }
     }
 
-    pub fn tallied(&self) -> Tallied {
-        self.joiner.tallied()
+    /// A file begins.
+    pub fn file(&mut self, path: &Path) {
+        self.before = self.joiner.tallied();
+        self.gathered.accounts.push(Account::new(path));
     }
 
-    pub fn line(&mut self, line: &str, clock: &Clock) -> Result<(), StoreError> {
-        match self.joiner.line(line, clock) {
-            Some(logged) => self.take(&logged),
-            None => Ok(()),
+    /// Takes in a line of the present file. Returns whether its time says its zone, if it has one.
+    pub fn line(&mut self, line: &str, clock: &Clock) -> Result<bool, StoreError> {
+        let files = self.gathered.accounts.len();
+        let file = u32::try_from(files.saturating_sub(1)).unwrap_or(u32::MAX);
+        let found = self.joiner.line(line, clock, file);
+        let tallied = self.joiner.tallied();
+        if let Some(account) = self.gathered.accounts.last_mut() {
+            account.tallied = tallied.since(self.before);
+            if let (Err(why), None) = (found, &account.unread) {
+                account.unread = Some((account.tallied.lines, why, line.to_owned()));
+            }
         }
+        self.take_all()?;
+        Ok(tallied.without_zone == 0)
     }
 
-    /// The end of a file: what it tells is known from now on, also where the next one says it again.
-    pub fn end_of_file(&mut self) {
-        self.gathered.parts.extend(self.parts.drain().map(|(_, part)| part));
+    /// What came of all files.
+    pub fn finish(mut self) -> Result<FromLogs, StoreError> {
+        self.joiner.end();
+        self.take_all()?;
+        self.gathered.failures.clone_from(self.joiner.failures());
+        Ok(self.gathered)
     }
 
-    pub fn finish(self) -> FromLog {
-        self.gathered
+    fn take_all(&mut self) -> Result<(), StoreError> {
+        self.joiner.told().iter().try_for_each(|logged| self.take(logged))
     }
 
     fn take(&mut self, logged: &Logged) -> Result<(), StoreError> {
+        let fate = self.fate(logged)?;
+        let index = usize::try_from(logged.file).unwrap_or_default();
+        if let Some(account) = self.gathered.accounts.get_mut(index) {
+            account.add(fate, &logged.tls);
+        }
+        Ok(())
+    }
+
+    /// What becomes of a recipient.
+    fn fate(&mut self, logged: &Logged) -> Result<Fate, StoreError> {
         if logged.at < self.exclusions.oldest {
-            self.gathered.too_old += 1;
-            return Ok(());
+            return Ok(Fate::TooOld);
         }
         let Some(judged) = self.judged(logged) else {
-            self.gathered.not_opted_in += 1;
-            return Ok(());
+            return Ok(Fate::NotOptedIn);
         };
+        let print = Print::new(logged.at, &logged.id, logged.process, &logged.recipient);
+        if print.near().any(|print| self.seen.contains(&print)) {
+            return Ok(Fate::Again);
+        }
+        self.seen.insert(print);
+        if self.days.insert(judged.day) {
+            self.imported.extend(self.exclusions.ledger.prints(judged.day)?);
+        }
         let key = RowKey::from_log(&judged, &logged.tls, self.clients);
-        let within = |parts: &[Imported]| {
-            parts.iter().any(|part| {
-                part.host == logged.host && (part.first..=part.last).contains(&logged.told)
-            })
-        };
         let held = match self.held.entry((key.day, key.domain.clone())) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(place) => {
                 place.insert(self.exclusions.ledger.held(key.day, &key.domain)?)
             }
         };
+        let within = self.exclusions.imported.iter().any(|part| {
+            let host = part.host.split('/').next().unwrap_or_default();
+            host == logged.host && (part.first..=part.last).contains(&logged.told)
+        });
         // Another import may have left the domain out.
-        if held.logged && within(&self.exclusions.imported)
-            || within(&self.gathered.parts)
-            || held.was_judged(&judged.sender, logged.told)
-        {
-            self.gathered.known += 1;
-            return Ok(());
+        if held.logged && within || print.near().any(|print| self.imported.contains(&print)) {
+            return Ok(Fate::Imported);
         }
-        self.told(logged);
+        if held.was_judged(&judged.sender, logged.told) {
+            return Ok(Fate::Judged);
+        }
+        self.gathered.prints.push(print);
         let once = Tally::once(logged.at);
         self.gathered.rows.entry(key).and_modify(|tally| tally.add(once)).or_insert(once);
-        Ok(())
-    }
-
-    /// Takes note of the time that the file tells of.
-    fn told(&mut self, logged: &Logged) {
-        let part = self.parts.entry(logged.host.clone()).or_insert_with(|| Imported {
-            host: logged.host.clone(),
-            first: logged.told,
-            last: logged.told,
-            count: 0,
-        });
-        part.first = part.first.min(logged.told);
-        part.last = part.last.max(logged.told);
-        part.count += 1;
+        Ok(Fate::Recorded)
     }
 
     /// What the milter would have recorded.

@@ -1,21 +1,23 @@
 //! `mandatory-tls import`: adds to a ledger what the MTA logged and the milter did not judge.
 
+mod account;
 mod gather;
+mod read;
 
 use super::failure::{Failure, ended};
 use super::ledger_file::LedgerFile;
 use clap::Subcommand;
 use config::policy_file;
 use config::settings::LedgerSettings;
-use gather::{FromLog, Gatherer};
-use jiff::{Timestamp, tz::Offset};
-use ledger::postfix_log::{Clock, Tallied};
+use gather::Gatherer;
+use jiff::{
+    Timestamp,
+    tz::{Offset, TimeZone},
+};
+use ledger::postfix_log::offset;
 use ledger::{Clients, Store, StoreError};
-use pages::text::number;
 use policy::{Entry, Mode, Pattern, Policy};
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, ErrorKind},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -29,18 +31,28 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// From the log of a Postfix with smtpd_tls_loglevel = 1
+    /// From the log of a Postfix
     PostfixLog(LogArgs),
 }
 
 const AFTER_HELP: &str = "\
+Where there is no file of the log, as on a Debian without rsyslog:
+
+  journalctl -u 'postfix*' -o short-iso | mandatory-tls import postfix-log -
+
 The lines of each smtpd process are joined with those of the messages that came over its
-sessions. Postfix must have logged the sessions (smtpd_tls_loglevel = 1 in main.cf). What the
-ledger holds already is left out: the time of a host's log that was imported before, also where
-files overlap; and on each day the mail of a domain from the moment on when the milter first
-judged mail for it. So a log can be imported again after more domains were opted in. Where the
-milter runs, its mail of the last 15 seconds may not be in the ledger yet, and would count twice:
-take a log that has ended, or whose last mail is a minute old.
+sessions. A session counts as plaintext only where the log has it from `connect from` to
+`disconnect from`, and that line counts no STARTTLS. Where it counts one, the session was
+encrypted; the version of TLS is known where Postfix logged it (smtpd_tls_loglevel = 1 in
+main.cf). Of a session that the log has in part, nothing is known. Each of these is counted, and
+no verdict is made up.
+
+What the ledger holds already is left out: recipients that were imported before, whatever the log
+was named, and on each day the mail of a domain from the moment on when the milter first judged
+mail for it. So a log can be imported again after more domains were opted in. Where the milter
+runs, its mail of the last 15 seconds may not be in the ledger yet, and would count twice; and a
+session that is not over yet is recorded as unknown. Take a log that has ended, or whose last mail
+is some minutes old.
 
 The policy in force judges, as in monitor: nothing was refused at that time. Domains that it does
 not opt in are recorded as if they were in monitor with the baseline, so that `report` and
@@ -48,43 +60,67 @@ not opt in are recorded as if they were in monitor with the baseline, so that `r
 trusts (your own networks, authenticated users) is marked as such: look at `trusted` before you
 import.
 
-Times such as `Jan 31 23:59:59` do not say their zone: give the one of the host that logged them
-with --utc-offset. `date +%:z` prints the present one of this host. It is one offset for the whole
-import: daylight-saving time is not looked at. Where the clocks changed in between, times of the
-other season are an hour off; import the logs from before and after the change apart, each with
-its own offset.
+Lines are read as syslog daemons, journalctl (in all forms that have a time) and container engines
+write them, also with what docker compose, kubectl and log collectors put before them, and as JSON.
+Files that gzip, bzip2, xz or zstd packed are unpacked. Several files are read in the order of
+their times, and each has an account of its own.
 
-Compressed logs:  zcat /var/log/mail.log.2.gz | mandatory-tls import postfix-log -";
+Times such as `Jan 31 23:59:59` do not say their zone: give the one of the host that logged them
+with --time-zone, which knows of daylight-saving time, or with --utc-offset.
+
+Exit status: 0 where recipients were found, also where all of them were imported before; 65 where
+a file cannot be read, or nothing came of all of them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct LogArgs {
-    /// The logs, the oldest first; - is standard input
+    /// The logs, packed or not; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only mail for domains that the policy opts in
     #[arg(long)]
     opted_in: bool,
-    /// The zone of times that are logged without one, such as +01:00; needed where there are any
-    #[arg(long, value_name = "OFFSET", value_parser = offset, allow_hyphen_values = true)]
-    utc_offset: Option<Offset>,
+    #[command(flatten)]
+    zone: Zone,
     #[command(flatten)]
     place: LedgerFile,
 }
 
-fn offset(text: &str) -> Result<Offset, String> {
-    let wrong = || "an offset is written as +01:00 or -05:30".to_owned();
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(wrong()),
+/// The zone of times that do not say theirs.
+#[derive(Debug, clap::Args)]
+struct Zone {
+    /// The zone of times that are logged without one, such as Europe/Zurich; `local` is that of this
+    /// host
+    #[arg(long, value_name = "ZONE", value_parser = time_zone, conflicts_with = "utc_offset")]
+    time_zone: Option<TimeZone>,
+    /// The same as a distance from UTC, such as +01:00
+    #[arg(long, value_name = "OFFSET", value_parser = utc_offset, allow_hyphen_values = true)]
+    utc_offset: Option<Offset>,
+}
+
+impl Zone {
+    fn is_given(&self) -> bool {
+        self.time_zone.is_some() || self.utc_offset.is_some()
+    }
+
+    fn zone(&self) -> TimeZone {
+        let fixed = || TimeZone::fixed(self.utc_offset.unwrap_or(Offset::UTC));
+        self.time_zone.clone().unwrap_or_else(fixed)
+    }
+}
+
+fn utc_offset(text: &str) -> Result<Offset, String> {
+    offset(text).ok_or_else(|| "an offset is written as +01:00 or -05:30".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    let found = match text {
+        "local" => TimeZone::try_system(),
+        name => TimeZone::get(name),
     };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(wrong)?;
-    let number = |text: &str, most: i32| {
-        text.parse().ok().filter(|number| (0..=most).contains(number)).ok_or_else(wrong)
-    };
-    let seconds = number(hours, 14)? * 3600 + number(minutes, 59)? * 60;
-    Offset::from_seconds(sign * seconds).map_err(|_| wrong())
+    found.map_err(|_| {
+        "there is no such zone here; they are named as in /usr/share/zoneinfo (Debian's package tzdata)".to_owned()
+    })
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -114,22 +150,18 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
         oldest: Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY,
     };
     let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, exclusions);
-    for path in &args.files {
-        read(path, args.utc_offset, &mut gatherer, &failed)?;
-        gatherer.end_of_file();
+    for path in read::in_order(&args.files, &args.zone)? {
+        read::read(&path, &args.zone, &mut gatherer, &failed)?;
     }
-    let tallied = gatherer.tallied();
-    if tallied.postfix == 0 {
-        return Err(no_postfix(&args.files));
+    let gathered = gatherer.finish().map_err(failed)?;
+    if let Some(why) = account::nothing(&gathered.accounts) {
+        return Err(Failure::data(why));
     }
-    if tallied.messages > 0 && tallied.tls == 0 {
-        return Err(Failure::data(
-            "error: Postfix has not logged any TLS session, so that all mail would look unencrypted\n  = help: set `smtpd_tls_loglevel = 1` in main.cf, reload Postfix, and import what is logged from then on",
-        ));
+    store.import(&gathered.rows, &gathered.prints).map_err(failed)?;
+    print!("{}", account::accounts(&gathered.accounts, &gathered.failures));
+    if let Some(warnings) = account::warnings(&gathered.accounts) {
+        eprintln!("{warnings}");
     }
-    let gathered = gatherer.finish();
-    store.import(&gathered.rows, &gathered.parts).map_err(failed)?;
-    say(&tallied, &gathered);
     Ok(())
 }
 
@@ -151,114 +183,6 @@ fn cannot_write(path: &Path, error: &StoreError) -> Failure {
     ))
 }
 
-/// Longer lines are cut: Postfix breaks its own at 2000 octets.
-const LONGEST: u64 = 64 * 1024;
-
-fn read(
-    path: &Path,
-    offset: Option<Offset>,
-    gatherer: &mut Gatherer<'_>,
-    ledger_failed: &impl Fn(StoreError) -> Failure,
-) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        let help = match error.kind() {
-            ErrorKind::NotFound => format!("\n  = help: {JOURNAL}"),
-            _ => String::new(),
-        };
-        Failure::data(format!("error: {} cannot be read: {error}{help}", path.display()))
-    };
-    let (mut log, written) = open(path).map_err(failed)?;
-    packed(path, log.fill_buf().map_err(failed)?)?;
-    let clock = Clock::new(offset.unwrap_or(Offset::UTC), written);
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        if io::Read::take(&mut log, LONGEST).read_until(b'\n', &mut line).map_err(failed)? == 0 {
-            return Ok(());
-        }
-        number += 1;
-        gatherer.line(String::from_utf8_lossy(&line).trim_end(), &clock).map_err(ledger_failed)?;
-        if offset.is_none() && gatherer.tallied().without_zone > 0 {
-            return Err(without_zone(path, number));
-        }
-    }
-}
-
-/// A log, and when it was last written.
-fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, Timestamp)> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), Timestamp::now()));
-    }
-    let file = File::open(path)?;
-    let written = file.metadata()?.modified()?;
-    let written = Timestamp::try_from(written).unwrap_or_else(|_| Timestamp::now());
-    Ok((Box::new(BufReader::new(file)), written))
-}
-
-/// Taken for another zone, mail from about when the milter began would be counted twice or left
-/// out.
-fn without_zone(path: &Path, line: u64) -> Failure {
-    Failure::data(format!(
-        "error: {}, line {line}: the time does not say its zone, and nothing was imported\n  = help: give the zone of the host that logged it with `--utc-offset`, such as `--utc-offset +01:00`; `date +%:z` prints that of this host; see `import postfix-log --help` about daylight-saving time",
-        path.display()
-    ))
-}
-
-/// The log of another program, or one that is still empty.
-fn no_postfix(files: &[PathBuf]) -> Failure {
-    let named: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-    Failure::data(format!(
-        "error: there is no line of a Postfix in {}\n  = help: name the log that Postfix writes to (`postconf maillog_file`, or that of syslog); {JOURNAL}",
-        named.join(", ")
-    ))
-}
-
 /// Where there is no file of the log.
-const JOURNAL: &str = "from the journal: journalctl --facility=mail -o short-iso | mandatory-tls import postfix-log -";
-
-/// gzip, bzip2, xz and zstd: how their files begin, and what unpacks them.
-const PACKED: [(&[u8], &str); 4] = [
-    (b"\x1f\x8b", "zcat"),
-    (b"BZh", "bzcat"),
-    (b"\xfd7zXZ\0", "xzcat"),
-    (b"\x28\xb5\x2f\xfd", "zstdcat"),
-];
-
-/// A log as log rotation packs it.
-fn packed(path: &Path, first: &[u8]) -> Result<(), Failure> {
-    let Some((_, unpack)) = PACKED.iter().find(|(magic, _)| first.starts_with(magic)) else {
-        return Ok(());
-    };
-    let path = path.display();
-    Err(Failure::data(format!(
-        "error: {path} is compressed\n  = help: {unpack} {path} | mandatory-tls import postfix-log -"
-    )))
-}
-
-/// What became of the log.
-fn say(tallied: &Tallied, gathered: &FromLog) {
-    println!(
-        "{} lines, {} of Postfix; {} messages over SMTP, {} TLS sessions",
-        number(tallied.lines),
-        number(tallied.postfix),
-        number(tallied.messages),
-        number(tallied.tls)
-    );
-    let recorded: u64 = gathered.rows.values().map(|tally| tally.count).sum();
-    println!("{:>12}  recipients recorded", number(recorded));
-    for (count, what) in [
-        (gathered.known, "recipients left out: imported before, or judged by the milter itself"),
-        (
-            gathered.not_opted_in,
-            "recipients left out: their domain is not opted in, or switched off",
-        ),
-        (gathered.too_old, "recipients left out: older than the ledger keeps"),
-        (tallied.without_connection, "messages not joined: their connection began before the log"),
-        (tallied.without_message, "recipients not joined: their message began before the log"),
-    ] {
-        if count > 0 {
-            println!("{:>12}  {what}", number(count));
-        }
-    }
-}
+const JOURNAL: &str =
+    "from the journal: journalctl -u 'postfix*' -o short-iso | mandatory-tls import postfix-log -";

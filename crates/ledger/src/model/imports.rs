@@ -2,9 +2,10 @@
 
 use crate::model::key::SenderDomain;
 use crate::model::row::{OTHERS, sender_text};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// The part of a host's log that is in the ledger.
+/// The part of a host's log that is in the ledger, as earlier releases took note of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The host.
@@ -13,8 +14,38 @@ pub struct Imported {
     pub first: i64,
     /// The last.
     pub last: i64,
-    /// Recipients.
-    pub count: u64,
+}
+
+/// One recipient that was imported, by which it is known again: in another copy of the log, under
+/// another name of the host, and with a time that another daemon took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Print {
+    /// When its message began, in seconds since 1970-01-01.
+    pub at: i64,
+    /// A hash of queue id, process and recipient, of which nobody can tell them who does not know them.
+    pub hash: u64,
+}
+
+impl Print {
+    /// By how many seconds the times of one message differ: syslog takes them, or journald does.
+    pub const NEAR: i64 = 2;
+
+    /// That of a recipient of the message that a process of smtpd gave this queue id.
+    #[must_use]
+    pub fn new(at: i64, id: &str, process: u32, recipient: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(id.as_bytes());
+        hash.update(process.to_be_bytes());
+        hash.update(recipient.as_bytes());
+        let octets = hash.finalize();
+        let first = octets.iter().take(8).fold(0, |sum: u64, octet| sum << 8 | u64::from(*octet));
+        Self { at, hash: first }
+    }
+
+    /// The same recipient at all times that may be given for its message.
+    pub fn near(self) -> impl Iterator<Item = Self> {
+        (self.at - Self::NEAR..=self.at + Self::NEAR).map(move |at| Self { at, ..self })
+    }
 }
 
 /// What the ledger holds of a domain on a day.

@@ -57,7 +57,7 @@ impl TlsFailure {
             word.push_str(&part.to_ascii_lowercase());
         }
         if word.len() == PREFIX.len() {
-            word.push_str("unknown");
+            word.push_str("cause-not-logged");
         }
         Self(word.into())
     }
@@ -96,8 +96,8 @@ mod tests {
                 "tlsv1 alert unknown ca",
             ),
             ("  <b>\x1b[1m odd\n", "tls-failed:b-1m-odd", "b 1m odd"),
-            ("", "tls-failed:unknown", "unknown"),
-            ("é", "tls-failed:unknown", "unknown"),
+            ("", "tls-failed:cause-not-logged", "cause not logged"),
+            ("é", "tls-failed:cause-not-logged", "cause not logged"),
         ] {
             let failure = TlsFailure::new(cause);
             assert_eq!((failure.word(), &*failure.to_string()), (word, words));

@@ -1,17 +1,19 @@
 //! One line of a Postfix log.
 
-use super::time::Clock;
+use super::form::prefix::{after_message_id, after_stream, bare, is_facility, passes_on, syslog};
+use super::time::{Clock, Moment};
+use super::unread::Unread;
 use policy::{DomainName, TlsState};
 use std::net::IpAddr;
 
-/// A line of one of Postfix's programs.
+/// A line of one of Postfix's programs, or of one that has a part in what becomes of its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'l> {
     /// When, in seconds since 1970-01-01.
     pub at: i64,
     /// Whether the time says its zone.
     pub zoned: bool,
-    /// The host.
+    /// The host; the container where no host is named; or empty.
     pub host: &'l str,
     /// All that stands before the process number: `postfix/submission/smtpd`.
     pub service: &'l str,
@@ -23,29 +25,146 @@ pub struct Line<'l> {
     pub text: &'l str,
 }
 
+/// How often a line may hold another one.
+const DEPTH: u8 = 3;
+
 impl<'l> Line<'l> {
-    /// Reads `TIME HOST SERVICE[PROCESS]: TEXT`; `None` for lines of others.
-    #[must_use]
-    pub fn read(line: &'l str, clock: &Clock) -> Option<Self> {
-        let (at, rest) = clock.read(line)?;
-        let (host, rest) = rest.split_once(' ')?;
-        let (service, rest) = rest.split_once('[')?;
-        let (process, text) = rest.split_once("]: ")?;
-        // postfix/smtpd, postfix-out/smtpd, postfix/submission/smtpd
-        let (_, program) = service.rsplit_once('/')?;
-        if service.contains(' ') {
-            return None;
-        }
-        let zoned = Clock::has_zone(line);
-        Some(Self { at, zoned, host, service, program, process: process.parse().ok()?, text })
+    /// Reads `TIME HOST SERVICE[PROCESS]: TEXT`, in the forms that syslogs, journalctl and container
+    /// engines have for it; `None` for lines of other programs.
+    ///
+    /// # Errors
+    ///
+    /// When it is no line of a log.
+    pub fn read(line: &'l str, clock: &Clock) -> Result<Option<Self>, Unread> {
+        Self::nested(line, clock, DEPTH)
     }
 
-    /// Whose log this is. Instances of Postfix on one host may each have a file of their own.
-    #[must_use]
-    pub fn log(&self) -> String {
+    fn nested(line: &'l str, clock: &Clock, depth: u8) -> Result<Option<Self>, Unread> {
+        let unread = match Self::timed(line, clock, depth) {
+            Err(unread) => unread,
+            read => return read,
+        };
+        let bare = bare(line);
+        if bare.text.len() == line.len() && !line.starts_with("1 ") {
+            return Err(unread);
+        }
+        // RFC 5424.
+        if let Some(rest) = bare.text.strip_prefix("1 ")
+            && let Ok((moment, rest)) = clock.read(rest)
+        {
+            let found = syslog(rest).ok_or(Unread::Form)?;
+            let process = found.process.parse().ok();
+            return match process {
+                Some(process) => Self::tagged(
+                    moment,
+                    found.host,
+                    found.program,
+                    process,
+                    found.text,
+                    clock,
+                    depth,
+                ),
+                None => Ok(None),
+            };
+        }
+        let read = Self::timed(bare.text, clock, depth)?;
+        Ok(read.map(|line| match (line.host, bare.container) {
+            ("", Some(host)) => Self { host, ..line },
+            _ => line,
+        }))
+    }
+
+    /// A line that begins with its time.
+    fn timed(line: &'l str, clock: &Clock, depth: u8) -> Result<Option<Self>, Unread> {
+        let (moment, rest) = clock.read(line)?;
+        let Some((host, tag, text)) = split(rest) else {
+            // Another time: what an engine or its collector writes before each line.
+            if depth > 0
+                && let Ok(read) = Self::nested(after_stream(rest), clock, depth - 1)
+            {
+                return Ok(read.map(|line| line.at_the_latest(moment)));
+            }
+            let is_of_smtpd = rest.contains("smtpd[");
+            return if is_of_smtpd { Err(Unread::Form) } else { Ok(None) };
+        };
+        let Some((service, process)) = tag.split_once('[') else { return Ok(None) };
+        let Ok(process) = process.parse() else { return Ok(None) };
+        Self::tagged(moment, host, service, process, text, clock, depth)
+    }
+
+    fn tagged(
+        moment: Moment,
+        host: &'l str,
+        service: &'l str,
+        process: u32,
+        text: &'l str,
+        clock: &Clock,
+        depth: u8,
+    ) -> Result<Option<Self>, Unread> {
+        // `journalctl -o with-unit`: the unit stands before the program.
+        let service = match service.split_once(".service/") {
+            Some((_, service)) => service,
+            None => service,
+        };
+        if depth > 0 && passes_on(service) {
+            let inner = Self::nested(text, clock, depth - 1);
+            return match inner {
+                Ok(read) => Ok(read.map(|line| line.at_the_latest(moment))),
+                // The engine's own lines, or a line without a time: that of the engine is as good.
+                Err(_) => Ok(split(text).and_then(|(inside, tag, text)| {
+                    let (service, process) = tag.split_once('[')?;
+                    let host = if inside.is_empty() { host } else { inside };
+                    Self::of(moment, host, service, process.parse().ok()?, text)
+                })),
+            };
+        }
+        // Some relays put before a line what stands there already.
+        if depth > 0
+            && text.contains(service)
+            && let Ok(Some(inner)) = Self::nested(text, clock, depth - 1)
+            && (inner.service, inner.process) == (service, process)
+        {
+            return Ok(Some(inner.at_the_latest(moment)));
+        }
+        let read = Self::of(moment, host, service, process, text);
+        if read.is_none() && text.contains("/smtpd[") && clock.read(text).is_ok() {
+            return Err(Unread::Form);
+        }
+        Ok(read)
+    }
+
+    fn of(
+        moment: Moment,
+        host: &'l str,
+        service: &'l str,
+        process: u32,
+        text: &'l str,
+    ) -> Option<Self> {
+        let text = after_message_id(text);
+        let text = after_repetition(text).unwrap_or(text);
+        let program = match service.rsplit_once('/') {
+            // postfix/smtpd, postfix-out/smtpd, postfix/submission/smtpd
+            Some((_, program)) => program,
+            None if service == "MailScanner" => service,
+            // Some templates of rsyslog cut the name off at its slash.
+            None if service == "postfix" => guessed(text),
+            None => return None,
+        };
+        let Moment { at, zoned } = moment;
+        Some(Self { at, zoned, host, service, program, process, text })
+    }
+
+    /// The same line, at this time, unless its own says a zone or this one does not.
+    fn at_the_latest(self, outer: Moment) -> Self {
+        if outer.zoned && !self.zoned { Self { at: outer.at, zoned: true, ..self } } else { self }
+    }
+
+    /// A queue id, with the instance of Postfix where that has another name: several on one host have a
+    /// queue each.
+    pub(super) fn id_of(&self, queue_id: &str) -> String {
         match self.service.split('/').next() {
-            Some(instance) if instance != "postfix" => format!("{}/{instance}", self.host),
-            _ => self.host.to_owned(),
+            Some(instance) if instance != "postfix" => format!("{instance}/{queue_id}"),
+            _ => queue_id.to_owned(),
         }
     }
 
@@ -58,29 +177,76 @@ impl<'l> Line<'l> {
             .then_some((id, rest))
     }
 
-    /// The session of `Anonymous TLS connection established from mx.test[192.0.2.1]: TLSv1.3 with
-    /// cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
+    /// Client and session of `Anonymous TLS connection established from mx.test[192.0.2.1]: TLSv1.3
+    /// with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
     #[must_use]
-    pub fn tls_session(&self) -> Option<TlsState> {
+    pub fn tls_session(&self) -> Option<(&'l str, TlsState)> {
         // Only at the beginning: smtpd also logs what clients write.
         let (trust, rest) = self.text.split_once(' ')?;
         if !matches!(trust, "Anonymous" | "Untrusted" | "Trusted" | "Verified") {
             return None;
         }
-        let rest = rest.strip_prefix("TLS connection established from ")?;
-        let (_, rest) = rest.split_once("]")?;
+        let client = rest.strip_prefix("TLS connection established from ")?;
         // A port follows where smtpd_client_port_logging is on; a name where the client sent SNI.
-        let (_, rest) = rest.split_once(": ")?;
+        let (before, rest) = client.split_once("]")?;
+        let (between, rest) = rest.split_once(": ")?;
+        let port = between.split(' ').next().unwrap_or_default();
+        let client = client.get(..before.len() + 1 + port.len())?;
         let (version, rest) = rest.split_once(" with cipher ")?;
         let mut words = rest.split(' ');
         let cipher = words.next()?;
         let bits = words.next()?.trim_start_matches('(').split('/').next();
         let version = version.rsplit(' ').next().unwrap_or(version);
-        Some(TlsState::from_macros(
+        let state = TlsState::from_macros(
             Some(version.as_bytes()),
             Some(cipher.as_bytes()),
             bits.map(str::as_bytes),
-        ))
+        );
+        Some((client, state))
+    }
+}
+
+/// Host, `SERVICE[PROCESS` and text of what stands behind the time. The host is empty where there is
+/// none.
+fn split(rest: &str) -> Option<(&str, &str, &str)> {
+    let (tag, text) = rest.split_once("]:")?;
+    let text = text.strip_prefix(' ').unwrap_or(text);
+    let mut words = tag.split(' ').filter(|word| !word.is_empty());
+    let parts = (words.next()?, words.next(), words.next(), words.next());
+    match parts {
+        (tag, None, ..) => Some(("", tag, text)),
+        // Of times alone, engines write two before a line that names no host.
+        (host, Some(_), None, _) if host.contains(':') && host.contains('T') => None,
+        (host, Some(tag), None, _) => Some((host, tag, text)),
+        (first, Some(second), Some(tag), None) if is_facility(first) => Some((second, tag, text)),
+        (host, Some(second), Some(tag), None) if is_facility(second) || second == host => {
+            Some((host, tag, text))
+        }
+        _ => None,
+    }
+}
+
+/// The line in rsyslog's `message repeated 2 times: [ connect from ..]`.
+fn after_repetition(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("message repeated ")?;
+    let (number, rest) = rest.split_once(" times: [ ")?;
+    number.bytes().all(|octet| octet.is_ascii_digit()).then(|| rest.strip_suffix(']')).flatten()
+}
+
+/// What program writes such a text.
+fn guessed(text: &str) -> &'static str {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let is_id = word.ends_with(':');
+    match word {
+        "connect" | "disconnect" if rest.starts_with("from ") => "smtpd",
+        "SSL_accept" => "smtpd",
+        _ if rest.starts_with("TLS connection established from ") => "smtpd",
+        _ if is_id && rest.starts_with("client=") => "smtpd",
+        _ if is_id && (rest.starts_with("from=<") || rest == "removed") => "qmgr",
+        _ if is_id && rest.starts_with("message-id=") => "cleanup",
+        _ if is_id && rest.starts_with("uid=") => "pickup",
+        _ if is_id && rest.starts_with("to=<") => "smtp",
+        _ => "master",
     }
 }
 
@@ -118,4 +284,11 @@ pub(super) fn client(text: &str) -> (Option<DomainName>, Option<IpAddr>) {
     let name = Some(name).filter(|name| *name != "unknown");
     let name = name.and_then(|name| DomainName::parse(name).ok());
     (name, address.parse().ok().map(|address: IpAddr| address.to_canonical()))
+}
+
+/// Whether journald or rsyslog says that it did not take lines in.
+pub(super) fn tells_of_loss(line: &str) -> bool {
+    let journald = || line.contains(" systemd-journald") && line.contains(": Suppressed ");
+    let rsyslog = || line.contains(" rsyslogd") && line.contains("rate-limiting");
+    journald() || rsyslog()
 }

@@ -1,14 +1,39 @@
+//! Lines of sessions and messages, and what comes of them. How sessions end is a table in `session`, the
+//! forms of lines are in `form`, of times in `time`; the same through the program is in tests/reports.
+
+use super::joiner::MANY;
 use super::*;
-use jiff::{Timestamp, tz::Offset};
+use jiff::{Timestamp, tz::TimeZone};
+use policy::TlsState;
 
 fn clock() -> Clock {
-    Clock::new(Offset::UTC, "2027-01-02T00:00:00Z".parse().unwrap())
+    Clock::new(TimeZone::UTC, "2027-01-02T00:00:00Z".parse().unwrap())
 }
 
 fn join(log: &str) -> (Vec<Logged>, Tallied) {
-    let mut joiner = Joiner::new();
-    let found = log.lines().filter_map(|line| joiner.line(line, &clock())).collect();
-    (found, joiner.tallied())
+    let (mut joiner, clock) = (Joiner::new(), clock());
+    for line in log.lines() {
+        let _ = joiner.line(line, &clock, 0);
+    }
+    joiner.end();
+    (joiner.told(), joiner.tallied())
+}
+
+/// Recipients, each with what is known of its session.
+fn states(log: &str) -> Vec<(String, String)> {
+    let state = |tls: &LoggedTls| match tls {
+        LoggedTls::Told(state) => state.version().into_owned(),
+        LoggedTls::Encrypted => "encrypted".to_owned(),
+        LoggedTls::Failed(failure) => failure.word().to_owned(),
+        LoggedTls::Unknown => "unknown".to_owned(),
+    };
+    let (found, _) = join(log);
+    found.into_iter().map(|logged| (logged.recipient, state(&logged.tls))).collect()
+}
+
+/// Lines at one time: `PROGRAM[1]: TEXT`.
+fn lines(texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("Jan  1 00:00:00 mx postfix/{text}\n")).collect()
 }
 
 /// As Postfix 3.7 writes it.
@@ -22,7 +47,7 @@ Jan  1 00:00:01 mx postfix/smtp[20]: 4dBr7q2kzPz1: to=<c@d.test>, relay=none, de
 Jan  1 00:00:01 mx postfix/local[21]: 4dBr7q2kzPz1: to=<real@e.test>, orig_to=<alias@e.test>, relay=local, status=sent (x)
 Jan  1 00:05:01 mx postfix/smtp[20]: 4dBr7q2kzPz1: to=<c@d.test>, relay=x, status=sent (250 ok)
 Jan  1 00:05:01 mx postfix/qmgr[9]: 4dBr7q2kzPz1: removed
-Jan  1 00:05:02 mx postfix/smtpd[17]: disconnect from mail.test[192.0.2.1] ehlo=2 starttls=1
+Jan  1 00:05:02 mx postfix/smtpd[17]: disconnect from mail.test[192.0.2.1] ehlo=2 starttls=1 mail=1 commands=4
 ";
 
 #[test]
@@ -35,6 +60,7 @@ fn the_lines_of_a_session_and_its_message_are_joined() {
     assert_eq!(logged.client, "192.0.2.1".parse().ok());
     assert_eq!(logged.name.as_ref().map(DomainName::as_str), Some("mail.test"));
     assert_eq!((logged.sender.as_deref(), &*logged.host), (Some("a@b.test"), "mx"));
+    assert_eq!((&*logged.id, logged.process, logged.file), ("4dBr7q2kzPz1", 17, 0));
     assert_eq!(logged.tls.state().to_string(), "TLSv1.3 TLS_AES_256_GCM_SHA384");
     assert_eq!((tallied.messages, tallied.tls, tallied.postfix), (1, 1, 10));
 }
@@ -52,6 +78,8 @@ fn two_processes_are_not_mixed_up_and_a_second_connection_begins_anew() {
 2026-12-31T23:59:58.123456+01:00 mx postfix/smtpd[1]: connect from b.test[192.0.2.2]
 2026-12-31T23:59:59.123456+01:00 mx postfix/smtpd[1]: BBBBBB: client=b.test[192.0.2.2], sasl_method=PLAIN, sasl_username=me
 2026-12-31T23:59:59.123456+01:00 mx postfix/virtual[4]: BBBBBB: to=<\"q>,\"@y.test>, relay=x, status=sent (ok)
+2026-12-31T23:59:59.123456+01:00 mx postfix/smtpd[2]: disconnect from unknown[2001:db8::1] ehlo=1 mail=1 rcpt=1 commands=3
+2026-12-31T23:59:59.123456+01:00 mx postfix/smtpd[1]: disconnect from b.test[192.0.2.2] ehlo=1 auth=1 mail=1 commands=3
 ";
     let (found, tallied) = join(log);
     assert_eq!(found.len(), 2);
@@ -76,12 +104,13 @@ Jan  1 00:00:00 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from a.test[192.0.2.1
 garbage
 ";
     let (found, tallied) = join(log);
-    assert_eq!(found, []);
+    let [logged] = &*found else { panic!("{found:?}") };
+    assert_eq!((&*logged.id, &logged.tls), ("AAAAAA", &LoggedTls::Unknown));
     let expected = Tallied {
         lines: 9,
         postfix: 7,
         without_zone: 7,
-        without_connection: 1,
+        messages: 1,
         without_message: 1,
         ..Tallied::default()
     };
@@ -96,6 +125,7 @@ Jan  1 00:00:00 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from evil.test[192.0.
 Jan  1 00:00:01 mx postfix/smtpd[1]: AAAAAA: client=evil.test[192.0.2.1]
 Jan  1 00:00:01 mx postfix/qmgr[2]: AAAAAA: from=<a@evil.test>, size=1, nrcpt=1 (queue active)
 Jan  1 00:00:01 mx postfix/lmtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:01 mx postfix/smtpd[1]: disconnect from evil.test[192.0.2.1] helo=1 mail=2 rcpt=1/2 data=1 commands=5/6
 ";
     let (found, tallied) = join(log);
     assert_eq!((found.len(), tallied.tls), (1, 0));
@@ -123,7 +153,7 @@ Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, orig_to=<\"a>, b\"@y.
 
 #[test]
 fn a_log_without_end_is_joined_in_bounded_memory() {
-    let mut joiner = Joiner::new();
+    let (mut joiner, clock) = (Joiner::new(), clock());
     let begun: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let mut most = 0;
     // Each second a message that is refused after its data, and each minute one that is deleted from
@@ -131,7 +161,7 @@ fn a_log_without_end_is_joined_in_bounded_memory() {
     for second in 0..100_000 {
         let at = begun + jiff::SignedDuration::from_secs(second);
         let mut log = |text: &str| {
-            joiner.line(&format!("{at} mx postfix/{text}"), &clock());
+            joiner.line(&format!("{at} mx postfix/{text}"), &clock, 0).unwrap();
         };
         log(&format!("smtpd[{}]: connect from a.test[192.0.2.1]", second % 100));
         log(&format!("smtpd[{}]: A{second:06}: client=a.test[192.0.2.1]", second % 100));
@@ -139,7 +169,7 @@ fn a_log_without_end_is_joined_in_bounded_memory() {
         if second % 60 == 0 {
             log(&format!("qmgr[3]: A{second:06}: from=<a@b.test>, size=1, nrcpt=1 (queue active)"));
         }
-        most = most.max(joiner.messages.len()).max(joiner.sessions.len());
+        most = most.max(joiner.queue.len).max(joiner.sessions.len());
     }
     assert!(most <= 2 * MANY, "{most}");
     assert_eq!(joiner.tallied().messages, 100_000);
@@ -170,16 +200,305 @@ fn a_message_that_waits_for_days_is_not_forgotten() {
 
 #[test]
 fn nothing_in_a_log_ends_the_program() {
-    let mut joiner = Joiner::new();
+    let (mut joiner, clock) = (Joiner::new(), clock());
     for line in SESSION.lines() {
         for cut in 0..line.len() {
             let (before, after) = line.split_at(cut);
-            let _ = joiner.line(before, &clock());
-            let _ = joiner.line(after, &clock());
+            let _ = joiner.line(before, &clock, 0);
+            let _ = joiner.line(after, &clock, 0);
         }
     }
-    for line in ["", " ", "Jan", "Jan 99 99:99:99 x postfix/smtpd[1]: x", "9 x y/z[a]: b", "é[é]: "]
-    {
-        assert_eq!(joiner.line(line, &clock()), None);
+    joiner.end();
+    joiner.told();
+    for line in [
+        "",
+        " ",
+        "Jan",
+        "Jan 99 99:99:99 x postfix/smtpd[1]: x",
+        "9 x y/z[a]: b",
+        "é[é]: ",
+        "1 2027-01-01T00:00:00Z",
+        "<22>1 2027-01-01T00:00:00Z é é é é [é",
+        "Jan  1 00:00:00 mx postfix/smtpd[1]: disconnect from",
+        "Jan  1 00:00:00 mx postfix/smtpd[1]: message repeated é times: [ x]",
+        "[ é] x postfix/smtpd[1]: ",
+        "é | é | é | é | é | Jan",
+        "Jan  1 00:00:00 docker docker[1]: Jan  1 00:00:00 docker docker[1]: Jan  1 00:00:00 docker docker[1]: Jan  1 00:00:00 docker docker[1]: x",
+    ] {
+        let _ = joiner.line(line, &clock, 0);
+        assert!(joiner.told().is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn recipients_wait_for_the_end_of_a_session_without_a_line_of_tls() {
+    let session = |more: &str, end: &str| {
+        let begin = "smtpd[1]: connect from a.test[192.0.2.1]";
+        let client = "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]";
+        let to = "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)";
+        states(&lines(&[begin, client, to, "qmgr[3]: AAAAAA: removed", more, end]))
+    };
+    let end = |counts: &str| format!("smtpd[1]: disconnect from a.test[192.0.2.1] {counts}");
+    for (more, counts, state) in [
+        ("", "ehlo=1 mail=1 rcpt=1 data=1 commands=4", "none"),
+        ("", "ehlo=2 starttls=1 mail=1 rcpt=1 data=1 commands=6", "encrypted"),
+        ("", "ehlo=1 starttls=0/1 mail=1 commands=2/3", "tls-failed:cause-not-logged"),
+        (
+            "smtpd[1]: lost connection after DATA from a.test[192.0.2.1]",
+            "ehlo=1 mail=1 commands=3",
+            "none",
+        ),
+        // It ended in between, and another one of the same process began.
+        ("smtpd[1]: connect from b.test[192.0.2.2]", "ehlo=1 mail=1 commands=3", "unknown"),
+        ("x", "", "unknown"),
+    ] {
+        let found = session(more, &end(counts));
+        assert_eq!(found, [("x@y.test".to_owned(), state.to_owned())], "{more} {counts}");
+    }
+    let missing =
+        session("", "smtpd[2]: disconnect from a.test[192.0.2.1] ehlo=1 mail=1 commands=3");
+    assert_eq!(missing[0].1, "unknown");
+}
+
+#[test]
+fn lines_that_the_journal_or_rsyslog_did_not_take_in_leave_open_sessions_unknown() {
+    for loss in [
+        "mx systemd-journald[9]: Suppressed 12 messages from postfix@-.service",
+        "mx rsyslogd: imuxsock[pid: 1]: begin to drop messages due to rate-limiting",
+    ] {
+        let [before, after] = [
+            lines(&[
+                "smtpd[1]: connect from a.test[192.0.2.1]",
+                "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+                "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)",
+            ]),
+            lines(&["smtpd[1]: disconnect from a.test[192.0.2.1] ehlo=1 mail=1 commands=3"]),
+        ];
+        let log = format!("{before}Jan  1 00:00:00 {loss}\n{after}");
+        assert_eq!(states(&log)[0].1, "unknown", "{loss}");
+    }
+}
+
+#[test]
+fn plaintext_after_a_failed_handshake_has_its_cause_until_the_client_succeeds() {
+    let failed = [
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        "smtpd[1]: SSL_accept error from a.test[192.0.2.1]: -1",
+        "smtpd[1]: warning: TLS library problem: error:0A0000C1:SSL routines::no shared cipher:x.c:1:",
+        "smtpd[1]: lost connection after STARTTLS from a.test[192.0.2.1]",
+        "smtpd[1]: disconnect from a.test[192.0.2.1] ehlo=1 starttls=0/1 commands=1/2",
+    ];
+    let plain = [
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+        "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)",
+        "smtpd[1]: disconnect from a.test[192.0.2.1] ehlo=1 mail=1 commands=3",
+    ];
+    let good = [
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        "smtpd[1]: Anonymous TLS connection established from a.test[192.0.2.1]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+        "smtpd[1]: disconnect from a.test[192.0.2.1] ehlo=2 starttls=1 commands=3",
+    ];
+    let log = |parts: &[&[&str]]| lines(&parts.concat());
+    assert_eq!(states(&log(&[&failed, &plain]))[0].1, "tls-failed:no-shared-cipher");
+    assert_eq!(states(&log(&[&failed, &good, &plain]))[0].1, "none");
+    // Hours later it is no answer to that any more.
+    let later = log(&[&plain]).replace("00:00:00", "05:00:00");
+    assert_eq!(states(&(log(&[&failed]) + &later))[0].1, "none");
+}
+
+#[test]
+fn a_message_that_a_filter_brings_back_is_told_once_with_the_session_of_its_client() {
+    let front = [
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        "smtpd[1]: Anonymous TLS connection established from a.test[192.0.2.1]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+    ];
+    let first = [
+        "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+        "cleanup[2]: AAAAAA: message-id=<1@a.test>",
+        "qmgr[3]: AAAAAA: from=<b@a.test>, size=1, nrcpt=1 (queue active)",
+    ];
+    let delivered = [
+        "smtp[4]: AAAAAA: to=<x@y.test>, relay=127.0.0.1[127.0.0.1]:10024, status=sent (250 queued as BBBBBB)",
+        "qmgr[3]: AAAAAA: removed",
+        "lmtp[5]: BBBBBB: to=<x@y.test>, relay=x, status=sent (ok)",
+    ];
+    let back = |client: &'static str| ["smtpd[9]: connect from localhost[127.0.0.1]", client];
+    let before_queue = ["smtpd[1]: NOQUEUE: client=a.test[192.0.2.1]"];
+    let message_id = ["cleanup[2]: BBBBBB: message-id=<1@a.test>"];
+    for (name, parts) in [
+        (
+            "XFORWARD",
+            [
+                &first[..],
+                &back(
+                    "smtpd[9]: BBBBBB: client=localhost[127.0.0.1], orig_queue_id=AAAAAA, orig_client=a.test[192.0.2.1]",
+                ),
+                &delivered,
+            ],
+        ),
+        (
+            "without XFORWARD",
+            [
+                &first,
+                &[&back("smtpd[9]: BBBBBB: client=localhost[127.0.0.1]")[..], &message_id].concat(),
+                &delivered,
+            ],
+        ),
+        (
+            "before the queue",
+            [
+                &before_queue,
+                &back(
+                    "smtpd[9]: BBBBBB: client=localhost[127.0.0.1], orig_client=a.test[192.0.2.1]",
+                ),
+                &delivered[2..],
+            ],
+        ),
+        (
+            "before the queue, IDENT",
+            [
+                &before_queue,
+                &back(
+                    "smtpd[9]: BBBBBB: client=localhost[127.0.0.1], orig_queue_id=NOQUEUE, orig_client=a.test[192.0.2.1]",
+                ),
+                &delivered[2..],
+            ],
+        ),
+        (
+            "before the queue, old form",
+            [
+                &before_queue,
+                &back("smtpd[9]: BBBBBB: client=a.test[192.0.2.1]:61309"),
+                &delivered[2..],
+            ],
+        ),
+        ("MailScanner", [&first, &[], &["X"]]),
+        (
+            "postsuper -r",
+            [
+                &first,
+                &["pickup[7]: BBBBBB: uid=1 from=<b@a.test> orig_id=AAAAAA", message_id[0]],
+                &delivered[2..],
+            ],
+        ),
+    ] {
+        let mut log = lines(&[&front[..], parts[0], parts[1], parts[2]].concat());
+        if name == "MailScanner" {
+            log += "Jan  1 00:00:00 mx MailScanner[1]: Requeue: AAAAAA.AE4DF to BBBBBB\n";
+            log += &lines(&delivered[2..]);
+        }
+        assert_eq!(states(&log), [("x@y.test".to_owned(), "TLSv1.3".to_owned())], "{name}");
+    }
+    // The same Message-ID of others is another message, and so is one that comes later.
+    for log in [
+        lines(
+            &[
+                &front[..],
+                &first,
+                &[
+                    "smtpd[9]: connect from b.test[192.0.2.2]",
+                    "smtpd[9]: BBBBBB: client=b.test[192.0.2.2]",
+                ],
+                &message_id,
+                &delivered,
+            ]
+            .concat(),
+        ),
+        lines(
+            &[
+                &front[..],
+                &first,
+                &delivered[..2],
+                &back("smtpd[9]: BBBBBB: client=localhost[127.0.0.1]"),
+                &message_id,
+                &delivered[2..],
+            ]
+            .concat(),
+        ),
+    ] {
+        assert_eq!(states(&log).len(), 2);
+    }
+    // Two sessions of one client at a time, one of them in plaintext: nobody knows which it was.
+    let other =
+        ["smtpd[8]: connect from a.test[192.0.2.1]", "smtpd[8]: NOQUEUE: client=a.test[192.0.2.1]"];
+    let log = lines(
+        &[
+            &front[..],
+            &before_queue,
+            &other,
+            &back("smtpd[9]: BBBBBB: client=localhost[127.0.0.1], orig_client=a.test[192.0.2.1]"),
+            &delivered[2..],
+        ]
+        .concat(),
+    );
+    assert_eq!(states(&log)[0].1, "unknown");
+}
+
+#[test]
+fn lines_that_are_there_twice_count_once_one_by_one_and_in_blocks() {
+    let doubled: String = SESSION.lines().map(|line| format!("{line}\n{line}\n")).collect();
+    let block = format!("{SESSION}{SESSION}");
+    let moved = SESSION.replace("Dec 31 23", "Dec 31 22").replace("4dBr7q2kzPz1", "4dBr7q2kzAAA");
+    let behind = format!("{SESSION}{moved}{SESSION}");
+    for (log, recipients) in [(doubled, 2), (block, 2), (behind, 4)] {
+        let found = states(&log);
+        assert_eq!(found.len(), recipients, "{found:?}");
+        assert!(found.iter().all(|(_, state)| state == "TLSv1.3"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_copy_of_earlier_lines_within_a_session_does_not_end_it() {
+    let at = |time: &str, texts: &[&str]| lines(texts).replace("00:00:00", time);
+    let early = at(
+        "00:00:00",
+        &[
+            "smtpd[1]: connect from a.test[192.0.2.1]",
+            "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+            "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)",
+            "qmgr[3]: AAAAAA: removed",
+            "smtpd[1]: disconnect from a.test[192.0.2.1] ehlo=1 mail=1 commands=3",
+        ],
+    );
+    let open = at(
+        "00:10:00",
+        &[
+            "smtpd[1]: connect from b.test[192.0.2.2]",
+            "smtpd[1]: BBBBBB: client=b.test[192.0.2.2]",
+            "smtp[2]: BBBBBB: to=<z@y.test>, relay=x, status=sent (ok)",
+        ],
+    );
+    let end =
+        at("00:10:01", &["smtpd[1]: disconnect from b.test[192.0.2.2] ehlo=1 mail=1 commands=3"]);
+    let expected = [("x@y.test", "none"), ("z@y.test", "none")];
+    let expected = expected.map(|(to, state)| (to.to_owned(), state.to_owned()));
+    assert_eq!(states(&format!("{early}{open}{early}{end}")), expected);
+}
+
+#[test]
+fn a_message_counts_as_plaintext_only_in_the_session_of_the_client_that_connected() {
+    let log = |client: &str, connected: &str| {
+        states(&lines(&[
+            &format!("smtpd[1]: connect from {connected}"),
+            &format!("smtpd[1]: AAAAAA: client={client}"),
+            "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)",
+            &format!("smtpd[1]: disconnect from {connected} ehlo=1 mail=1 commands=3"),
+        ]))
+    };
+    for (client, connected, state) in [
+        ("a.test[192.0.2.1]", "a.test[192.0.2.1]", "none"),
+        ("a.test[192.0.2.1]:4711", "a.test[192.0.2.1]:4711", "none"),
+        ("unknown[REDACTED]", "unknown[REDACTED]", "none"),
+        ("unknown[fe80::1%eth0]", "unknown[fe80::1%eth0]", "none"),
+        // XCLIENT, XFORWARD: the session is that of a proxy.
+        ("a.test[192.0.2.1]", "proxy.test[192.0.2.9]", "unknown"),
+        (
+            "proxy.test[192.0.2.9], orig_client=a.test[192.0.2.1]",
+            "proxy.test[192.0.2.9]",
+            "unknown",
+        ),
+    ] {
+        assert_eq!(log(client, connected)[0].1, state, "{client}");
     }
 }

@@ -1,38 +1,48 @@
 //! Which parts of which logs were imported.
 
-use crate::model::day::Day;
-use crate::model::imports::{Held, Imported};
+use crate::model::day::{DAY, Day};
+use crate::model::imports::{Held, Imported, Print};
 use crate::model::key::SubjectKind;
 use crate::model::row::{OTHERS, RowKey, Source};
 use crate::model::tally::Tally;
-use crate::sqlite::columns::signed;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use rusqlite::params;
 use std::collections::HashMap;
 
 impl Store {
-    /// All parts of logs that were imported.
+    /// All parts of logs that were imported by releases which took note of no more than that.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
     pub fn imported(&self) -> Result<Vec<Imported>, StoreError> {
-        let mut statement =
-            self.connection.prepare("SELECT host, first, last, count FROM import")?;
+        let mut statement = self.connection.prepare("SELECT host, first, last FROM import")?;
         let rows = statement.query_map([], |row| {
-            let count: i64 = row.get(3)?;
-            Ok(Imported {
-                host: row.get(0)?,
-                first: row.get(1)?,
-                last: row.get(2)?,
-                count: count.unsigned_abs(),
-            })
+            Ok(Imported { host: row.get(0)?, first: row.get(1)?, last: row.get(2)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Takes in the rows of a log, and takes note of which part of it they tell: all or nothing.
+    /// The recipients of mail of a day, and of the seconds next to it, that were imported.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub fn prints(&self, day: Day) -> Result<Vec<Print>, StoreError> {
+        let first = i64::from(day) * DAY;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT at, print FROM imported WHERE at >= ?1 AND at < ?2")?;
+        let near = Print::NEAR;
+        let rows = statement.query_map([first - near, first + DAY + near], |row| {
+            let print: i64 = row.get(1)?;
+            Ok(Print { at: row.get(0)?, hash: print.cast_unsigned() })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Takes in the rows of a log, and takes note of the recipients that they count: all or nothing.
     ///
     /// # Errors
     ///
@@ -40,17 +50,16 @@ impl Store {
     pub fn import(
         &mut self,
         rows: &HashMap<RowKey, Tally>,
-        parts: &[Imported],
+        prints: &[Print],
     ) -> Result<(), StoreError> {
         self.at_once(|store| {
             for (key, tally) in rows {
                 store.add(key, *tally)?;
             }
-            for part in parts {
-                store.connection.execute(
-                    "INSERT INTO import VALUES (?1, ?2, ?3, ?4)",
-                    params![part.host, part.first, part.last, signed(part.count)],
-                )?;
+            let mut insert =
+                store.connection.prepare("INSERT OR IGNORE INTO imported VALUES (?1, ?2)")?;
+            for print in prints {
+                insert.execute([print.at, print.hash.cast_signed()])?;
             }
             Ok(())
         })

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -63,6 +63,13 @@ const STEPS: [&str; 4] = [
          FROM mail WHERE source = 'log' AND tls_version = 'none'
          GROUP BY day, domain, found, client, name, sender, certificate, flags, new_verdict, new_reason;
      DELETE FROM mail WHERE source = 'log' AND tls_version = 'none';",
+    // What was imported is known by each recipient, and no longer by host and time alone: one host has
+    // several names, and several hosts have one.
+    "CREATE TABLE imported (
+         at INTEGER NOT NULL,
+         print INTEGER NOT NULL,
+         PRIMARY KEY (at, print)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The version that this program writes.

@@ -1,0 +1,472 @@
+//! Joins lines to sessions, messages and recipients.
+
+use super::hosts::{Hosts, Names};
+use super::line::{self, Line};
+use super::message::{Came, Message, Queue, Underway, is_near};
+use super::session::{End, Session, failed_handshake, library_problem, without_port};
+use super::{Clock, Logged, Tallied, Unread};
+use crate::model::logged_tls::{LoggedTls, TlsFailure};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasher, Hash, RandomState},
+    mem,
+    net::IpAddr,
+};
+
+/// A process of smtpd, by host, service and number.
+type Process = (u32, u32, u32);
+
+/// Joins lines.
+#[derive(Debug, Default)]
+pub struct Joiner {
+    hosts: Hosts,
+    services: Names,
+    pub(super) sessions: HashMap<Process, Session>,
+    /// Processes whose message goes through a filter before the queue, by the client's name and address.
+    fronts: HashMap<String, Vec<Process>>,
+    pub(super) queue: Queue,
+    /// Messages that may be told more of, by number.
+    messages: HashMap<u64, Message>,
+    next: u64,
+    /// Messages by the hash of host and Message-ID, for filters that say nothing of the first queue id.
+    by_message_id: HashMap<u64, u64>,
+    /// Sessions and messages whose first line was there, by its hash.
+    begun: HashSet<u64>,
+    hasher: RandomState,
+    /// Clients whose last attempt at TLS failed, by host, name and address; with when, and why.
+    failed: HashMap<(u32, String), (i64, TlsFailure)>,
+    causes: BTreeMap<String, u64>,
+    /// At how many messages those of which nothing more will come are looked for.
+    full: usize,
+    tallied: Tallied,
+    told: Vec<Logged>,
+}
+
+/// How many messages under way are always remembered.
+pub(super) const MANY: usize = 10_000;
+/// How many first lines of sessions and messages are remembered at most, to know them again.
+const MOST_BEGUN: usize = 4_000_000;
+/// Seconds after which no more lines are expected of a message in the queue: each attempt to deliver it
+/// writes one. A message that was deleted writes none.
+const SILENCE: i64 = 24 * 60 * 60;
+/// The same of a message that is not in the queue yet: if its client gave up, or its data were refused,
+/// nothing more comes.
+const SILENCE_BEFORE: i64 = 60 * 60;
+/// Seconds within which plaintext of a client comes from its failure to begin TLS: most try again
+/// without it at once, some when they next come.
+const FALLBACK: i64 = 4 * 60 * 60;
+/// Seconds by which lines of one process may be out of order.
+const DISORDER: i64 = 2;
+
+impl Joiner {
+    /// A joiner that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was found in the lines so far.
+    #[must_use]
+    pub fn tallied(&self) -> Tallied {
+        self.tallied
+    }
+
+    /// Why handshakes failed, and how often.
+    #[must_use]
+    pub fn failures(&self) -> &BTreeMap<String, u64> {
+        &self.causes
+    }
+
+    /// The recipients that were found since this was last asked.
+    pub fn told(&mut self) -> Vec<Logged> {
+        mem::take(&mut self.told)
+    }
+
+    /// Takes in a line of this file.
+    ///
+    /// # Errors
+    ///
+    /// When it seems to be a line of smtpd, and cannot be read.
+    pub fn line(&mut self, text: &str, clock: &Clock, file: u32) -> Result<(), Unread> {
+        self.tallied.lines += 1;
+        let line = match Line::read(text, clock) {
+            Ok(Some(line)) => line,
+            Ok(None) => {
+                if line::tells_of_loss(text) {
+                    self.sessions.values_mut().for_each(|session| session.lost = true);
+                }
+                return Ok(());
+            }
+            Err(unread) if text.contains("smtpd") => {
+                self.tallied.unread += 1;
+                return Err(unread);
+            }
+            Err(_) => return Ok(()),
+        };
+        self.tallied.postfix += 1;
+        self.tallied.without_zone += u64::from(!line.zoned);
+        let host = self.hosts.number(line.host);
+        if line.program == "smtpd" {
+            self.smtpd(&line, host, file);
+        } else {
+            self.other(&line, host);
+        }
+        Ok(())
+    }
+
+    /// The end of all lines: sessions whose end did not come stay unknown.
+    pub fn end(&mut self) {
+        let processes: Vec<_> = self.sessions.keys().copied().collect();
+        processes.into_iter().for_each(|process| self.session_ends(process, End::Missing));
+    }
+
+    fn other(&mut self, line: &Line<'_>, host: u32) {
+        if line.program == "MailScanner" {
+            // Requeue: AB3116645BB.AE4DF to 9E02D664D3C
+            if let Some((old, new)) =
+                line.text.strip_prefix("Requeue: ").and_then(|ids| ids.split_once(" to "))
+            {
+                self.renamed(host, old.split('.').next().unwrap_or(old), new.trim());
+            }
+            return;
+        }
+        let Some((id, rest)) = line.queue_id() else { return };
+        if let Some(known) = self.queue.get(host, id) {
+            known.is_in_queue |= !matches!(line.program, "cleanup" | "pickup");
+            known.seen = line.at;
+        }
+        match line.program {
+            "qmgr" | "postsuper" if rest == "removed" => self.removed(host, id),
+            "qmgr" => {
+                if let Some((sender, _)) = line::address(rest, "from=")
+                    && let Some(message) = self.message(host, id)
+                {
+                    message.sender = Some(sender.to_owned());
+                }
+            }
+            "cleanup" | "pickup" => self.comes_in(line, host, id, rest),
+            _ => self.recipient(line, host, id, rest),
+        }
+    }
+
+    /// A line of cleanup or pickup. Of messages from smtpd, its own line came before.
+    fn comes_in(&mut self, line: &Line<'_>, host: u32, id: &str, rest: &str) {
+        // postsuper -r: the same message, under another id.
+        if let Some((_, old)) = rest.split_once(" orig_id=")
+            && line.program == "pickup"
+        {
+            self.renamed(host, old.trim(), id);
+        }
+        match self.queue.get(host, id).map(|known| known.came) {
+            None => self.begin(host, id, Came::Inside, line.at),
+            Some(Came::Smtp(number)) => {
+                if let Some(message_id) = rest.strip_prefix("message-id=") {
+                    self.message_id(host, id, number, message_id);
+                }
+            }
+            Some(Came::Inside | Came::Again) => {}
+        }
+    }
+
+    /// A filter that brings a message back without saying what it was before brings its Message-ID
+    /// back, too; while the first one is still in the queue.
+    fn message_id(&mut self, host: u32, id: &str, number: u64, message_id: &str) {
+        if message_id.len() <= "<>".len() {
+            return;
+        }
+        let hash = self.hasher.hash_one((host, message_id));
+        let is_near = |client: Option<IpAddr>| client.is_some_and(is_near);
+        let Some(client) = self.messages.get(&number).map(|message| message.client) else { return };
+        let first = self.by_message_id.get(&hash);
+        let first =
+            first.filter(|first| **first != number).and_then(|first| self.messages.get(first));
+        if is_near(client) && first.is_some_and(|first| !first.removed) {
+            self.tallied.messages -= 1;
+            self.tallied.again += 1;
+            self.messages.remove(&number);
+            if let Some(known) = self.queue.get(host, id) {
+                known.came = Came::Again;
+            }
+        } else {
+            self.by_message_id.insert(hash, number);
+        }
+    }
+
+    fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
+        let process = (host, self.services.number(line.service), line.process);
+        let text = line.text;
+        if let Some(client) = text.strip_prefix("connect from ") {
+            self.connected(process, client, line);
+            return;
+        }
+        // Lines of another session, which are there twice, or of a host of the same name.
+        let is_older = |session: &Session| session.seen > line.at + DISORDER;
+        if self.sessions.get(&process).is_some_and(is_older) {
+            if let Some((id, rest)) = line.queue_id()
+                && rest.starts_with("client=")
+                && self.begins(&(line.at, process, id))
+            {
+                self.came(line, process, (id, rest), None, file);
+            }
+            return;
+        }
+        if let Some(end) = text.strip_prefix("disconnect from ") {
+            self.session_ends(process, End::read(end));
+        } else if let Some((client, tls)) = line.tls_session() {
+            let session = self.session(process, client, line);
+            if session.tls.is_none() {
+                session.tls_lines += 1;
+                session.tls = Some(tls);
+                self.tallied.tls += 1;
+                self.failed.remove(&(host, without_port(client).to_owned()));
+            }
+        } else if let Some((client, cause)) = failed_handshake(text) {
+            let failure =
+                TlsFailure::new(if cause.is_empty() { "handshake failed" } else { cause });
+            self.session(process, client, line).failure = Some(failure);
+        } else if let Some(cause) = library_problem(text) {
+            if let Some(session) = self.sessions.get_mut(&process)
+                && session.failure.is_some()
+            {
+                session.failure = Some(TlsFailure::new(cause));
+            }
+        } else if let Some(client) = text.strip_prefix("NOQUEUE: client=") {
+            let (client, rest) = client.split_once(", ").unwrap_or((client, ""));
+            let authenticated = rest.contains("sasl_username=");
+            self.session(process, client, line).passes_on = Some(authenticated);
+            let front = self.fronts.entry(without_port(client).to_owned()).or_default();
+            front.retain(|known| *known != process);
+            front.push(process);
+        } else if let Some((id, rest)) = line.queue_id()
+            && rest.starts_with("client=")
+            && self.begins(&(line.at, process, id))
+        {
+            self.came(line, process, (id, rest), Some(process), file);
+        }
+    }
+
+    /// The session of a process; one of which the log does not have the beginning is made.
+    fn session(&mut self, process: Process, client: &str, line: &Line<'_>) -> &mut Session {
+        let new = || Session::new(client, line.service, false, line.at);
+        let session = self.sessions.entry(process).or_insert_with(new);
+        session.seen = line.at;
+        session
+    }
+
+    /// Whether a session or a message begins that did not before.
+    fn begins(&mut self, what: &impl Hash) -> bool {
+        let is_new = self.begun.insert(self.hasher.hash_one(what));
+        self.tallied.again += u64::from(!is_new);
+        is_new
+    }
+
+    fn connected(&mut self, process: Process, client: &str, line: &Line<'_>) {
+        let is_new = self.begun.insert(self.hasher.hash_one((line.at, process, client)));
+        if let Some(session) = self.sessions.get(&process) {
+            let is_same = session.is_untouched() && session.client == client;
+            // The line is there twice, at once or later on.
+            if is_same && session.seen == line.at || !is_new && session.seen > line.at + DISORDER {
+                return;
+            }
+        }
+        self.session_ends(process, End::Missing);
+        self.tallied.sessions += 1;
+        self.sessions.insert(process, Session::new(client, line.service, true, line.at));
+    }
+
+    /// A message begins: `client=mx.test[192.0.2.1], orig_queue_id=.., orig_client=.., sasl_..`, in the
+    /// session of this process, if that is known.
+    fn came(
+        &mut self,
+        line: &Line<'_>,
+        process: Process,
+        (id, rest): (&str, &str),
+        own: Option<Process>,
+        file: u32,
+    ) {
+        let host = process.0;
+        let mut fields = rest.split(", ");
+        let client =
+            fields.next().and_then(|field| field.strip_prefix("client=")).unwrap_or_default();
+        let mut field = |name: &str| fields.find_map(|field| field.strip_prefix(name));
+        if field("orig_queue_id=").is_some_and(|first| !first.is_empty() && first != "NOQUEUE") {
+            self.tallied.again += 1;
+            return self.begin(host, id, Came::Again, line.at);
+        }
+        let mut fields = rest.split(", ");
+        let original = fields.find_map(|field| field.strip_prefix("orig_client="));
+        let mut authenticated = rest.contains(", sasl_username=");
+        let session = own.and_then(|own| self.sessions.get_mut(&own));
+        let is_own = original.is_none()
+            && session.as_ref().is_none_or(|session| session.client == client || !session.began);
+        let client = original.unwrap_or(client);
+        let mut of = own.filter(|_| session.is_some());
+        if let Some(session) = session {
+            session.seen = line.at;
+            session.messages += u32::from(is_own);
+        }
+        if !is_own {
+            of = self.front(client);
+            let front = of.and_then(|front| self.sessions.get(&front));
+            authenticated |= front.and_then(|front| front.passes_on).unwrap_or(false);
+        }
+        let (name, address) = line::client(client);
+        let number = self.next;
+        self.next += 1;
+        let mut message = Message {
+            at: line.at,
+            host: line.host.to_owned(),
+            file,
+            id: line.id_of(id),
+            process: line.process,
+            client: address,
+            name,
+            authenticated,
+            tls: Some(LoggedTls::Unknown),
+            sender: None,
+            told: HashSet::new(),
+            waiting: Vec::new(),
+            removed: false,
+        };
+        if let Some(session) = of.and_then(|of| self.sessions.get_mut(&of)) {
+            message.tls = session.tls.clone().map(LoggedTls::Told);
+            if without_port(&session.client) != without_port(client) {
+                message.tls = Some(LoggedTls::Unknown);
+            } else if message.tls.is_none() {
+                session.waiting.push(number);
+            }
+        }
+        self.tallied.messages += 1;
+        self.messages.insert(number, message);
+        self.begin(host, id, Came::Smtp(number), line.at);
+    }
+
+    /// The session of a client whose message comes back from a filter before the queue. Of several, the
+    /// one that last sent one; none where they differ.
+    fn front(&self, client: &str) -> Option<Process> {
+        let fronts = self.fronts.get(without_port(client))?;
+        let last = fronts.last()?;
+        let tls = |front: &Process| self.sessions.get(front).map(|session| &session.tls);
+        fronts.iter().all(|front| tls(front) == tls(last)).then_some(*last)
+    }
+
+    fn session_ends(&mut self, process: Process, end: End<'_>) {
+        let Some(session) = self.sessions.remove(&process) else { return };
+        let client = without_port(&session.client);
+        if session.passes_on.is_some()
+            && let Some(front) = self.fronts.get_mut(client)
+        {
+            front.retain(|known| *known != process);
+            if front.is_empty() {
+                self.fronts.remove(client);
+            }
+        }
+        let key = (process.0, client.to_owned());
+        let earlier = self.failed.get(&key).filter(|(at, _)| session.seen - at < FALLBACK);
+        let proved = session.at_its_end(end, earlier.map(|(_, failure)| failure));
+        let tried = match &end {
+            End::Disconnect { counts: Some(counts), .. } => counts.starttls_failed,
+            End::Disconnect { counts: None, .. } | End::Missing => false,
+        };
+        let failure = session.failure.or_else(|| tried.then(|| TlsFailure::new("")));
+        if let (None, Some(failure)) = (&session.tls, failure) {
+            *self.causes.entry(failure.to_string()).or_default() += 1;
+            self.failed.insert(key, (session.seen, failure));
+        }
+        for number in session.waiting {
+            self.settle(number, &proved);
+        }
+    }
+
+    /// The session of a message is known.
+    fn settle(&mut self, number: u64, tls: &LoggedTls) {
+        let Some(message) = self.messages.get_mut(&number) else { return };
+        for (recipient, told) in mem::take(&mut message.waiting) {
+            self.told.push(message.logged(recipient, told, tls.clone()));
+        }
+        message.tls = Some(tls.clone());
+        if message.removed {
+            self.messages.remove(&number);
+        }
+    }
+
+    fn message(&mut self, host: u32, id: &str) -> Option<&mut Message> {
+        match self.queue.get(host, id)?.came {
+            Came::Smtp(number) => self.messages.get_mut(&number),
+            Came::Inside | Came::Again => None,
+        }
+    }
+
+    fn begin(&mut self, host: u32, id: &str, came: Came, at: i64) {
+        let underway = Underway { came, is_in_queue: false, seen: at };
+        if let Some(Underway { came: Came::Smtp(old), .. }) = self.queue.insert(host, id, underway)
+        {
+            self.gone(old);
+        }
+        if self.begun.len() >= MOST_BEGUN {
+            self.begun.clear();
+        }
+        if self.queue.len >= self.full.max(MANY) {
+            let gone = self.queue.retain(|known| {
+                at - known.seen < if known.is_in_queue { SILENCE } else { SILENCE_BEFORE }
+            });
+            gone.into_iter().for_each(|number| self.gone(number));
+            let over = |session: &Session| at - session.seen >= SILENCE;
+            let over: Vec<_> = self
+                .sessions
+                .iter()
+                .filter(|(_, session)| over(session))
+                .map(|(key, _)| *key)
+                .collect();
+            over.into_iter().for_each(|process| self.session_ends(process, End::Missing));
+            self.failed.retain(|_, (failed, _)| at - *failed < FALLBACK);
+            let messages = &self.messages;
+            self.by_message_id.retain(|_, number| messages.contains_key(number));
+            self.full = self.queue.len * 2;
+        }
+    }
+
+    /// The same message goes on under another id.
+    fn renamed(&mut self, host: u32, old: &str, new: &str) {
+        if let Some(underway) = self.queue.remove(host, old) {
+            self.queue.insert(host, new, underway);
+        }
+    }
+
+    fn removed(&mut self, host: u32, id: &str) {
+        if let Some(Underway { came: Came::Smtp(number), .. }) = self.queue.remove(host, id) {
+            self.gone(number);
+        }
+    }
+
+    /// No more lines tell of a message; its session may go on.
+    fn gone(&mut self, number: u64) {
+        let Some(message) = self.messages.get_mut(&number) else { return };
+        message.removed = true;
+        if message.tls.is_some() || message.waiting.is_empty() {
+            self.messages.remove(&number);
+        }
+    }
+
+    /// A line of a delivery: `to=<..>, orig_to=<..>, relay=..`.
+    fn recipient(&mut self, line: &Line<'_>, host: u32, id: &str, rest: &str) {
+        let Some((to, rest)) = line::address(rest, "to=") else { return };
+        // What the client wrote, before aliases; directly behind, for further on the line quotes
+        // what servers say.
+        let recipient = line::address(rest, ", orig_to=").map_or(to, |(orig_to, _)| orig_to);
+        let came = self.queue.get(host, id).map(|known| known.came);
+        let Some(Came::Smtp(number)) = came else {
+            self.tallied.without_message += u64::from(came.is_none());
+            return;
+        };
+        let Some(message) = self.messages.get_mut(&number) else { return };
+        if message.told.contains(recipient) {
+            return;
+        }
+        message.told.insert(recipient.to_owned());
+        match message.tls.clone() {
+            Some(tls) => self.told.push(message.logged(recipient.to_owned(), line.at, tls)),
+            None => message.waiting.push((recipient.to_owned(), line.at)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Why a line cannot be read: what can be done about it differs.
+
+/// Why a line cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It has no time.
+    NoTime,
+    /// Its time is counted from the start of the system.
+    Monotonic,
+    /// Its month has a name of no language that is known.
+    Month,
+    /// Several zones have that abbreviation.
+    Zone,
+    /// It has a time, and goes on in a form that is not known.
+    Form,
+}
