@@ -118,6 +118,7 @@ fn the_page_of_the_policy_has_every_key_and_no_other() {
             "",
             format!("domains: [{{ domain: a.example, exceptions: [{{ {NONSENSE}: 1 }}] }}]"),
         ),
+        ("DELIVER", "", format!("defaults: {{ deliver: {{ {NONSENSE}: 1 }} }}")),
         ("REPLIES", "", format!("defaults: {{ reply: {{ {NONSENSE}: 1 }} }}")),
         ("REQUIREMENTS", "", format!("requirements: {{ own: {{ {NONSENSE}: 1 }} }}")),
         (

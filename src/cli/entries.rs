@@ -3,9 +3,8 @@
 use super::eyes::INSTALLED;
 use super::failure::{Failure, ended};
 use super::table::safe;
+use super::which_policy;
 use clap::ValueEnum;
-use config::policy_file;
-use config::settings::Settings;
 use config::yaml::shown_path;
 use jiff::Timestamp;
 use policy::{DomainName, Entry, EntryPlace, Mode, Policy, Schedule};
@@ -135,12 +134,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn list(args: &Args) -> Result<(), Failure> {
-    let path = match &args.policy {
-        Some(path) => Ok(path.clone()),
-        None => Settings::load(&args.config).map(|settings| settings.policy),
-    };
-    let policy = path.and_then(|path| policy_file::load(&path).policy);
-    let policy = policy.map_err(|problems| Failure::config(&problems))?;
+    let policy = which_policy::read(args.policy.as_ref(), &args.config)
+        .map_err(|problems| Failure::config(&problems))?;
     let at = (&policy, Timestamp::now());
     let entries = || {
         let local = policy.local.as_ref().filter(|_| args.domain.is_none());

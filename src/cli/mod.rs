@@ -5,6 +5,7 @@ mod digest;
 mod doctor;
 mod entries;
 mod explain;
+mod export;
 mod eyes;
 mod failure;
 mod generate;
@@ -19,6 +20,7 @@ mod simulate;
 mod since;
 mod sockets;
 mod table;
+mod which_policy;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -67,6 +69,8 @@ enum Command {
     Digest(digest::Args),
     /// Fill the ledger from what the MTA logged and the milter did not judge
     Import(import::Args),
+    /// Write what the policy demands of the hop to organisations' own servers, as a map for an MTA
+    Export(export::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
     Requirements(requirements::Args),
     /// Let an MTA ask the milter, or no longer
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Requirements(args) => requirements::run(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -1,11 +1,12 @@
 //! Entries that a program writes: the product reads the same in them.
 
 use config::policy_file::{
-    Candidate, Loaded, WrittenCertificate, WrittenEntry, WrittenException, WrittenReply, load,
-    load_candidate, to_yaml,
+    Candidate, Loaded, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException,
+    WrittenReply, load, load_candidate, to_yaml,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
+use policy::hop::{CipherGrade, Deliver, Demand, Level, Matching, Protocols};
 use policy::tls::certificate::CertificateNames;
 use policy::{Entry, Exception, Language, Mode, Pattern, ReplyTemplate, Requirement, Schedule};
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestRunner};
@@ -76,7 +77,48 @@ fn meant(entry: &WrittenEntry) -> Entry {
         exceptions: entry.exceptions.iter().map(exception).collect(),
         contact: entry.contact.clone(),
         language,
+        deliver: entry.deliver.as_ref().map(|deliver| Arc::new(meant_for_next_hops(deliver))),
     }
+}
+
+fn meant_for_next_hops(deliver: &WrittenDeliver) -> Deliver {
+    let protocols = deliver.protocols.as_ref().map(|text| text.parse().unwrap());
+    let version = deliver.min_version.as_ref().map(|text| text.parse().unwrap());
+    Deliver {
+        demand: Demand {
+            level: deliver.level.unwrap(),
+            matching: deliver.matching.iter().map(|text| Matching::name(text).unwrap()).collect(),
+            protocols: protocols.or(version.and_then(Protocols::at_least)),
+            ciphers: deliver.ciphers,
+            servername: deliver.servername.clone(),
+        },
+        next_hops: deliver.nexthop.iter().map(|text| text.parse().unwrap()).collect(),
+    }
+}
+
+fn delivers() -> impl Strategy<Value = WrittenDeliver> {
+    let next_hops = ["[mx.a.example]:25", "[2001:db8::1]", "b.example", "1e3:26", "[192.0.2.1]"];
+    let parts = (
+        select(vec![Level::May, Level::Encrypt, Level::Verify, Level::Secure]),
+        vec(select(vec!["nexthop", "mx.a.example", ".b.example"]), 1..2),
+        option::of(select(vec![(Some(">=TLSv1.2"), None), (None, Some("TLSv1.3"))])),
+        option::of(select(vec![CipherGrade::Medium, CipherGrade::High])),
+        option::of(select(vec!["hostname", "nexthop", "mx.a.example"])),
+        proptest::collection::btree_set(select(next_hops.to_vec()), 1..3),
+    );
+    parts.prop_map(|(level, matching, versions, ciphers, servername, next_hops)| {
+        let owned = |text: &str| text.to_owned();
+        let (protocols, min_version) = versions.unwrap_or_default();
+        WrittenDeliver {
+            level: Some(level),
+            matching: matching.into_iter().filter(|_| level.takes_match()).map(owned).collect(),
+            protocols: protocols.map(owned),
+            min_version: min_version.map(owned),
+            ciphers,
+            servername: servername.map(owned),
+            nexthop: next_hops.into_iter().map(owned).collect(),
+        }
+    })
 }
 
 fn domains() -> impl Strategy<Value = String> {
@@ -199,9 +241,10 @@ fn entries() -> impl Strategy<Value = Vec<WrittenEntry>> {
         option::of(replies()),
         option::of(mailboxes()),
         vec(exceptions(), 0..3),
+        option::of(delivers()),
     );
-    let entry =
-        parts.prop_map(|(domain, mode, start, require, language, reply, contact, exceptions)| {
+    let entry = parts.prop_map(
+        |(domain, mode, start, require, language, reply, contact, exceptions, deliver)| {
             WrittenEntry {
                 domain,
                 mode,
@@ -213,8 +256,10 @@ fn entries() -> impl Strategy<Value = Vec<WrittenEntry>> {
                 reply,
                 contact,
                 exceptions,
+                deliver,
             }
-        });
+        },
+    );
     vec(entry, 0..8).prop_map(|entries| {
         let mut seen = BTreeSet::new();
         let name = |entry: &WrittenEntry| entry.domain.parse::<Pattern>().unwrap().to_string();
@@ -324,6 +369,7 @@ fn an_entry_can_be_written_with_every_key_that_is_read_and_no_other() {
         "- { domain: a.example, qqqqqq: 1 }",
         "- { domain: a.example, reply: { qqqqqq: 1 } }",
         "- { domain: a.example, exceptions: [{ qqqqqq: 1 }] }",
+        "- { domain: a.example, deliver: { qqqqqq: 1 } }",
         "- { domain: a.example, exceptions: [{ reason: x, client_certificate: { qqqqqq: 1 } }] }",
     ] {
         assert_eq!(keys_of_model(list), keys_of_reader(list), "{list}");

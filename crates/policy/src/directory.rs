@@ -1,11 +1,14 @@
 //! Entries by address: which one decides for a mailbox or a domain.
 
+mod hops;
+
 use super::domain::DomainName;
 use super::entry::Entry;
 use super::entry_place::EntryPlace;
+use super::next_hops::NextHops;
 use super::packed_patterns::{PackedPattern, PackedPatterns};
 use super::pattern::Pattern;
-use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher};
 
 /// An entry that applies, with the pattern that names it.
@@ -66,6 +69,10 @@ pub struct Directory {
     depths: u128,
     /// For each requirement that occurs, the entry that enforces it first.
     strictest: Vec<u32>,
+    /// The next hops that entries name.
+    next_hops: NextHops,
+    /// Wildcards that demand something of next hops, and below which entries stand that do not.
+    holed: HashSet<u32, DefaultHashBuilder>,
 }
 
 impl Directory {
@@ -113,6 +120,16 @@ impl Directory {
     ///
     /// When the pattern is there already, or there is no more room; nothing is changed then.
     pub fn insert(
+        &mut self,
+        pattern: &Pattern,
+        entry: u32,
+        place: EntryPlace,
+    ) -> Result<(), Refused> {
+        self.insert_pattern(pattern, entry, place)?;
+        self.take_next_hops(pattern, entry, place).ok_or(Refused::Full)
+    }
+
+    fn insert_pattern(
         &mut self,
         pattern: &Pattern,
         entry: u32,
@@ -167,6 +184,8 @@ impl Directory {
             table.shrink_to_fit(|at| hash_of(patterns, hasher, *at));
         }
         self.entries.shrink_to_fit();
+        self.next_hops.shrink_to_fit();
+        self.find_holes();
     }
 
     /// Lets this entry decide for `pattern`, whatever did before: to try out a change.
@@ -175,6 +194,9 @@ impl Directory {
         let number = self.add_entry(entry);
         let inserted = self.insert(pattern, number, EntryPlace::default());
         debug_assert!(inserted.is_ok(), "it was removed before");
+        if !self.next_hops.is_empty() {
+            self.name_next_hops();
+        }
     }
 
     fn remove(&mut self, pattern: &Pattern) {

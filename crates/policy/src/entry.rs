@@ -1,6 +1,7 @@
 //! What the policy says of a domain, mailbox, partner or the MTA's own recipients.
 
 use super::address::Sender;
+use super::hop::Deliver;
 use super::language::Language;
 use super::pattern::Pattern;
 use super::reply::ReplyTemplate;
@@ -158,6 +159,8 @@ pub struct Entry {
     pub contact: Option<String>,
     /// The language of replies and of what the contact is told.
     pub language: Language,
+    /// What the hop to the organisation's own server must be; none: nothing is demanded of it.
+    pub deliver: Option<Arc<Deliver>>,
 }
 
 impl Entry {
@@ -178,6 +181,7 @@ impl Entry {
             exceptions: Vec::new(),
             contact: None,
             language,
+            deliver: None,
         }
     }
 }

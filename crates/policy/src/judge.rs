@@ -79,6 +79,13 @@ impl Policy {
         requirement::named(name, &self.requirements)
     }
 
+    /// Where an entry stands: `FILE:LINE`.
+    pub(crate) fn place_of(&self, matched: &Match<'_>) -> String {
+        let place = matched.place();
+        let file = self.files.get(usize::from(place.file)).map(|path| path.display().to_string());
+        format!("{}:{}", file.unwrap_or_default(), place.line)
+    }
+
     /// All that the entries in sight say of a case, in the order of sight. [`judge`] takes the
     /// strictest; `explain` shows them all.
     #[must_use]

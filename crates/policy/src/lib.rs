@@ -17,14 +17,17 @@
 
 mod address;
 mod case;
+mod deliver;
 mod directory;
 mod domain;
 mod entry;
 mod entry_place;
 pub mod explanation;
 mod fault;
+pub mod hop;
 mod judge;
 mod language;
+mod next_hops;
 mod packed_patterns;
 mod pattern;
 mod reason;
@@ -37,6 +40,7 @@ mod verdict;
 
 pub use address::{Mailbox, Origin, Recipient, Sender, Sighting};
 pub use case::{Case, Client, OnUnknownTls};
+pub use deliver::{Delivery, deliver};
 pub use directory::{Directory, Match, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};

@@ -115,12 +115,23 @@ impl Input {
             client: Client { address, authenticated: self.authenticated, local_submission: false },
             sender: Sender::new(sender_text.as_bytes(), None),
             recipient: Recipient::new(self.rcpt.as_bytes(), None, None),
-            now: self.at.as_deref().map_or_else(|| Ok(this_second()), time)?,
+            now: time_or_now(self.at.as_deref())?,
             rcpt: self.rcpt,
             sender_text,
             require,
         })
     }
+}
+
+impl CaseArgs {
+    /// The time of the judgement; the error is a sentence.
+    pub(super) fn time(&self) -> Result<Timestamp, String> {
+        time_or_now(self.at.as_deref())
+    }
+}
+
+fn time_or_now(at: Option<&str>) -> Result<Timestamp, String> {
+    at.map_or_else(|| Ok(this_second()), time)
 }
 
 /// Now, in whole seconds.

@@ -7,12 +7,11 @@ mod input;
 mod output;
 
 use super::eyes::INSTALLED;
-use super::status;
+use super::{status, which_policy};
 use clap::ValueEnum;
-use config::policy_file;
-use config::settings::Settings;
 use input::Input;
-use policy::explanation::{Conclusion, Explanation};
+use policy::explanation::{Conclusion, ExplainedDelivery, Explanation};
+use policy::hop::NextHop;
 use policy::{Policy, judge};
 use std::{
     io::{self, BufRead, Write},
@@ -32,6 +31,7 @@ to a single case has also what is in sight (\"in_sight\") and what each entry sa
 
 Examples:
   mandatory-tls explain --rcpt user@example.com
+  mandatory-tls explain --deliver \"[mx.example.com]:25\"
   mandatory-tls explain --policy policy.yaml --rcpt user@example.com --sender a@b.example \\
       --client 192.0.2.1 --tls-version TLSv1.2 --cipher ECDHE-RSA-AES256-GCM-SHA384";
 
@@ -48,6 +48,14 @@ pub(super) struct Args {
     /// Judge one case a line, given as JSON on standard input
     #[arg(long, conflicts_with_all = ["rcpt", "format"])]
     batch: bool,
+    /// Show what Postfix is answered for this next hop, in place of the verdict on a recipient
+    ///
+    /// Written as transport_maps or relayhost has it: "[mx.example.org]:25"; else it is the recipient's domain.
+    #[arg(long, value_name = "NEXTHOP", conflicts_with_all = [
+        "rcpt", "batch", "sender", "client", "authenticated", "tls_version", "cipher", "bits", "cert_subject",
+        "unknown_tls", "require",
+    ])]
+    deliver: Option<String>,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -66,7 +74,7 @@ enum Format {
 #[derive(Debug, clap::Args)]
 struct CaseArgs {
     /// The recipient, as the argument of RCPT TO
-    #[arg(long, value_name = "ADDRESS", required_unless_present = "batch")]
+    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["batch", "deliver"])]
     rcpt: Option<String>,
     /// The envelope sender; without it, the null sender
     #[arg(long, value_name = "ADDRESS")]
@@ -104,18 +112,18 @@ struct CaseArgs {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let path = match &args.policy {
-        Some(path) => Ok(path.clone()),
-        None => Settings::load(&args.config).map(|settings| settings.policy),
-    };
-    let policy = match path.and_then(|path| policy_file::load(&path).policy) {
+    let policy = match which_policy::read(args.policy.as_ref(), &args.config) {
         Ok(policy) => policy,
         Err(problems) => {
             eprintln!("{problems}");
             return status::CONFIG.into();
         }
     };
-    let done = if args.batch { batch(&policy) } else { single(&policy, args) };
+    let done = match &args.deliver {
+        Some(next_hop) => second_hop(&policy, next_hop, args),
+        None if args.batch => batch(&policy),
+        None => single(&policy, args),
+    };
     match done {
         Ok(code) => code,
         // The reader of the output has seen enough.
@@ -140,6 +148,29 @@ fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
     match args.format {
         Format::Text => output::steps(&mut out, &question, &explanation)?,
         Format::Json => output::object(&mut out, &explanation)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The answer for a next hop.
+fn second_hop(policy: &Policy, text: &str, args: &Args) -> io::Result<ExitCode> {
+    let next_hop = text
+        .parse::<NextHop>()
+        .map_err(|error| format!("`{}` is not a next hop: {error}", text.escape_debug()));
+    let (next_hop, now) = match next_hop.and_then(|next_hop| Ok((next_hop, args.case.time()?))) {
+        Ok(question) => question,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Ok(status::USAGE.into());
+        }
+    };
+    let explained = ExplainedDelivery::new(policy, &next_hop, now);
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Text => {
+            write!(out, "next hop    {}\nat          {now}\n\n{explained}", explained.next_hop)?;
+        }
+        Format::Json => output::object(&mut out, &explained)?,
     }
     Ok(ExitCode::SUCCESS)
 }

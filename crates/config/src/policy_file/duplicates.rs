@@ -72,7 +72,7 @@ impl Duplicates {
 /// The keys in which two entries differ.
 fn differences(old: &Entry, new: &Entry) -> Vec<&'static str> {
     // Named one by one, so that none is forgotten.
-    let Entry { schedule, requirement, reply, exceptions, contact, language } = old;
+    let Entry { schedule, requirement, reply, exceptions, contact, language, deliver } = old;
     let has_date = |entry: &Entry| matches!(entry.schedule, Schedule::EnforceFrom(_));
     let mode = if has_date(old) || has_date(new) { "enforce_from" } else { "mode" };
     [
@@ -80,6 +80,7 @@ fn differences(old: &Entry, new: &Entry) -> Vec<&'static str> {
         ("require", *requirement != new.requirement),
         ("language", *language != new.language),
         ("reply", *reply != new.reply && *language == new.language),
+        ("deliver", *deliver != new.deliver),
         ("contact", *contact != new.contact),
         ("exceptions", *exceptions != new.exceptions),
     ]
@@ -140,6 +141,7 @@ mod tests {
             ("require: rfc9325", "require"),
             ("language: de", "language"),
             ("reply: { code: 550 }", "reply"),
+            ("deliver: encrypt", "deliver"),
             ("contact: a@example.com", "contact"),
             ("exceptions: [{ client: 192.0.2.1, reason: x }]", "exceptions"),
         ] {

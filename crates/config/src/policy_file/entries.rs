@@ -2,7 +2,7 @@
 
 use super::duplicates::Duplicates;
 use super::terms::{Defaults, Side};
-use super::values;
+use super::{shared, values};
 use crate::yaml::{Decoder, Node, Pairs, Value};
 use policy::{Directory, EntryPlace, Pattern, Refused};
 use std::{collections::HashMap, path::PathBuf};
@@ -41,6 +41,7 @@ pub(super) fn entries(
         if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
             warn_of_contact(decoder, name, &pattern, side);
         }
+        shared::check(decoder, name, &pattern, number, directory, (files, file), defaults);
         let place = EntryPlace { file, line: u32::try_from(name.span.line).unwrap_or(u32::MAX) };
         match directory.insert(&pattern, number, place) {
             Ok(()) => {}

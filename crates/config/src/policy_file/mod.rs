@@ -5,6 +5,7 @@
 
 mod beside;
 mod candidate;
+mod deliver;
 mod duplicates;
 mod entries;
 mod exceptions;
@@ -12,6 +13,7 @@ mod include;
 mod names;
 mod requirements;
 mod schema;
+mod shared;
 mod snapshot;
 mod sources;
 mod terms;
@@ -27,7 +29,8 @@ pub use candidate::Candidate;
 pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use written::{
-    WriteError, WrittenCertificate, WrittenEntry, WrittenException, WrittenReply, to_yaml,
+    WriteError, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException, WrittenReply,
+    to_yaml,
 };
 
 /// What came of reading a policy.

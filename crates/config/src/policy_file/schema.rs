@@ -1,5 +1,6 @@
 //! The keys of a policy, from the top.
 
+use super::deliver::{self, DeliverParts};
 use super::duplicates::Duplicates;
 use super::entries::{Target, entries};
 use super::requirements;
@@ -8,7 +9,10 @@ use super::{beside, candidate::View, include, sources::Sources, values};
 use crate::document;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use policy::{Entry, Policy, Trusted};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Separates a mailbox's name from an extension where the policy says nothing.
 const RECIPIENT_DELIMITER: &str = "+";
@@ -137,6 +141,13 @@ fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults
         if let Some(reply) = reply {
             defaults.reply = reply;
         }
+        let delivering = |decoder: &mut Decoder<'_>, node| {
+            deliver::read(decoder, node, &DeliverParts::default())
+        };
+        if let Some(parts) = inner.read(decoder, "deliver", delivering) {
+            defaults.shared_deliver = parts.deliver().map(Arc::new);
+            defaults.deliver = parts;
+        }
         decoder.finish(inner);
         Some(())
     });
@@ -174,7 +185,12 @@ fn read_delimiter(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<String> {
 
 fn read_local(decoder: &mut Decoder<'_>, node: Node<'_>, defaults: &Defaults) -> Option<Entry> {
     let mut inner = decoder.fields(node, "`local`")?;
-    let entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
+    let mut entry = defaults.read_entry(decoder, &mut inner, Side::Recipients);
+    if inner.mentions(&["deliver"]) {
+        let message = "the MTA delivers these recipients itself: there is no hop to another server";
+        decoder.problems.add(node.span, message, "leave `deliver` out of `local`");
+    }
+    entry.deliver = None;
     decoder.finish(inner);
     if entry.contact.is_some() {
         let message = "the `contact` of `local` is told nothing: a digest is about a domain";

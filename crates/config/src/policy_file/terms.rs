@@ -1,7 +1,9 @@
 //! What can be said of a domain: mode, requirement, reply, exceptions.
 
+use super::deliver::{self, DeliverParts};
 use super::{exceptions, values};
 use crate::yaml::{Decoder, Fields, Node, Span};
+use policy::hop::Deliver;
 use policy::{
     Entry, Language, Mode, ReplyError, ReplyTemplate, Requirement, Schedule, requirement,
 };
@@ -17,6 +19,10 @@ pub(super) struct Defaults {
     pub requirement: Arc<Requirement>,
     pub reply: ReplyParts,
     pub language: Language,
+    /// What the hop to an organisation's own server must be.
+    pub deliver: DeliverParts,
+    /// The same as entries share it.
+    pub shared_deliver: Option<Arc<Deliver>>,
     /// The policy's own requirements.
     pub requirements: BTreeMap<String, Arc<Requirement>>,
     /// Own requirements that have errors: an entry that asks for one adds no error.
@@ -50,6 +56,8 @@ impl Defaults {
             requirement: Arc::clone(baseline),
             reply: ReplyParts::default(),
             language: Language::default(),
+            deliver: DeliverParts::default(),
+            shared_deliver: None,
             requirements: BTreeMap::new(),
             faulty: BTreeSet::new(),
             replies: Default::default(),
@@ -65,6 +73,10 @@ impl Defaults {
             exceptions: Vec::new(),
             contact: None,
             language: self.language,
+            deliver: match side {
+                Side::Recipients => self.shared_deliver.clone(),
+                Side::Senders => None,
+            },
         }
     }
 
@@ -148,6 +160,22 @@ impl Defaults {
             entry.reply = Arc::new(reply);
         }
         entry.contact = fields.read(decoder, "contact", values::mail_address);
+        fields.read(decoder, "deliver", |decoder, node| {
+            if side == Side::Senders {
+                let help =
+                    "leave it out; who receives the partner's mail can have one, under `domains`";
+                let message =
+                    "`deliver` is about the hop to a recipient's server, and this is a partner";
+                return decoder.wrong(node, message, help);
+            }
+            let parts = deliver::read(decoder, node, &self.deliver)?;
+            if mode == Some(Mode::Off) {
+                let message = "`deliver` is not in force: the entry is off";
+                decoder.problems.warn(node.span, message, "leave it out, or write another `mode`");
+            }
+            entry.deliver = parts.deliver().map(Arc::new);
+            Some(())
+        });
         entry.exceptions = fields.read(decoder, "exceptions", exceptions::read).unwrap_or_default();
         entry
     }

@@ -4,6 +4,7 @@
 //! This is the form only, in the keys of the policy file. Whether a domain, a date or a reply is
 //! valid is told by the one reader of policies, by way of a [`Candidate`](super::Candidate).
 
+use policy::hop::{CipherGrade, Level};
 use policy::{Language, Mode};
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +32,44 @@ pub struct WrittenEntry {
     /// A mail address; none: nobody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// What the hop to the organisation's own server must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver: Option<WrittenDeliver>,
     /// Whose mail is accepted although the session is not adequate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<WrittenException>,
+}
+
+/// What the hop to the organisation's own server must be; what it does not say is inherited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenDeliver {
+    /// How much is asked of the session, in Postfix's words.
+    #[serde(default, with = "word", skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Which certificates: names, or fingerprints at that level.
+    #[serde(
+        default,
+        rename = "match",
+        deserialize_with = "one_or_more",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub matching: Vec<String>,
+    /// Which versions of TLS, in Postfix's words. One of this and the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<String>,
+    /// The oldest version of TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_version: Option<String>,
+    /// How strong ciphers must be.
+    #[serde(default, with = "word", skip_serializing_if = "Option::is_none")]
+    pub ciphers: Option<CipherGrade>,
+    /// The name that is sent as SNI: `hostname`, `nexthop`, or a host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servername: Option<String>,
+    /// The next hops besides the domain itself.
+    #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    pub nexthop: Vec<String>,
 }
 
 /// The reply to a refused recipient; what it does not say is inherited.

@@ -1,7 +1,7 @@
 //! What one entry says, with all that it rests on.
 
 use super::{InSight, requirement_name};
-use crate::{Case, Decision, Finding, Match, Mode, Policy, Reason, ReasonKind};
+use crate::{Case, Decision, Finding, Mode, Policy, Reason, ReasonKind};
 use serde::Serialize;
 
 /// Whether a session satisfies the requirement of an entry.
@@ -54,7 +54,7 @@ impl ExplainedFinding {
         Self {
             found_for: finding.subject.into(),
             entry: finding.matched.as_ref().map(|matched| matched.pattern.to_owned()),
-            place: finding.matched.as_ref().map(|matched| place(policy, matched)),
+            place: finding.matched.as_ref().map(|matched| policy.place_of(matched)),
             schedule: entry.schedule.to_string(),
             mode: finding.mode,
             contact: entry.contact.clone(),
@@ -84,10 +84,4 @@ fn satisfied(reason: &Reason<'_>) -> Satisfied {
         | Reason::TrustedAuthenticated
         | Reason::UnknownTlsPassed => Satisfied::NotAsked,
     }
-}
-
-fn place(policy: &Policy, matched: &Match<'_>) -> String {
-    let place = matched.place();
-    let file = policy.files.get(usize::from(place.file)).map(|path| path.display().to_string());
-    format!("{}:{}", file.unwrap_or_default(), place.line)
 }

@@ -4,12 +4,14 @@
 //! value without borrows: it can outlive the policy that it is about, such as one that is only tried.
 //! Its text is its [`std::fmt::Display`], its JSON what serde makes of it; both have the same in them.
 
+mod delivery;
 mod finding;
 mod json;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use delivery::{ExplainedDelivery, ExplainedDemand};
 pub use finding::{ExplainedFinding, Satisfied};
 
 use crate::{Case, Decision, DomainName, Finding, Policy, ReasonKind, Subject, Verdict, judge};

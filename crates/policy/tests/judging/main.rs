@@ -1,5 +1,6 @@
 //! What is judged of one RCPT: tables of cases, properties, and an oracle beside it.
 
+mod deliver;
 mod judge;
 mod properties;
 mod tls_edge_cases;
