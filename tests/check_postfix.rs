@@ -18,6 +18,7 @@ smtpd_tls_chain_files = $config_directory/mx.pem
 alias_maps =
 alias_database =
 smtpd_milters = inet:127.0.0.1:8893
+smtpd_hard_error_limit = ${stress?{10}:{100}}
 ";
 
 const MASTER: &str = "\
@@ -114,7 +115,7 @@ fn notes_and_warnings_leave_the_status_at_0_and_errors_make_it_78() {
 #[test]
 fn parameters_are_expanded_for_each_service_as_postfix_does() {
     let postfix = Postfix::new(
-        "smtpd_milters = $gateway_milters\ngateway_milters = { inet:localhost:8893, default_action = x },\n unix:/other\n",
+        "smtpd_milters = $gateway_milters\ngateway_milters = { inet:localhost:8893, { default_action = tempfail } },\n unix:/other\n",
         "192.0.2.1:25 inet n - y - - smtpd\n  -o gateway_milters=\n\
          587 inet n - y - - smtpd\n  -o { smtpd_milters = $mua_milters }\n  -o mua_milters=inet:[::1]:11332\n",
     );
@@ -296,4 +297,62 @@ fn a_finding_that_is_accepted_is_listed_and_leaves_the_status_at_0() {
     assert_says(&postfix.check(), 0, &[listed, count]);
     postfix.write("milter.yaml", &format!("{settings}nonsense\n"));
     assert_says(&postfix.check(), 78, &["milter.yaml:4:5", "there is no finding `nonsense`"]);
+}
+
+#[test]
+fn all_instances_are_looked_at_and_what_is_switched_off_in_one_is_not_judged() {
+    let second = Postfix::new("multi_instance_enable = yes\nsmtpd_milters =\n", "");
+    let idle = Postfix::new("multi_instance_enable = no\nsmtpd_milters =\n", "");
+    let directories = format!("{} {} /nowhere", second.0.path().display(), idle.0.path().display());
+    let first = Postfix::new(
+        &format!(
+            "multi_instance_enable = yes\nmulti_instance_directories = {directories}\n\
+             master_service_disable = inet\nsmtpd_milters =\n"
+        ),
+        "",
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+        .args(["check", "--config", "milter.yaml", "--postfix"])
+        .current_dir(first.0.path())
+        .env("MAIL_CONFIG", first.0.path())
+        .output()
+        .unwrap();
+    let not_asked = format!(
+        "error[milter-not-asked]: smtpd_milters does not list this milter: mail passes unjudged\n --> {}",
+        second.0.path().display()
+    );
+    let words = ["note[services-switched-off]: smtp/inet", &*not_asked, "warning[other-instance]"];
+    assert_says(&output, 78, &words);
+    assert_eq!(said(&output).matches("error[").count(), 1, "{}", said(&output));
+    // One that is named is looked at alone.
+    assert_says(&first.check(), 0, &["0 errors, 0 warnings, 1 note\n"]);
+}
+
+#[test]
+fn redirections_and_copies_by_tables_are_found_in_files_of_patterns() {
+    let postfix = Postfix::new("", "");
+    postfix.write("headers", "/^Subject: .*invoice/ REDIRECT archive@example.com\n/x/ DUNNO\n");
+    postfix.write("access", "partner.example BCC archive@example.com\nother.example REJECT\n");
+    postfix.write("senders", "@partner.example archive@example.com\n");
+    let directory = postfix.0.path().display().to_string();
+    let main = format!(
+        "header_checks = regexp:{directory}/headers\nsender_bcc_maps = texthash:{directory}/senders\n\
+         smtpd_sender_restrictions = check_sender_access texthash:{directory}/access\n\
+         smtpd_helo_restrictions = check_helo_access pcre:{directory}/nowhere\n"
+    );
+    postfix.write("main.cf", &main_cf(&main));
+    let output = postfix.check();
+    let words = [
+        "error[action-leads-in]",
+        "main.cf: header_checks = regexp:",
+        "  | /^Subject: .*invoice/ REDIRECT archive@example.com\n",
+        "warning[action-leads-in]",
+        "  | partner.example BCC archive@example.com\n",
+        "warning[copy-leads-in]",
+        "  | @partner.example -> archive@example.com\n",
+        "note[actions-unseen]",
+        "/nowhere: No such file or directory",
+    ];
+    assert_says(&output, 78, &words);
+    assert_eq!(said(&output).matches("[action-leads-in]").count(), 2, "{}", said(&output));
 }

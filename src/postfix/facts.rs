@@ -34,6 +34,15 @@ impl Parameters {
         self.get(name).eq_ignore_ascii_case("yes")
     }
 
+    /// Whether an smtpd with them is set to offer STARTTLS.
+    pub fn offer_tls(&self) -> bool {
+        match &*self.get("smtpd_tls_security_level").to_ascii_lowercase() {
+            "none" => false,
+            "" => self.is_yes("smtpd_use_tls") || self.is_yes("smtpd_enforce_tls"),
+            _ => true,
+        }
+    }
+
     /// Puts a value in the place of the one there is.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
@@ -103,6 +112,20 @@ impl Service {
         format!("{}/{}", self.name, self.kind)
     }
 
+    /// Whether `master_service_disable` leaves it on: `inet`, `smtp/inet`, `!submission/inet`; the first that fits
+    /// decides (postconf(5)).
+    pub fn is_on(&self, main: &Parameters) -> bool {
+        main.list("master_service_disable")
+            .find_map(|pattern| {
+                let (on, pattern) = match pattern.strip_prefix('!') {
+                    Some(pattern) => (true, pattern),
+                    None => (false, pattern),
+                };
+                (pattern == self.kind || pattern == self.label()).then_some(on)
+            })
+            .unwrap_or(true)
+    }
+
     /// Whose mail it takes.
     pub fn role(&self) -> Role {
         if self.kind == "pass" {
@@ -169,10 +192,20 @@ pub(crate) struct PostfixFacts {
     pub directory: String,
     /// main.cf.
     pub main: Parameters,
-    /// master.cf.
+    /// main.cf as it is in force while Postfix is short of smtpd processes.
+    pub under_stress: Parameters,
+    /// What this Postfix does by default while a milter is down, whatever main.cf says.
+    pub usual_action: String,
+    /// master.cf, without what `master_service_disable` switches off.
     pub services: Vec<Service>,
+    /// The services that run smtpd and are switched off.
+    pub switched_off: Vec<String>,
+    /// Whether there are other instances of Postfix on this host.
+    pub one_of_several: bool,
     /// The maps that rewrite recipients, by type and name.
     pub maps: BTreeMap<String, MapContents>,
+    /// The tables whose entries do something with a message, by type and name: pattern or key, and action.
+    pub tables: BTreeMap<String, MapContents>,
     /// What postconf itself complains about.
     pub complaints: Vec<String>,
     /// Files of certificates and keys that are named and not there.
@@ -272,6 +305,23 @@ mod tests {
         ] {
             let service = Service { name: name.into(), kind: kind.into(), ..Service::default() };
             assert_eq!(service.role(), role, "{name} {kind}");
+        }
+    }
+
+    #[test]
+    fn services_are_switched_off_by_kind_or_by_name() {
+        for (disable, name, on) in [
+            ("", "smtp", true),
+            ("inet", "smtp", false),
+            ("unix, pass", "smtp", true),
+            ("smtp/inet", "smtp", false),
+            ("smtp/inet", "submission", true),
+            ("!smtp/inet, inet", "smtp", true),
+            ("!smtp/inet, inet", "submission", false),
+        ] {
+            let main = Parameters::parse(&format!("master_service_disable = {disable}"));
+            let service = Service { name: name.into(), kind: "inet".into(), ..Service::default() };
+            assert_eq!(service.is_on(&main), on, "{disable} {name}");
         }
     }
 

@@ -4,23 +4,56 @@
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
 use super::syntax::elements;
-use super::{local_names, rewriting, session};
+use super::{actions, local_names, rewriting, session};
 use crate::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
     fs,
     io::ErrorKind,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// The programs whose own settings matter.
-const PROGRAMS: [&str; 6] = ["smtpd", "postscreen", "cleanup", "local", "pickup", "qmqpd"];
+const PROGRAMS: [&str; 8] =
+    ["smtpd", "postscreen", "cleanup", "local", "pickup", "qmqpd", "smtp", "lmtp"];
 
 /// Map types that postmap can list from a file, or from the configuration itself.
-const LISTED: [&str; 7] = ["hash", "btree", "lmdb", "dbm", "sdbm", "texthash", "inline"];
+const LISTED: [&str; 8] = ["hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "inline"];
 
 /// Map types that hold one value for every key; `fail` has none.
 const STATIC: &str = "static";
+
+/// Directories of instances that could not be looked into, and why.
+type Unseen = Vec<(String, CommandError)>;
+
+/// Looks into all instances of Postfix that there are, as postmulti(1) knows them: the one at `directory` alone; or
+/// the one where Postfix itself looks, with those that it starts beside itself.
+///
+/// # Errors
+///
+/// When the first one cannot be asked. One of the others that cannot be is told as a name and an error.
+pub(super) fn gather_all(
+    directory: Option<&Path>,
+) -> Result<(Vec<PostfixFacts>, Unseen), CommandError> {
+    let mut first = gather(directory)?;
+    let others: Vec<PathBuf> = match directory {
+        None if first.main.is_yes("multi_instance_enable") => {
+            first.main.list("multi_instance_directories").map(PathBuf::from).collect()
+        }
+        _ => Vec::new(),
+    };
+    first.one_of_several |= !others.is_empty();
+    let (mut all, mut unseen) = (vec![first], Vec::new());
+    for other in others {
+        match gather(Some(&other)) {
+            // postfix(1) leaves out one that is not enabled.
+            Ok(facts) if !facts.main.is_yes("multi_instance_enable") => {}
+            Ok(facts) => all.push(PostfixFacts { one_of_several: true, ..facts }),
+            Err(error) => unseen.push((other.display().to_string(), error)),
+        }
+    }
+    Ok((all, unseen))
+}
 
 /// Looks into the Postfix whose configuration lies in `directory`; `None`: where Postfix itself
 /// looks for it.
@@ -45,10 +78,12 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
         main.set("myorigin", text.lines().next().unwrap_or_default().trim());
     }
     let overrides = parse_overrides(&listen(postconf(&["-P".into()])?));
-    let mut services: Vec<Service> = listen(postconf(&["-M".into()])?)
+    let (mut services, off): (Vec<Service>, Vec<Service>) = listen(postconf(&["-M".into()])?)
         .lines()
         .filter_map(|line| Service::parse(line, &main))
-        .collect();
+        .partition(|service| service.is_on(&main));
+    let stressed = postconf(&["-x".into(), "-o".into(), "stress=yes".into()])?.output;
+    let usual_action = postconf(&["-dh".into(), "milter_default_action".into()])?.output;
     for service in &mut services {
         if let Some(own) = overrides.get(&service.label())
             && PROGRAMS.contains(&service.program.as_str())
@@ -68,8 +103,16 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
     };
     let mut facts = PostfixFacts {
         directory: directory_name,
+        one_of_several: !main.get("multi_instance_name").is_empty(),
         main,
+        under_stress: Parameters::parse(&stressed),
+        usual_action: usual_action.trim().to_owned(),
         services,
+        switched_off: off
+            .iter()
+            .filter(|service| service.program == "smtpd")
+            .map(Service::label)
+            .collect(),
         complaints,
         ..PostfixFacts::default()
     };
@@ -79,6 +122,10 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
     for map in maps {
         let contents = look_into(&map, directory, &facts.main);
         facts.maps.insert(map, contents);
+    }
+    for table in actions::tables(&facts) {
+        let contents = look_into_table(&table, directory, &facts.main);
+        facts.tables.insert(table, contents);
     }
     Ok(facts)
 }
@@ -120,6 +167,59 @@ fn look_into(map: &str, directory: Option<&Path>, main: &Parameters) -> MapConte
     }
 }
 
+/// A table whose entries are actions, which may be one of patterns.
+fn look_into_table(table: &str, directory: Option<&Path>, main: &Parameters) -> MapContents {
+    let plain = table.strip_prefix("proxy:").unwrap_or(table);
+    match plain.split_once(':') {
+        Some((kind @ ("regexp" | "pcre" | "cidr"), name)) if name.starts_with('/') => {
+            match fs::read_to_string(name) {
+                Ok(text) => MapContents::Entries(patterns(&text, kind == "cidr")),
+                Err(error) => MapContents::Unseen(error.to_string()),
+            }
+        }
+        // They know no addresses, or nothing at all.
+        Some(("fail", _)) => MapContents::Entries(Vec::new()),
+        _ => look_into(table, directory, main),
+    }
+}
+
+/// The patterns of a table and their actions; a line that begins with a blank goes on with the one before.
+fn patterns(text: &str, plain: bool) -> Vec<(String, String)> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'))
+    {
+        match lines.last_mut().filter(|_| line.starts_with(char::is_whitespace)) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            None => lines.push(line.trim_end().to_owned()),
+        }
+    }
+    let split = |line: &String| -> Option<(String, String)> {
+        let end = if plain { line.find(char::is_whitespace)? } else { end_of_pattern(line)? };
+        let (pattern, action) = line.split_at_checked(end)?;
+        // Behind the pattern stand its flags.
+        let action = action.find(char::is_whitespace).and_then(|flags| action.get(flags..))?;
+        Some((pattern.to_owned(), action.trim().to_owned()))
+    };
+    lines.iter().filter_map(split).collect()
+}
+
+/// Where a pattern such as `!/a\/b/` ends, with its last delimiter.
+fn end_of_pattern(line: &str) -> Option<usize> {
+    let pattern = line.trim_start_matches('!');
+    let delimiter = pattern.chars().next().filter(|c| !c.is_alphanumeric())?;
+    let mut is_escaped = false;
+    let start = line.len() - pattern.len() + delimiter.len_utf8();
+    let end = line.get(start..)?.find(|c| {
+        let ends = c == delimiter && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    })?;
+    Some(start + end + delimiter.len_utf8())
+}
+
 /// A file with the elements of a list.
 fn look_into_list(path: &Path) -> MapContents {
     match fs::read_to_string(path) {
@@ -143,4 +243,25 @@ fn parse_entries(lines: &str) -> Vec<(String, String)> {
         .filter(|(key, _)| !FOR_NIS.contains(key))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_patterns_are_read_as_far_as_their_actions() {
+        let text = "# comment\n\n/^Subject: .*invoice/ REDIRECT a@example.com\n/a\\/b/i\n  BCC b@example.com\n\
+                    if /x/\n!/no/ DUNNO\nendif\n|a| REJECT no\n/alone/\n";
+        let pairs = [
+            ("/^Subject: .*invoice/", "REDIRECT a@example.com"),
+            (r"/a\/b/", "BCC b@example.com"),
+            ("!/no/", "DUNNO"),
+            ("|a|", "REJECT no"),
+        ];
+        let owned = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+        assert_eq!(patterns(text, false), pairs.iter().map(owned).collect::<Vec<_>>());
+        let networks = patterns("192.0.2.0/24  REDIRECT a@example.com\n", true);
+        assert_eq!(networks, [owned(&("192.0.2.0/24", "REDIRECT a@example.com"))]);
+    }
 }

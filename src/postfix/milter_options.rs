@@ -3,7 +3,9 @@
 use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::Service;
-use super::syntax::{MilterEntry, elements, setting, time};
+use super::milter_entry::{MilterEntry, is_protocol};
+use super::release;
+use super::syntax::{elements, setting, time};
 use config::finding::FindingId;
 use policy::OnUnknownTls;
 
@@ -26,11 +28,30 @@ pub(super) fn check(
     entry: MilterEntry<'_>,
     found: &mut Vec<Diagnosis>,
 ) {
-    default_action(given, service, entry, found);
+    // One that Postfix cannot use is told as such.
+    if entry.fault.is_none() {
+        default_action(given, service, entry, found);
+    }
     protocol(given, service, entry, found);
     patience(given, service, entry, found);
     made_up_macros(given, service, found);
     by_client(given, service, found);
+}
+
+/// What Postfix does where it has no answer, and the parameter that says so.
+fn action<'a>(service: &'a Service, entry: MilterEntry<'a>) -> (String, &'static str) {
+    let (action, parameter) = match entry.default_action {
+        Some(action) => (action, "smtpd_milters"),
+        None => (service.parameters.get("milter_default_action"), "milter_default_action"),
+    };
+    (action.to_ascii_lowercase(), parameter)
+}
+
+/// Whether mail is put off where there is no answer.
+pub(super) fn is_strict(given: &Given<'_>, service: &Service, entry: MilterEntry<'_>) -> bool {
+    let (action, _) = action(service, entry);
+    entry.fault.is_none()
+        && (action == "tempfail" || (action == "shutdown" && release::knows_shutdown(given.facts)))
 }
 
 fn default_action(
@@ -39,14 +60,10 @@ fn default_action(
     entry: MilterEntry<'_>,
     found: &mut Vec<Diagnosis>,
 ) {
-    let (action, parameter, what) = match entry.default_action {
-        Some(action) => (action, "smtpd_milters", "default_action"),
-        None => {
-            let parameter = "milter_default_action";
-            (service.parameters.get(parameter), parameter, parameter)
-        }
-    };
-    let (id, gravity, message) = match action.to_ascii_lowercase().as_str() {
+    let best = release::puts_off(given.facts);
+    let (action, parameter) = action(service, entry);
+    let what = if entry.default_action.is_some() { "default_action" } else { parameter };
+    let (id, gravity, message) = match &*action {
         "accept" => (
             FindingId::DefaultActionAccept,
             Gravity::Error,
@@ -65,13 +82,31 @@ fn default_action(
             Gravity::Warning,
             format!("{what} is `reject`: while the milter is down, all mail is bounced for good"),
         ),
-        _ => return,
+        "tempfail" => return,
+        "shutdown" if release::knows_shutdown(given.facts) => return,
+        // Postfix takes no empty value for a parameter: smtpd ends.
+        "" => (
+            FindingId::MilterEntryBroken,
+            Gravity::Error,
+            format!(
+                "{what} is empty: smtpd ends as soon as a client connects, and takes no mail at all"
+            ),
+        ),
+        action => (
+            FindingId::DefaultActionUnknown,
+            Gravity::Warning,
+            format!(
+                "{what} is `{action}`, which Postfix {} does not know: while the milter is down, it \
+                 answers 451 4.3.5 to all mail",
+                given.facts.main.get("mail_version")
+            ),
+        ),
     };
     let place = given.facts.place(Some(service), parameter);
-    let mut remedy = format!("set `{what}=tempfail`: senders then keep their mail and try again");
+    let mut remedy = format!("set `{what}={best}`: senders then keep their mail and try again");
     if entry.default_action.is_none() && gravity == Gravity::Error {
         remedy.push_str(&format!(
-            "; or for this milter alone, `{{ {}, default_action=tempfail }}` in smtpd_milters",
+            "; or for this milter alone, `{{ {}, default_action={best} }}` in smtpd_milters",
             entry.address
         ));
     }
@@ -88,6 +123,18 @@ fn protocol(
         Some(value) => (value, "smtpd_milters"),
         None => (service.parameters.get("milter_protocol"), "milter_protocol"),
     };
+    if entry.protocol.is_none() && (value.is_empty() || !is_protocol(value)) {
+        found.push(Diagnosis::new(
+            FindingId::MilterEntryBroken,
+            Gravity::Error,
+            given.facts.place(Some(service), parameter),
+            format!(
+                "Postfix does not speak milter protocol `{value}`: smtpd answers 451 4.3.5 to all mail"
+            ),
+            "set the protocol to 6, the default",
+        ));
+        return;
+    }
     let version = elements(value).next().and_then(|version| version.parse::<u32>().ok());
     if version.is_none_or(|version| version >= 6) {
         return;

@@ -2,14 +2,12 @@
 
 use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
-use super::facts::{PostfixFacts, Role, Service, address, is_loopback};
+use super::facts::{PostfixFacts, Role, Service};
+use super::leads::{Leads, address_for, leads, queue_directory};
+use super::milter_entry::{Effect, MilterEntry, milters};
 use super::milter_options;
 use super::submission::is_for_users_only;
-use super::syntax::{MilterEntry, milters};
 use config::finding::FindingId;
-use config::settings::{Settings, SocketSpec};
-use policy::Policy;
-use std::path::{Path, PathBuf};
 
 /// How an smtpd stands to this milter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +27,40 @@ enum Asks<'a> {
 pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     let facts = given.facts;
     if facts.running("smtpd").next().is_none() {
-        found.push(Diagnosis::new(
-            FindingId::NoSmtpd,
-            Gravity::Warning,
-            facts.file("master.cf"),
-            "no service runs smtpd: this Postfix takes no mail over SMTP",
-            "if this is the gateway, add `smtp inet n - y - - smtpd`",
-        ));
+        found.push(takes_no_mail(facts));
     }
     for service in facts.running("smtpd") {
         let asks = asks(given, service);
+        broken(given, service, found);
         listed(given, service, asks, found);
         if let Asks::Yes(entry) | Asks::Astray(entry) | Asks::Perhaps(entry) = asks {
             milter_options::check(given, service, entry, found);
         }
     }
     local_mail(given, found);
+}
+
+/// That this instance of Postfix takes no mail over SMTP.
+fn takes_no_mail(facts: &PostfixFacts) -> Diagnosis {
+    if let [first, ..] = &*facts.switched_off {
+        // One that only sends, or whose other instances take the mail.
+        return Diagnosis::new(
+            FindingId::ServicesSwitchedOff,
+            Gravity::Note,
+            facts.place(None, "master_service_disable"),
+            format!(
+                "{first} is switched off here: this instance of Postfix takes no mail over SMTP"
+            ),
+            "nothing to do, if another instance takes it, or none is to come",
+        );
+    }
+    Diagnosis::new(
+        FindingId::NoSmtpd,
+        if facts.one_of_several { Gravity::Note } else { Gravity::Warning },
+        facts.file("master.cf"),
+        "no service runs smtpd: this Postfix takes no mail over SMTP",
+        "if this is the gateway, add `smtp inet n - y - - smtpd`",
+    )
 }
 
 /// Whether an smtpd asks this milter; other modules look only at those that do.
@@ -58,124 +74,66 @@ fn asks<'a>(given: &Given<'_>, service: &'a Service) -> Asks<'a> {
         return Asks::SwitchedOff;
     }
     let mut result = Asks::No;
+    let mut here: Option<MilterEntry<'_>> = None;
     for entry in milters(parameters.get("smtpd_milters")) {
         for listen in &given.settings.listen {
             match leads(entry.address, &listen.socket, service.chroot, given.facts) {
-                Leads::Here => return Asks::Yes(entry),
+                // Where it is listed twice, the stricter of the two puts mail off.
+                Leads::Here => match here {
+                    Some(known) if milter_options::is_strict(given, service, known) => {}
+                    _ => here = Some(entry),
+                },
                 Leads::Astray => result = Asks::Astray(entry),
                 Leads::Perhaps if result == Asks::No => result = Asks::Perhaps(entry),
                 Leads::Perhaps | Leads::Elsewhere => {}
             }
         }
     }
-    result
+    here.map_or(result, Asks::Yes)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leads {
-    Here,
-    Astray,
-    Perhaps,
-    Elsewhere,
-}
-
-/// Whether an address in smtpd_milters leads to one of our sockets.
-fn leads(entry: &str, socket: &SocketSpec, chroot: bool, facts: &PostfixFacts) -> Leads {
-    let (kind, rest) = entry.split_once(':').unwrap_or(("", entry));
-    match socket {
-        SocketSpec::Inet(host, port) if kind.eq_ignore_ascii_case("inet") => {
-            // Postfix takes a missing host for localhost.
-            let (their_host, their_port) = rest.rsplit_once(':').unwrap_or(("", rest));
-            let their_host = if their_host.is_empty() { "localhost" } else { their_host };
-            if their_port.parse() != Ok(*port) {
-                Leads::Elsewhere
-            } else if same_host(their_host, host) {
-                Leads::Here
-            } else {
-                Leads::Perhaps
-            }
-        }
-        SocketSpec::Unix(path) if kind.eq_ignore_ascii_case("unix") => {
-            let queue = queue_directory(facts);
-            let below_queue = queue.join(rest.trim_start_matches('/'));
-            let outside =
-                if rest.starts_with('/') { PathBuf::from(rest) } else { below_queue.clone() };
-            let (real, other) =
-                if chroot { (below_queue, outside) } else { (outside, below_queue) };
-            if same_path(&real, path) {
-                Leads::Here
-            } else if same_path(&other, path) {
-                Leads::Astray
-            } else {
-                Leads::Elsewhere
-            }
-        }
-        _ => Leads::Elsewhere,
+/// Entries that Postfix cannot read, whosever they are; and this milter's where it is listed twice.
+fn broken(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
+    let parameter = "smtpd_milters";
+    let parameters = &service.parameters;
+    if parameters.list("receive_override_options").any(|option| option == "no_milters") {
+        return;
     }
-}
-
-fn queue_directory(facts: &PostfixFacts) -> PathBuf {
-    PathBuf::from(facts.main.get("queue_directory"))
-}
-
-fn same_host(theirs: &str, ours: &str) -> bool {
-    let any = address(ours).is_some_and(|ip| ip.is_unspecified());
-    match (address(theirs), address(ours)) {
-        (Some(theirs), Some(ours)) if !any => theirs == ours,
-        // `localhost` is 127.0.0.1, ::1, or both: Postfix tries each.
-        (_, Some(_)) => any || (is_loopback(theirs) && is_loopback(ours)),
-        _ => theirs.eq_ignore_ascii_case(ours) || (is_loopback(theirs) && is_loopback(ours)),
+    let place = || given.facts.place(Some(service), parameter);
+    for entry in milters(parameters.get(parameter)) {
+        let Some(fault) = entry.fault else { continue };
+        let effect = match fault.effect() {
+            Effect::Ends => "smtpd ends as soon as a client connects, and takes no mail at all",
+            Effect::PutsOff => "smtpd answers 451 4.3.5 to all mail",
+        };
+        let entry = if entry.address.is_empty() { "{}" } else { entry.address };
+        found.push(Diagnosis::new(
+            FindingId::MilterEntryBroken,
+            Gravity::Error,
+            place(),
+            format!("Postfix cannot use the entry of `{entry}`: {fault}; {effect}"),
+            fault.remedy(),
+        ));
     }
-}
-
-/// /var/run leads to /run on all systems of today.
-fn same_path(one: &Path, other: &Path) -> bool {
-    let plain = |path: &Path| match path.strip_prefix("/var/run") {
-        Ok(rest) => Path::new("/run").join(rest),
-        Err(_) => path.to_owned(),
-    };
-    plain(one) == plain(other)
-}
-
-/// How the smtpd that takes other servers' mail would name our socket; `None` where it cannot reach
-/// any, or there is no such smtpd.
-pub(crate) fn address_for_public(
-    facts: &PostfixFacts,
-    settings: &Settings,
-    policy: &Policy,
-) -> Option<String> {
-    let given = Given { facts, settings, policy };
-    let smtpd = facts.running("smtpd").find(|service| service.role() == Role::Public)?;
-    address_for(&given, smtpd.chroot)
-}
-
-/// Whether an address in smtpd_milters leads to one of our sockets, chrooted or not.
-pub(crate) fn is_ours(entry: &str, facts: &PostfixFacts, settings: &Settings) -> bool {
-    settings.listen.iter().any(|listen| {
-        [true, false]
-            .iter()
-            .any(|chroot| leads(entry, &listen.socket, *chroot, facts) == Leads::Here)
-    })
-}
-
-/// How this service would name our socket; `None` where it cannot be reached from a chroot.
-fn address_for(given: &Given<'_>, chroot: bool) -> Option<String> {
-    let queue = queue_directory(given.facts);
-    given.settings.listen.iter().find_map(|listen| match &listen.socket {
-        SocketSpec::Unix(path) => match path.strip_prefix(&queue) {
-            Ok(below) => Some(format!("unix:{}", below.display())),
-            Err(_) if chroot => None,
-            Err(_) => Some(listen.socket.to_string()),
-        },
-        SocketSpec::Inet(host, port) => Some(match address(host) {
-            Some(ip) if ip.is_unspecified() => format!("inet:localhost:{port}"),
-            _ => listen.socket.to_string(),
-        }),
-    })
+    let ours = milters(parameters.get(parameter)).filter(|entry| {
+        given.settings.listen.iter().any(|listen| {
+            leads(entry.address, &listen.socket, service.chroot, given.facts) == Leads::Here
+        })
+    });
+    if ours.count() > 1 {
+        found.push(Diagnosis::new(
+            FindingId::MilterListedTwice,
+            Gravity::Warning,
+            place(),
+            "this milter is listed more than once: it is asked about each recipient as often, and counts \
+             it as often",
+            "leave one of the entries, the one with default_action",
+        ));
+    }
 }
 
 fn remedy_for(given: &Given<'_>, service: &Service) -> String {
-    address_for(given, service.chroot).map_or_else(
+    address_for(given.facts, given.settings, service.chroot).map_or_else(
         || {
             format!(
                 "this smtpd is chrooted and reaches Unix sockets only below {0}: let the milter \
@@ -245,6 +203,14 @@ fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut V
                 ),
                 (_, false) => remedy_for(given, service),
             },
+        ),
+        Role::Other if is_for_users_only(&service.parameters) => (
+            FindingId::OwnNetworksNotAsked,
+            Gravity::Note,
+            format!(
+                "{label} does not ask this milter, and takes mail from users and known networks alone"
+            ),
+            "nothing to do, if these networks (mynetworks) are to pass unjudged".to_owned(),
         ),
         Role::Other => (
             FindingId::PortNotAsked,
@@ -328,50 +294,5 @@ fn local_mail(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
             "mail that comes in over QMQP is in the clear and is not judged",
             "see to it that only hosts you trust can use it (qmqpd_authorized_clients)",
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::postfix::facts::Parameters;
-
-    #[test]
-    fn an_address_in_smtpd_milters_leads_to_our_socket_or_not() {
-        let facts = PostfixFacts {
-            main: Parameters::parse("queue_directory = /var/spool/postfix"),
-            ..PostfixFacts::default()
-        };
-        let below = "unix:/var/spool/postfix/m/s";
-        for (entry, socket, chroot, expected) in [
-            ("inet:127.0.0.1:8893", "inet:127.0.0.1:8893", true, Leads::Here),
-            ("inet:localhost:8893", "inet:127.0.0.1:8893", false, Leads::Here),
-            ("inet:localhost:8893", "inet:[::1]:8893", false, Leads::Here),
-            ("inet:8893", "inet:127.0.0.1:8893", false, Leads::Here),
-            ("inet:[::1]:8893", "inet:127.0.0.1:8893", false, Leads::Perhaps),
-            ("inet:mx.example.com:8893", "inet:127.0.0.1:8893", false, Leads::Perhaps),
-            ("inet:mx.example.com:8893", "inet:0.0.0.0:8893", false, Leads::Here),
-            ("inet:mx.example.com:8893", "inet:MX.example.com:8893", false, Leads::Here),
-            ("inet:127.0.0.1:8894", "inet:127.0.0.1:8893", false, Leads::Elsewhere),
-            ("unix:/run/m/s", "inet:127.0.0.1:8893", false, Leads::Elsewhere),
-            ("unix:/run/m/s", "unix:/run/m/s", false, Leads::Here),
-            ("unix:/var/run/m/s", "unix:/run/m/s", false, Leads::Here),
-            ("unix:/run/m/s", "unix:/run/m/s", true, Leads::Astray),
-            ("unix:m/s", below, true, Leads::Here),
-            ("unix:m/s", below, false, Leads::Here),
-            ("unix:/m/s", below, true, Leads::Here),
-            ("unix:/m/s", below, false, Leads::Astray),
-            (below, below, false, Leads::Here),
-            (below, below, true, Leads::Astray),
-            ("unix:other", below, true, Leads::Elsewhere),
-            ("nonsense", below, true, Leads::Elsewhere),
-        ] {
-            let socket = socket.parse().unwrap();
-            assert_eq!(
-                leads(entry, &socket, chroot, &facts),
-                expected,
-                "{entry} {socket} {chroot}"
-            );
-        }
     }
 }

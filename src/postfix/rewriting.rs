@@ -33,6 +33,11 @@ const CLEANUP_MAPS: [(&str, Option<&str>); 4] = [
     ("recipient_canonical_maps", Some("recipient_canonical_classes")),
     ("recipient_bcc_maps", None),
 ];
+/// Parameters of the clients, which rewrite recipients on the way out.
+const CLIENT_MAPS: [(&str, &str); 2] =
+    [("smtp", "smtp_generic_maps"), ("lmtp", "lmtp_generic_maps")];
+/// The parameter of cleanup(8) with maps from sender to who is sent a copy.
+const SENDER_COPIES: &str = "sender_bcc_maps";
 /// The parameter of local(8).
 const ALIAS_MAPS: &str = "alias_maps";
 /// Parameters with one address that mail is sent or copied to.
@@ -63,6 +68,11 @@ fn uses(facts: &PostfixFacts) -> Vec<Use<'_>> {
     for (service, parameters) in facts.in_force("local") {
         add(service, parameters, ALIAS_MAPS);
     }
+    for (program, parameter) in CLIENT_MAPS {
+        for (service, parameters) in facts.in_force(program) {
+            add(service, parameters, parameter);
+        }
+    }
     uses
 }
 
@@ -84,7 +94,53 @@ fn for_recipients(parameters: &Parameters, parameter: &str) -> bool {
 
 /// The maps that are worth looking into.
 pub(super) fn maps(facts: &PostfixFacts) -> BTreeSet<String> {
-    uses(facts).iter().flat_map(|used| &used.maps).map(|map| (*map).to_owned()).collect()
+    let uses = uses(facts);
+    let rewriting = uses.iter().flat_map(|used| &used.maps).copied();
+    rewriting.chain(sender_copies(facts).flat_map(|used| used.maps)).map(str::to_owned).collect()
+}
+
+fn sender_copies(facts: &PostfixFacts) -> impl Iterator<Item = Use<'_>> {
+    facts.in_force("cleanup").into_iter().map(move |(service, _)| Use {
+        service,
+        parameter: SENDER_COPIES,
+        maps: list(facts, service, SENDER_COPIES),
+    })
+}
+
+/// Copies by sender: an opted-in address is sent what was judged as mail for others.
+fn copies(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
+    for used in sender_copies(given.facts) {
+        unseen(given, &used, found);
+        let entries = used.maps.iter().filter_map(|map| match given.facts.maps.get(*map) {
+            Some(MapContents::Entries(entries)) => Some(entries),
+            _ => None,
+        });
+        let mut leading: Vec<String> = entries
+            .flatten()
+            .filter(|(_, value)| {
+                elements(value).any(|to| judged(given, &to.to_lowercase()) > Decision::Accept)
+            })
+            .map(|(key, value)| format!("{} -> {}", plain(key), plain(value)))
+            .collect();
+        if leading.is_empty() {
+            continue;
+        }
+        let more = leading.len().saturating_sub(SHOWN);
+        leading.truncate(SHOWN);
+        leading.extend((more > 0).then(|| format!("and {more} more")));
+        found.push(copied(given.facts.place(used.service, used.parameter)).with(leading));
+    }
+}
+
+/// That an opted-in address gets copies.
+fn copied(place: Place) -> Diagnosis {
+    Diagnosis::new(
+        FindingId::CopyLeadsIn,
+        Gravity::Warning,
+        place,
+        "this opted-in address is sent mail for others, which was not judged as mail for it",
+        "use an address that is not opted in, or name it in the policy with `mode: off`",
+    )
 }
 
 /// An entry of a map: mail for any of `from` goes to all of `to`.
@@ -130,6 +186,7 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         }
     }
     single_addresses(given, found);
+    copies(given, found);
     masquerading(given, found);
 }
 
@@ -184,12 +241,12 @@ fn leak(place: Place, decision: Decision, leaks: &[&Alias<'_>]) -> Diagnosis {
 }
 
 /// A text of somebody's map, without what a terminal would obey.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// What becomes of plaintext for an address, once all dates of the policy have come.
-fn judged(given: &Given<'_>, address: &str) -> Decision {
+pub(super) fn judged(given: &Given<'_>, address: &str) -> Decision {
     decision(given, &Recipient::new(address.as_bytes(), Some(address.as_bytes()), None))
 }
 
@@ -319,14 +376,7 @@ fn single_addresses(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     for parameter in ADDRESSES {
         let address = given.facts.main.get(parameter);
         if !address.is_empty() && judged(given, address) > Decision::Accept {
-            found.push(Diagnosis::new(
-                FindingId::CopyLeadsIn,
-                Gravity::Warning,
-                given.facts.place(None, parameter),
-                "this opted-in address is sent mail for others, which was not judged as mail for \
-                 it",
-                "use an address that is not opted in, or name it in the policy with `mode: off`",
-            ));
+            found.push(copied(given.facts.place(None, parameter)));
         }
     }
 }

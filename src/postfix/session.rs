@@ -2,8 +2,9 @@
 
 use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
-use super::facts::{Parameters, PostfixFacts, Role, Service};
+use super::facts::{Parameters, PostfixFacts, Role, Service, is_loopback};
 use super::milters::is_asked_by;
+use super::offered;
 use config::finding::FindingId;
 
 /// Where smtpd's certificate may come from.
@@ -13,6 +14,10 @@ const CERTIFICATES: [&str; 4] = [
     "smtpd_tls_eccert_file",
     "smtpd_tls_dcert_file",
 ];
+
+/// Lists in which STARTTLS is hidden, does nothing, or ends the session.
+const WITHOUT_STARTTLS: [&str; 3] =
+    ["smtpd_discard_ehlo_keywords", "smtpd_noop_commands", "smtpd_forbidden_commands"];
 
 /// The files that hold them and their keys. (A key of its own is by default `$smtpd_tls_cert_file`, which
 /// postconf has expanded.)
@@ -51,6 +56,7 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         // Other servers must find STARTTLS, whether or not the milter is named already.
         if service.role() == Role::Public || (asks && needs_starttls(given, service)) {
             starttls(given, service, found);
+            offered::check(given, service, found);
         }
         if !asks {
             continue;
@@ -82,12 +88,7 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameters = &service.parameters;
     let label = service.label();
     let level = parameters.get("smtpd_tls_security_level").to_ascii_lowercase();
-    let by_old_names = parameters.is_yes("smtpd_use_tls") || parameters.is_yes("smtpd_enforce_tls");
-    let offered = match level.as_str() {
-        "none" => false,
-        "" => by_old_names,
-        _ => true,
-    };
+    let offered = parameters.offer_tls();
     let public = service.role() == Role::Public;
     let mut no_tls = |parameter: &str, why: &str, remedy: &str| {
         found.push(Diagnosis::new(
@@ -120,22 +121,20 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
             &format!(", since there is no {file}"),
             "put the certificate or key there, or correct the path",
         );
-    } else if parameters
-        .list("smtpd_discard_ehlo_keywords")
-        .any(|keyword| keyword.eq_ignore_ascii_case("starttls"))
+    } else if let Some(parameter) = WITHOUT_STARTTLS
+        .into_iter()
+        .find(|name| parameters.list(name).any(|keyword| keyword.eq_ignore_ascii_case("starttls")))
     {
-        no_tls(
-            "smtpd_discard_ehlo_keywords",
-            "",
-            "take `starttls` out of smtpd_discard_ehlo_keywords",
-        );
+        no_tls(parameter, "", &format!("take `starttls` out of {parameter}"));
     }
     // Users can be held to TLS; other servers cannot, without losing mail for everybody.
-    if public && level == "encrypt" {
+    let by_old_name = level.is_empty() && parameters.is_yes("smtpd_enforce_tls");
+    if public && (level == "encrypt" || by_old_name) {
+        let parameter = if by_old_name { "smtpd_enforce_tls" } else { "smtpd_tls_security_level" };
         found.push(Diagnosis::new(
             FindingId::PlaintextRefused,
             Gravity::Note,
-            given.facts.place(Some(service), "smtpd_tls_security_level"),
+            given.facts.place(Some(service), parameter),
             format!("{label} takes no plaintext from anybody, whatever the policy says"),
             "for opportunistic TLS, as RFC 3207 asks of public servers, set \
              `smtpd_tls_security_level = may`",
@@ -146,15 +145,24 @@ fn starttls(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
 /// A policy that asks for client certificates needs an smtpd that does.
 fn client_certificates(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameters = &service.parameters;
-    if parameters.is_yes("smtpd_tls_ask_ccert") || parameters.is_yes("smtpd_tls_req_ccert") {
-        return;
-    }
     let entries = given.policy.domains.iter().chain(given.policy.senders.iter());
     let wanted = entries.map(|(_, entry)| entry).chain(&given.policy.local).any(|entry| {
         !entry.requirement.client_certificates().is_empty()
             || entry.exceptions.iter().any(|exception| exception.certificate.is_some())
     });
-    if wanted {
+    let is_asked =
+        parameters.is_yes("smtpd_tls_ask_ccert") || parameters.is_yes("smtpd_tls_req_ccert");
+    if wanted && is_asked && parameters.is_yes("smtpd_tls_enable_rpk") {
+        found.push(Diagnosis::new(
+            FindingId::RawPublicKeys,
+            Gravity::Warning,
+            given.facts.place(Some(service), "smtpd_tls_enable_rpk"),
+            "the policy asks for client certificates, and a client may show a raw public key instead: Postfix \
+             then tells of no certificate, and the client is refused",
+            "set `smtpd_tls_enable_rpk = no`",
+        ));
+    }
+    if wanted && !is_asked {
         found.push(Diagnosis::new(
             FindingId::ClientCertificateNotAsked,
             Gravity::Warning,
@@ -185,16 +193,21 @@ fn proxies(given: &Given<'_>, service: &Service, parameter: &str, found: &mut Ve
 
 fn xclient(given: &Given<'_>, service: &Service, found: &mut Vec<Diagnosis>) {
     let parameter = "smtpd_authorized_xclient_hosts";
-    if service.parameters.get(parameter).is_empty() {
+    let hosts: Vec<&str> = service.parameters.list(parameter).collect();
+    if hosts.is_empty() {
         return;
     }
+    // One on another host is a proxy, which may well speak TLS for its clients.
+    let is_near = hosts.iter().all(|host| is_loopback(host.split('/').next().unwrap_or_default()));
     found.push(Diagnosis::new(
         FindingId::XclientHosts,
-        Gravity::Note,
+        if is_near { Gravity::Note } else { Gravity::Warning },
         given.facts.place(Some(service), parameter),
-        "these hosts can claim any client address (XCLIENT), also a trusted one, and what is \
-         judged is the TLS between them and Postfix",
-        "list only proxies of your own, and let them connect with TLS only if their clients did",
+        "these hosts can claim any client address (XCLIENT), also a trusted one, and what is judged is the TLS \
+         between them and Postfix: if they end TLS, as a proxy for mail does, each session looks like \
+         plaintext, and all mail for opted-in domains is refused",
+        "let other servers' mail come to Postfix past the proxy; list only proxies of your own, and let them \
+         connect with TLS only if their clients did",
     ));
 }
 

@@ -5,7 +5,7 @@ use super::syntax::elements;
 
 /// The lists that Postfix goes through before it takes a recipient. Whoever one of them refuses is
 /// refused.
-const LISTS: [&str; 7] = [
+pub(super) const LISTS: [&str; 7] = [
     "smtpd_client_restrictions",
     "smtpd_helo_restrictions",
     "smtpd_sender_restrictions",
@@ -29,6 +29,11 @@ pub(super) fn is_for_users_only(parameters: &Parameters) -> bool {
     LISTS.iter().any(|list| end_of(parameters, parameters.get(list), 0) == Some(End::Refused))
 }
 
+/// Whether everybody comes from a known network.
+fn knows_everybody(parameters: &Parameters) -> bool {
+    parameters.list("mynetworks").any(|network| network.ends_with("/0"))
+}
+
 /// What becomes of a stranger in a list of restrictions; nothing where it does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -42,7 +47,9 @@ fn end_of(parameters: &Parameters, list: &str, depth: u8) -> Option<End> {
         let name = restriction.to_ascii_lowercase();
         if name == ONLY_WARNS {
             restrictions.next();
-        } else if LETS_STRANGERS_IN.contains(&name.as_str()) {
+        } else if LETS_STRANGERS_IN.contains(&name.as_str())
+            || (name == "permit_mynetworks" && knows_everybody(parameters))
+        {
             return Some(End::LetIn);
         } else if LETS_NOBODY_IN.contains(&name.as_str()) {
             return Some(End::Refused);
@@ -85,6 +92,7 @@ mod tests {
             "smtpd_recipient_restrictions = permit_sasl_authenticated, permit_auth_destination, reject",
             "smtpd_client_restrictions = permit_sasl_authenticated, warn_if_reject reject",
             "smtpd_client_restrictions = permit, reject",
+            "mynetworks = 127.0.0.0/8 0.0.0.0/0\nsmtpd_client_restrictions = permit_mynetworks, reject",
             "smtpd_restriction_classes = a\na = a\nsmtpd_client_restrictions = a",
         ] {
             assert!(!is_for_users_only(&Parameters::parse(lines)), "{lines}");

@@ -22,8 +22,24 @@ pub(crate) fn elements(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn separates(c: char) -> bool {
+/// Whether elements end at this character.
+pub(super) fn separates(c: char) -> bool {
     c == ',' || c.is_whitespace()
+}
+
+/// The same list without blanks.
+pub(crate) fn compact_list(list: &str) -> String {
+    let compact = |element: &str| {
+        let inside = in_braces(element);
+        if inside == element {
+            return element.to_owned();
+        }
+        match setting(inside).filter(|(name, _)| !name.contains(separates)) {
+            Some((name, value)) => format!("{name}={value}"),
+            None => format!("{{{}}}", compact_list(inside)),
+        }
+    };
+    elements(list).map(compact).collect::<Vec<_>>().join(",")
 }
 
 /// What stands in the braces of an element; without braces, the element itself.
@@ -35,37 +51,6 @@ pub(super) fn in_braces(element: &str) -> &str {
 pub(super) fn setting(text: &str) -> Option<(&str, &str)> {
     let (name, value) = in_braces(text).split_once('=')?;
     Some((name.trim(), value.trim()))
-}
-
-/// A milter as smtpd_milters names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MilterEntry<'a> {
-    /// `inet:HOST:PORT` or `unix:PATH`.
-    pub address: &'a str,
-    /// `default_action=` for this milter alone.
-    pub default_action: Option<&'a str>,
-    /// `protocol=` for this milter alone.
-    pub protocol: Option<&'a str>,
-    /// `connect_timeout=` for this milter alone.
-    pub connect_timeout: Option<&'a str>,
-}
-
-/// The milters of a list, with their own settings, as in
-/// `{ inet:127.0.0.1:8893, default_action=accept }`.
-pub(crate) fn milters(list: &str) -> impl Iterator<Item = MilterEntry<'_>> {
-    elements(list).filter_map(|element| {
-        let mut parts = elements(in_braces(element));
-        let mut milter = MilterEntry { address: parts.next()?, ..MilterEntry::default() };
-        for (name, value) in parts.filter_map(setting) {
-            match name {
-                "default_action" => milter.default_action = Some(value),
-                "protocol" => milter.protocol = Some(value),
-                "connect_timeout" => milter.connect_timeout = Some(value),
-                _ => {}
-            }
-        }
-        Some(milter)
-    })
 }
 
 /// A time as Postfix writes it: a number, and a letter for its unit; seconds without one, as most
@@ -103,22 +88,18 @@ mod tests {
     }
 
     #[test]
-    fn a_milter_can_have_settings_of_its_own() {
-        let list = "{ inet:h:1, default_action=accept, { protocol = 2 } } unix:/m, {unix:x}";
-        let plain = |address| MilterEntry { address, ..MilterEntry::default() };
-        assert_eq!(
-            milters(list).collect::<Vec<_>>(),
-            [
-                MilterEntry {
-                    address: "inet:h:1",
-                    default_action: Some("accept"),
-                    protocol: Some("2"),
-                    connect_timeout: None
-                },
-                plain("unix:/m"),
-                plain("unix:x"),
-            ]
-        );
+    fn a_list_is_written_without_blanks() {
+        for (list, expected) in [
+            ("a, b c", "a,b,c"),
+            (
+                "{ inet:h:1, default_action=x, { protocol = 6 } }, unix:m",
+                "{inet:h:1,default_action=x,protocol=6},unix:m",
+            ),
+            ("$mine", "$mine"),
+            ("", ""),
+        ] {
+            assert_eq!(compact_list(list), expected, "{list}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 mod policy;
 mod postfix_sessions;
+mod postfix_settings;
 mod postfix_tls;
 mod recipients;
 mod reload;

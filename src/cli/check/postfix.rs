@@ -1,13 +1,14 @@
 //! `mandatory-tls check --postfix`: is there anything in Postfix that defeats the policy?
 
-use crate::postfix::{Diagnosis, Gravity, diagnose, gather};
+use crate::postfix::{Diagnosis, Gravity, PostfixFacts, examine};
 use crate::wording::counted;
 use config::finding::Accepted;
 use config::settings::Settings;
 use policy::Policy;
 use std::path::Path;
 
-/// Looks into a Postfix and prints what it finds; whether that is without errors that nobody has accepted.
+/// Looks into a Postfix, with all instances that it has, and prints what it finds; whether that is without errors
+/// that nobody has accepted.
 ///
 /// # Errors
 ///
@@ -18,8 +19,17 @@ pub(super) fn check(
     policy: &Policy,
     accepted: &Accepted,
 ) -> Result<bool, String> {
-    let facts = gather(directory).map_err(|error| error.to_string())?;
-    let (known, new): (Vec<Diagnosis>, Vec<Diagnosis>) = diagnose(&facts, settings, policy)
+    let all = examine(directory, settings, policy).map_err(|error| error.to_string())?;
+    let mut right = true;
+    for (facts, found) in all {
+        right &= report(&facts, found, accepted);
+    }
+    Ok(right)
+}
+
+/// Prints what was found in one instance.
+fn report(facts: &PostfixFacts, found: Vec<Diagnosis>, accepted: &Accepted) -> bool {
+    let (known, new): (Vec<Diagnosis>, Vec<Diagnosis>) = found
         .into_iter()
         .partition(|diagnosis| accepted.holds(diagnosis.id, &diagnosis.place.subject));
     for diagnosis in &new {
@@ -43,5 +53,5 @@ pub(super) fn check(
         counted(count(Gravity::Warning), "warning"),
         counted(count(Gravity::Note), "note"),
     );
-    Ok(errors == 0)
+    errors == 0
 }

@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// The settings
     #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
+    /// Look into the Postfix whose configuration lies in DIR alone; without it, into all instances
+    #[arg(long, value_name = "DIR")]
+    postfix: Option<PathBuf>,
     /// Live with a finding by this name: list it, and do not count it; ID:WHAT for one service or parameter
     /// (port-not-asked:589/inet). Also `accept` in the settings
     #[arg(long, value_name = "ID")]
@@ -151,6 +154,8 @@ impl fmt::Display for Answer {
 /// What the looks look at.
 struct Patient {
     config: PathBuf,
+    /// Where the configuration of the only Postfix that is meant lies.
+    postfix: Option<PathBuf>,
     settings: Settings,
     policy: Loaded,
     /// What a start would go on under where that has errors.
@@ -174,7 +179,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let answers = match Settings::load(&args.config) {
         Ok(settings) => {
             let accepted = settings.accept.with(&args.accept);
-            let answers = examine(settings, &args.config).into_iter();
+            let answers = examine(settings, args).into_iter();
             answers.map(|answer| answer.unless(&accepted)).collect()
         }
         Err(_) if is_denied(fs::File::open(&args.config).map(drop)) => {
@@ -212,7 +217,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
+fn examine(settings: Settings, args: &Args) -> Vec<Answer> {
+    let config = &args.config;
     let settings = sockets::with_systemd(settings);
     let eyes = Eyes::of_milter(config, &settings);
     let look = || {
@@ -227,8 +233,9 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     let (status, how) = service::look(&settings);
     let is_status_unseen = how.iter().any(|answer| answer.health == Health::Unseen);
     answers.extend(how);
-    let config = config.to_path_buf();
-    let patient = Patient { config, settings, policy, last_good, status, is_status_unseen };
+    let (config, postfix) = (config.clone(), args.postfix.clone());
+    let patient =
+        Patient { config, postfix, settings, policy, last_good, status, is_status_unseen };
     for look in [
         files::policy,
         mta::sockets,

@@ -2,7 +2,7 @@
 
 use super::{Answer, Health, Patient, is_denied};
 use crate::command;
-use crate::postfix::{Gravity, diagnose, gather};
+use crate::postfix::{self, Diagnosis, Gravity, examine};
 use config::finding::FindingId;
 use config::settings::SocketSpec;
 use nix::unistd::{User, geteuid};
@@ -89,31 +89,30 @@ fn probe(socket: &SocketSpec, as_postfix: bool) -> Result<(), String> {
 pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
     let Some(policy) = patient.valid_policy() else { return Vec::new() };
     let mut answers = Vec::new();
-    let facts = gather(None);
-    if let Ok(facts) = &facts {
-        let diagnoses = diagnose(facts, &patient.settings, policy);
-        for diagnosis in &diagnoses {
-            let health = match diagnosis.gravity {
-                Gravity::Error => Health::Error,
-                Gravity::Warning => Health::Warning,
-                Gravity::Note => Health::Note,
-            };
-            let message = format!("{} ({})", diagnosis.message, diagnosis.place.text);
-            let message = [&[message], &*diagnosis.details].concat().join("\n");
-            let remedy = diagnosis.remedy.clone();
-            let answer = Answer::new(diagnosis.id, health, "postfix", message, remedy);
-            answers.push(answer.about(&diagnosis.place.subject));
-        }
-        if diagnoses.iter().all(|diagnosis| diagnosis.gravity == Gravity::Note) {
-            answers.push(Answer::right(
-                "postfix",
-                "asks this milter, and puts mail off while it is down",
-            ));
+    let found = examine(patient.postfix.as_deref(), &patient.settings, policy);
+    let several = found.as_ref().is_ok_and(|all| all.len() > 1);
+    for (facts, diagnoses) in found.iter().flatten() {
+        answers.extend(diagnoses.iter().map(|diagnosis| told("postfix", diagnosis)));
+        let takes_mail = facts.running("smtpd").next().is_some();
+        if takes_mail && diagnoses.iter().all(|diagnosis| diagnosis.gravity == Gravity::Note) {
+            let which = if several { format!("{} ", facts.directory) } else { String::new() };
+            let message =
+                format!("{which}is set to ask this milter, and to put mail off while it is down");
+            answers.push(Answer::right("postfix", message));
         }
     }
+    if let (Err(error), Some(directory)) = (&found, &patient.postfix) {
+        let message = format!("{} cannot be looked into: {error}", directory.display());
+        let remedy = "name the directory of main.cf";
+        answers.push(Answer::new(FindingId::NoMta, Health::Error, "postfix", message, remedy));
+        return answers;
+    }
     if Path::new(SENDMAIL).exists() {
-        answers.push(sendmail(patient));
-    } else if facts.is_err() {
+        // Beside a Postfix, it may be what a package that is gone has left.
+        if found.is_err() || is_installed() {
+            answers.extend(sendmail(patient));
+        }
+    } else if found.is_err() {
         answers.push(Answer::new(
             FindingId::NoMta,
             Health::Warning,
@@ -125,45 +124,44 @@ pub(super) fn configuration(patient: &Patient) -> Vec<Answer> {
     answers
 }
 
-/// Looks for the milter among the `X` lines of sendmail.cf.
-fn sendmail(patient: &Patient) -> Answer {
+/// A finding in the configuration of an MTA.
+fn told(subject: &'static str, diagnosis: &Diagnosis) -> Answer {
+    let health = match diagnosis.gravity {
+        Gravity::Error => Health::Error,
+        Gravity::Warning => Health::Warning,
+        Gravity::Note => Health::Note,
+    };
+    let message = format!("{} ({})", diagnosis.message, diagnosis.place.text);
+    let message = [&[message], &*diagnosis.details].concat().join("\n");
+    let remedy = diagnosis.remedy.clone();
+    Answer::new(diagnosis.id, health, subject, message, remedy).about(&diagnosis.place.subject)
+}
+
+/// What sendmail.cf says of the milter.
+fn sendmail(patient: &Patient) -> Vec<Answer> {
     let subject = "sendmail";
     let text = match fs::read_to_string(SENDMAIL) {
         Ok(text) => text,
         Err(error) => {
-            return Answer::unseen(subject, format!("{SENDMAIL} cannot be read: {error}"));
+            return vec![Answer::unseen(subject, format!("{SENDMAIL} cannot be read: {error}"))];
         }
     };
-    let sockets: Vec<String> =
-        patient.settings.listen.iter().map(|listen| sendmails_name(&listen.socket)).collect();
-    let line = text.lines().filter(|line| line.starts_with('X')).find(|line| {
-        let address = line.split(',').find_map(|part| part.trim().strip_prefix("S="));
-        address.is_some_and(|address| sockets.iter().any(|socket| socket == address.trim()))
-    });
-    let place = "INPUT_MAIL_FILTER in sendmail.mc; see /usr/share/doc/mandatory-tls/examples";
-    match line {
-        None => Answer::new(
-            FindingId::SendmailNotDefined,
-            Health::Error,
+    let diagnoses = postfix::sendmail(SENDMAIL, &text, &patient.settings);
+    if diagnoses.is_empty() {
+        return vec![Answer::right(
             subject,
-            format!("{SENDMAIL} does not name this milter: mail passes unjudged"),
-            format!("add {place}"),
-        ),
-        Some(line) if !line.split(',').any(|part| part.trim() == "F=T") => Answer::new(
-            FindingId::SendmailPasses,
-            Health::Error,
-            subject,
-            format!("without F=T, all mail passes unjudged while the milter is down: {line}"),
-            format!("add F=T to {place}"),
-        ),
-        Some(_) => Answer::right(subject, "asks this milter, and puts mail off while it is down"),
+            "is set to ask this milter, and to put mail off while it is down",
+        )];
     }
+    diagnoses.iter().map(|diagnosis| told(subject, diagnosis)).collect()
 }
 
-/// A socket as sendmail.cf has it.
-fn sendmails_name(socket: &SocketSpec) -> String {
-    match socket {
-        SocketSpec::Unix(path) => format!("unix:{}", path.display()),
-        SocketSpec::Inet(host, port) => format!("inet:{port}@{host}"),
-    }
+/// Whether there is a Sendmail, and not just what one has left behind: its program, where its packages put it.
+fn is_installed() -> bool {
+    let programs = [
+        "/usr/libexec/sendmail/sendmail",
+        "/usr/lib/sm.bin/sendmail",
+        "/usr/sbin/sendmail.sendmail",
+    ];
+    programs.iter().any(|program| Path::new(program).exists())
 }

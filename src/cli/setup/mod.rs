@@ -1,5 +1,7 @@
 //! `mandatory-tls setup`: the MTA's side, done when asked.
 
+mod change;
+mod plan;
 mod postfix;
 mod trial;
 
@@ -26,7 +28,9 @@ enum Mta {
 }
 
 const AFTER_HELP: &str = "\
-Changed are smtpd_milters in main.cf, and where the milter's socket needs it, its directory or its
+Changed are smtpd_milters in main.cf, and in master.cf where a service that takes other servers' mail has its own;
+non_smtpd_milters, where it follows smtpd_milters, so that it stays what it was; smtpd_hard_error_limit, where
+nobody has set it, since refused recipients count as errors of a session; and where the milter's socket needs it, its directory or its
 socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for --undo. It ends
 with an SMTP session that names postmaster as a recipient and sends nothing.
 
@@ -43,6 +47,9 @@ struct PostfixArgs {
     /// Say where Postfix names the milter, with status 1 where it does not; for the package
     #[arg(long, hide = true, conflicts_with = "undo")]
     asks: bool,
+    /// The directory of main.cf, where there are several instances of Postfix
+    #[arg(long, value_name = "DIR")]
+    postfix: Option<PathBuf>,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,

@@ -8,7 +8,7 @@ use lettre::transport::smtp::commands::Mail;
 use lettre::transport::smtp::{self, extension::ClientId};
 use std::{
     error::Error,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     thread,
     time::{Duration, Instant},
 };
@@ -24,7 +24,7 @@ const STATUS: Duration = Duration::from_secs(3);
 const RECIPIENT: &str = "postmaster";
 
 /// Names a recipient to Postfix and waits until the milter tells that it was asked.
-pub(super) fn try_it(settings: &Settings) -> Result<(), NotDone> {
+pub(super) fn try_it(settings: &Settings, smtpd: SocketAddr) -> Result<(), NotDone> {
     let Some(file) = &settings.status_file else {
         println!("Whether mail is judged was not tried: that needs `status_file` in the settings.");
         return Ok(());
@@ -39,7 +39,6 @@ pub(super) fn try_it(settings: &Settings) -> Result<(), NotDone> {
     })?;
     let end = Instant::now() + RELOAD;
     loop {
-        let smtpd = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
         let answer = name_recipient(smtpd).map_err(|error| {
             NotDone::unavailable(format!(
                 "mail could not be tried: Postfix at {smtpd}: {}\n  = help: journalctl -t \

@@ -37,7 +37,7 @@ domains:
   - { domain: scanner@free.example, mode: off }
 ";
 
-fn load(settings: &str, policy: &str) -> (Settings, Policy) {
+pub(super) fn load(settings: &str, policy: &str) -> (Settings, Policy) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("milter.yaml");
     fs::write(&path, settings).unwrap();
@@ -108,7 +108,31 @@ fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
         (
             "milter_default_action = accept",
             Error,
-            &["passes unjudged", "default_action=tempfail }"],
+            &["passes unjudged", "default_action=shutdown }"],
+        ),
+        ("milter_default_action =", Error, &["is empty: smtpd ends"]),
+        ("milter_default_action = defer", Warning, &["does not know: while the milter is down"]),
+        (
+            "milter_default_action = shutdown\nmail_version = 3.7.11",
+            Warning,
+            &["Postfix 3.7.11 does not"],
+        ),
+        ("milter_protocol = 7", Error, &["does not speak milter protocol `7`"]),
+        ("milter_protocol =", Error, &["milter protocol ``"]),
+        (
+            "smtpd_milters = local:/x, { inet:127.0.0.1:8893, protocol=7 }",
+            Error,
+            &["protocol 7 is none"],
+        ),
+        (
+            "smtpd_milters = inet:127.0.0.1:8893, inet:localhost:8893",
+            Warning,
+            &["listed more than once"],
+        ),
+        (
+            "smtpd_milters = { inet:127.0.0.1:8893, default_action=accept }, inet:127.0.0.1:8893",
+            Warning,
+            &["listed more than once"],
         ),
         ("milter_default_action = quarantine", Warning, &["kept in the hold queue"]),
         ("milter_default_action = reject", Warning, &["bounced for good"]),
@@ -129,7 +153,8 @@ fn a_setting_of_main_cf_that_defeats_the_policy_is_found() {
         ("smtpd_discard_ehlo_keyword_address_maps = cidr:/x", Note, &["no entry has `starttls`"]),
         ("smtpd_tls_security_level = encrypt", Note, &["takes no plaintext from anybody"]),
         ("smtpd_upstream_proxy_protocol = haproxy", Warning, &["HAProxy: `mode tcp`"]),
-        ("smtpd_authorized_xclient_hosts = 192.0.2.1", Note, &["XCLIENT"]),
+        ("smtpd_authorized_xclient_hosts = 192.0.2.1", Warning, &["XCLIENT", "past the proxy"]),
+        ("smtpd_authorized_xclient_hosts = 127.0.0.0/8, [::1]", Note, &["XCLIENT"]),
         ("smtpd_command_filter = pcre:/x", Note, &["commands are rewritten"]),
         ("content_filter = smtp:[127.0.0.1]:10024", Note, &["content_filter", "takes it back"]),
         ("smtpd_proxy_filter = 127.0.0.1:10024", Note, &["smtpd_proxy_filter"]),

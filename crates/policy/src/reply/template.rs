@@ -92,6 +92,12 @@ pub fn check_url(url: &str) -> Result<(), ReplyError> {
 }
 
 impl ReplyTemplate {
+    /// Whether a sender is told not to try again (5xx).
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.code >= 500
+    }
+
     /// Makes a template of a code, a text of one or several lines, and a URL.
     ///
     /// Where a URL is given and the text does not say `{url}`, it is put at the end.
