@@ -1,6 +1,7 @@
 //! Findings, a line a case: what is set otherwise than on a sound gateway, and what is said of it.
 
 mod local_names;
+mod parameters;
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service};
 use super::{Gravity, diagnose, rewriting};
