@@ -10,7 +10,7 @@ use super::requirement::{self, Requirement};
 use super::tls::TlsState;
 use super::verdict::{Finding, Subject, Verdict};
 use ipnet::IpNet;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// Whom the whole gateway trusts: their mail is never judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,14 @@ pub fn judge<'a>(policy: &'a Policy, case: &Case<'a>) -> Verdict<'a> {
     let mut strictest: Option<Finding<'a>> = None;
     policy.each_finding(case, |finding| {
         let stricter = strictest.as_ref().is_none_or(|old| {
-            (finding.decision, rank(&finding.reason)) > (old.decision, rank(&old.reason))
+            let by_strictness =
+                (finding.decision, rank(&finding.reason)).cmp(&(old.decision, rank(&old.reason)));
+            match by_strictness {
+                Ordering::Equal => {
+                    finding.subject == Subject::Unreadable && old.is_of_a_mere_word()
+                }
+                order => order == Ordering::Greater,
+            }
         });
         if stricter {
             strictest = Some(finding);

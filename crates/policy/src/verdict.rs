@@ -67,6 +67,16 @@ pub struct Finding<'a> {
     pub decision: Decision,
 }
 
+impl Finding<'_> {
+    /// Whether it is for a word of the address that `*` names as it does everything, and that is hardly a
+    /// domain: nobody would know whom a reply means by it.
+    pub(crate) fn is_of_a_mere_word(&self) -> bool {
+        let is_word = |domain: &DomainName| !domain.as_str().contains('.');
+        matches!(self.subject, Subject::Recipient(domain, _) if is_word(domain))
+            && self.matched.is_some_and(|matched| matched.pattern == "*")
+    }
+}
+
 /// What to do with one RCPT, and why. Log line, reply and all reports derive from it.
 #[derive(Clone, Debug)]
 #[must_use]

@@ -53,6 +53,13 @@ pub(super) fn words(text: &str) -> Words {
             }
         }
     }
+    // Of entries that are equally strict, the first one is named: that of the domain where it is written,
+    // then names with a dot, which words of a local part rarely have.
+    let own = DomainName::readings(domain_part.trim_end_matches(['.', '>']));
+    let is_own = |domain: &DomainName| {
+        own.as_ref().is_ok_and(|(first, second)| domain == first || second.as_ref() == Some(domain))
+    };
+    domains.sort_by_key(|domain| (!is_own(domain), !domain.as_str().contains('.')));
     // What is in quotes may belong to the local part: `"user@example.com"` has no domain.
     let has_no_sign = !unquoted_chars(text).any(|c| matches!(c, '@' | '!'));
     Words {

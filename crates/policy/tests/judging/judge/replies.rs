@@ -82,3 +82,34 @@ local: {}
     assert_eq!(reply("<a@example.net>"), "450 4.7.1 No: diese Verbindung ist nicht verschluesselt");
     assert!(reply("<a>").contains("diesen Empfaenger"));
 }
+
+#[test]
+fn a_reply_under_a_star_names_the_domain_where_it_is_written_and_no_word_of_a_local_part() {
+    let policy = policy_from("domains: ['*']");
+    let tls = TlsState::from_macros(None, None, None);
+    let sender = Sender::default();
+    for (rcpt, named) in [
+        ("<user@example.com>", "Mail for example.com is"),
+        ("<\"first last\"@example.com>", "Mail for example.com is"),
+        ("<\"a b, <x>@y\"@example.com>", "Mail for example.com is"),
+        ("<\"a@other.test\"@example.com>", "Mail for example.com is"),
+        ("<\"a!b\"@Example.COM.>", "Mail for example.com is"),
+        ("<a%other.test@example.com>", "Mail for example.com is"),
+        ("<other.test!user@example.com>", "Mail for example.com is"),
+        // Where the domain cannot be read, none is made of the local part.
+        ("<mail@gr??n.example>", "Mail for this recipient is"),
+    ] {
+        let recipient = Recipient::new(rcpt.as_bytes(), None, None);
+        let case = Case {
+            tls: &tls,
+            client: Client::default(),
+            sender: &sender,
+            recipient: &recipient,
+            now: NOW.parse().unwrap(),
+            on_unknown_tls: OnUnknownTls::Defer,
+            require: None,
+        };
+        let reply = judge(&policy, &case).reply(&case).unwrap().to_string();
+        assert!(reply.contains(named), "{rcpt}: {reply}");
+    }
+}
