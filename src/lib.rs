@@ -20,7 +20,9 @@
 //! - [`metrics`]: what is counted, for Prometheus.
 //! - [`reload`]: watches the policy's files, swaps the policy, keeps the last good one, says what changed.
 //! - [`logging`]: the log, and the line of a verdict.
+//! - [`last_hour`]: whether any mail is encrypted.
 //! - [`systemd`]: what it is told. [`status`]: how the running milter is.
+//! - [`trial`]: how the milter knows a session that `doctor` has with the MTA. `smtp`: that session.
 //! - `postfix`: what a Postfix is set to, and what that means.
 //! - `wording`: numbers and times in words, for messages.
 //! - [`cli`]: one file a command.
@@ -39,6 +41,7 @@
 
 pub mod cli;
 mod command;
+pub mod last_hour;
 pub mod logging;
 pub mod metrics;
 pub mod milter;
@@ -46,7 +49,9 @@ pub mod net;
 mod postfix;
 pub mod reload;
 pub mod session;
+mod smtp;
 mod state_dir;
 pub mod status;
 pub mod systemd;
+pub mod trial;
 mod wording;

@@ -12,6 +12,7 @@ use config::policy_file;
 use ledger::Ledger;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation};
+use mandatory_tls::trial::TrialKey;
 use policy::OnUnknownTls;
 use recordings::{Header, Recording, recordings};
 use std::{collections::BTreeMap, fs, sync::Arc};
@@ -50,6 +51,7 @@ fn context() -> Arc<Context> {
         activity: Arc::default(),
         ledger: Ledger::off(),
         metrics: None,
+        trial_key: TrialKey::new().unwrap(),
     })
 }
 

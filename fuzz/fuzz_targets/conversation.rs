@@ -12,6 +12,7 @@ use ledger::Ledger;
 use libfuzzer_sys::fuzz_target;
 use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, Conversation, Next, ProtocolError};
+use mandatory_tls::trial::TrialKey;
 use mandatory_tls_fuzz::evidence::{Grounds, Session};
 use mandatory_tls_fuzz::wire::{self, Event, Packet};
 use mandatory_tls_fuzz::{log, policy, route, said};
@@ -94,6 +95,7 @@ fn context(options: u8) -> Arc<Context> {
         activity: Arc::default(),
         ledger: Ledger::off(),
         metrics: None,
+        trial_key: TrialKey::new().unwrap(),
     })
 }
 

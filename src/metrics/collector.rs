@@ -1,22 +1,32 @@
 //! Figures that others keep, read when Prometheus asks.
 
+use crate::last_hour::LastHour;
 use crate::reload::{Keeping, PolicyState};
+use crate::status::Checkup;
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use ledger::LedgerCounts;
 use policy::Policy;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 use tokio::sync::watch::Receiver;
 
-/// How the policy in force and the ledger are.
+/// How the policy in force, the ledger and the MTA's own TLS are.
 #[derive(Debug)]
-pub(super) struct StateCollector {
+pub struct StateCollector {
+    /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// How it stands to its files.
     pub state: Receiver<PolicyState>,
+    /// What the ledger counts of itself.
     pub ledger: Arc<LedgerCounts>,
+    /// Whether mail is encrypted.
+    pub last_hour: Arc<LastHour>,
+    /// Where `doctor` keeps what it found, if the settings have a place for it.
+    pub checkup: Option<PathBuf>,
 }
 
 impl Collector for StateCollector {
@@ -49,6 +59,11 @@ impl Collector for StateCollector {
                 (state.keeping == Keeping::Failing).into(),
             ),
             (
+                "nothing_encrypted",
+                "Whether there was enough mail in the last hour to tell, and none of it came over TLS",
+                self.last_hour.so_far(Timestamp::now()).nothing_encrypted().into(),
+            ),
+            (
                 "ledger_queue",
                 "Recipients that are added up and wait to be written",
                 i64::try_from(self.ledger.queued()).unwrap_or(i64::MAX),
@@ -59,10 +74,9 @@ impl Collector for StateCollector {
                 self.ledger.is_failing().into(),
             ),
         ] {
-            let gauge = ConstGauge::new(value);
-            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-            gauge.encode(metric)?;
+            encode_gauge(&mut encoder, name, help, value)?;
         }
+        self.encode_checkup(&mut encoder)?;
         for (name, help, value) in [
             ("policy_reloads", "Policies put in force since the start", state.reloads),
             (
@@ -84,4 +98,33 @@ impl Collector for StateCollector {
         }
         Ok(())
     }
+}
+
+impl StateCollector {
+    /// What `doctor` found, if it has looked: the file is small, and this is not the thread that judges.
+    fn encode_checkup(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(found) = self.checkup.as_deref().and_then(|path| Checkup::read(path).ok()) else {
+            return Ok(());
+        };
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        for (name, help, value) in [
+            ("doctor_errors", "Errors that doctor found when it last looked", count(found.errors)),
+            ("doctor_warnings", "Warnings of the same look", count(found.warnings)),
+            ("doctor_timestamp_seconds", "When that was", found.at.as_second()),
+        ] {
+            encode_gauge(encoder, name, help, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: i64,
+) -> fmt::Result {
+    let gauge = ConstGauge::new(value);
+    let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+    gauge.encode(metric)
 }

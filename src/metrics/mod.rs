@@ -10,5 +10,6 @@ mod process;
 mod registry;
 mod text_format;
 
+pub use collector::StateCollector;
 pub use endpoint::serve;
 pub use registry::{Metrics, OpenConnection};

@@ -5,11 +5,12 @@
 //! few numbers are always there; to make them from the metrics, those would have to be kept always,
 //! and all labels added up each second.
 
+use crate::last_hour::LastHour;
 use jiff::Timestamp;
 use policy::{Case, Decision, TlsState, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -17,6 +18,7 @@ use std::sync::{
 #[derive(Debug, Default)]
 pub struct Activity {
     recipients: Mutex<RecipientCounts>,
+    last_hour: Arc<LastHour>,
     turns: AtomicU64,
 }
 
@@ -40,6 +42,7 @@ pub struct RecipientCounts {
 impl Activity {
     /// Counts a recipient.
     pub fn count(&self, case: &Case<'_>, verdict: &Verdict<'_>) {
+        self.last_hour.count(case, verdict);
         let mut counts = self.lock();
         counts.judged += 1;
         counts.last = Some(case.now);
@@ -71,6 +74,12 @@ impl Activity {
     #[must_use]
     pub fn recipients(&self) -> RecipientCounts {
         *self.lock()
+    }
+
+    /// What came in the last hour.
+    #[must_use]
+    pub fn last_hour(&self) -> Arc<LastHour> {
+        Arc::clone(&self.last_hour)
     }
 
     /// Held for a few additions. Whoever panicked in between has counted what it could.

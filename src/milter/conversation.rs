@@ -6,6 +6,7 @@ use super::packet;
 use crate::logging::Log;
 use crate::metrics::{Metrics, OpenConnection};
 use crate::session::Session;
+use crate::trial::{TrialId, TrialKey, TrialReport};
 use arc_swap::ArcSwap;
 use indymilter::ProtoOpts;
 use indymilter::message::{command::CommandKind, reply::ReplyKind};
@@ -29,6 +30,8 @@ pub struct Context {
     pub ledger: Ledger,
     /// Where verdicts are counted, if they are.
     pub metrics: Option<Arc<Metrics>>,
+    /// By which it knows trials of this host's own.
+    pub trial_key: TrialKey,
 }
 
 /// What comes after a packet.
@@ -80,6 +83,8 @@ pub struct Conversation {
     context: Arc<Context>,
     agreed: Option<Agreed>,
     session: Session,
+    /// The trial that the message is, if it is one.
+    trial: Option<TrialId>,
     /// Octets still to come of a packet whose payload is not looked at.
     missing: usize,
     /// Counts this connection as open, where that is counted.
@@ -92,7 +97,7 @@ impl Conversation {
     pub fn new(context: Arc<Context>) -> Self {
         let session = Session::new(context.on_unknown_tls, false);
         let open = context.metrics.as_ref().map(|metrics| metrics.connected());
-        Self { context, agreed: None, session, missing: 0, _open: open }
+        Self { context, agreed: None, session, trial: None, missing: 0, _open: open }
     }
 
     /// Takes in all whole packets of `input` and gives the answers. Returns how many octets were
@@ -168,6 +173,10 @@ impl Conversation {
             CommandKind::Mail => {
                 let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(letter))?;
                 self.session.mail(argument, self.context.policy.load_full());
+                self.trial = self.context.trial_key.recognise(payload, Timestamp::now());
+                if self.trial.is_some() {
+                    self.session.judge_as_stranger();
+                }
                 go_on_unless(agreed, ProtoOpts::NOREPLY_MAIL, out);
             }
             CommandKind::Rcpt => self.rcpt(payload, answers)?,
@@ -178,12 +187,13 @@ impl Conversation {
             | CommandKind::BodyChunk
             | CommandKind::Unknown => go_on(out),
             CommandKind::BodyEnd => {
-                self.session.end_message();
+                self.end_message();
                 go_on(out);
             }
-            CommandKind::Abort => self.session.end_message(),
+            CommandKind::Abort => self.end_message(),
             CommandKind::QuitNc => {
-                self.session = Session::new(self.context.on_unknown_tls, agreed.lists)
+                self.session = Session::new(self.context.on_unknown_tls, agreed.lists);
+                self.trial = None;
             }
             CommandKind::Quit => return Ok(Next::Close),
             CommandKind::OptNeg => return Err(ProtocolError::Order(letter)),
@@ -209,22 +219,29 @@ impl Conversation {
         Ok(Next::Read)
     }
 
+    fn end_message(&mut self) {
+        self.session.end_message();
+        self.trial = None;
+    }
+
     fn rcpt(&mut self, payload: &[u8], answers: &mut impl Answers) -> Result<(), ProtocolError> {
         let argument =
             packet::argument(payload).ok_or(ProtocolError::Malformed(CommandKind::Rcpt.into()))?;
         let judgement =
             self.session.rcpt(argument, Timestamp::now(), || self.context.policy.load_full());
+        if let Some(trial) = self.trial {
+            let answer = TrialReport::new(&judgement.case, &judgement.verdict).answer(trial);
+            refuse(answers.waiting(), &answer);
+            tracing::debug!("a trial of this host's own was answered: {answer}");
+            self.session.answered();
+            return Ok(());
+        }
         self.context.activity.count(&judgement.case, &judgement.verdict);
         if let Some(metrics) = &self.context.metrics {
             metrics.judged(&judgement.case, &judgement.verdict);
         }
         match &judgement.reply {
-            Some(reply) => {
-                packet::write_with(answers.waiting(), ReplyKind::ReplyCode, |out| {
-                    out.extend_from_slice(reply.to_milter().as_bytes());
-                    out.push(0);
-                });
-            }
+            Some(reply) => refuse(answers.waiting(), &reply.to_milter()),
             None => go_on(answers.waiting()),
         }
         answers.send_now();
@@ -237,6 +254,13 @@ impl Conversation {
 
 fn go_on(out: &mut Vec<u8>) {
     packet::write(out, ReplyKind::Continue, b"");
+}
+
+fn refuse(out: &mut Vec<u8>, reply: &str) {
+    packet::write_with(out, ReplyKind::ReplyCode, |out| {
+        out.extend_from_slice(reply.as_bytes());
+        out.push(0);
+    });
 }
 
 fn go_on_unless(agreed: Agreed, noreply: ProtoOpts, out: &mut Vec<u8>) {

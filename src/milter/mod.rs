@@ -21,5 +21,5 @@ mod server;
 
 pub use activity::{Activity, RecipientCounts};
 pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
-pub use probe::probe;
+pub use probe::{ANOTHER, probe};
 pub use server::{Shutdown, serve};

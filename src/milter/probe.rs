@@ -1,6 +1,6 @@
 //! The MTA's side of a milter connection, just enough to see whether the milter answers.
 
-use super::packet;
+use super::{negotiation, packet};
 use config::settings::SocketSpec;
 use indymilter::message::{PROTOCOL_VERSION, command::CommandKind, reply::ReplyKind};
 use indymilter::{Actions, ProtoOpts};
@@ -14,6 +14,8 @@ use std::{
 
 /// How long to wait for an answer: a milter that runs answers at once, one that starts takes a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How the error begins where a program answers that is not this milter.
+pub const ANOTHER: &str = "another program answers there";
 /// All actions and options, as Postfix offers them.
 const OFFER: [u32; 3] = [PROTOCOL_VERSION, Actions::all().bits(), ProtoOpts::all().bits()];
 
@@ -21,7 +23,8 @@ const OFFER: [u32; 3] = [PROTOCOL_VERSION, Actions::all().bits(), ProtoOpts::all
 ///
 /// # Errors
 ///
-/// When it cannot be reached, or does not answer as a milter does.
+/// When it cannot be reached, or does not answer as this milter does: what a milter asks for is as good as
+/// a name.
 pub fn probe(socket: &SocketSpec) -> io::Result<()> {
     match socket {
         SocketSpec::Unix(path) => {
@@ -56,18 +59,31 @@ fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
 
 fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
     let mut packets = Vec::new();
-    packet::write(&mut packets, CommandKind::OptNeg, &OFFER.map(u32::to_be_bytes).concat());
+    let offer = OFFER.map(u32::to_be_bytes).concat();
+    packet::write(&mut packets, CommandKind::OptNeg, &offer);
     stream.write_all(&packets)?;
-    // Length and letter of the answer.
-    let mut answer = [0; 5];
-    stream.read_exact(&mut answer).map_err(|error| match error.kind() {
+    let mut expected = Vec::new();
+    negotiation::negotiate(&offer, &mut expected);
+    let mut answer = vec![0; expected.len()];
+    let another =
+        |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{ANOTHER}: {what}"));
+    // Length and letter first: another answer is shorter or longer.
+    let (head, rest) = answer.split_at_mut(5.min(expected.len()));
+    stream.read_exact(head).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
             io::Error::new(io::ErrorKind::TimedOut, "it takes the connection and does not answer")
         }
+        io::ErrorKind::UnexpectedEof => another("it says nothing that a milter says"),
         _ => error,
     })?;
-    if answer[4] != u8::from(ReplyKind::OptNeg) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not answer as a milter"));
+    if head.last() != Some(&u8::from(ReplyKind::OptNeg)) {
+        return Err(another("it does not speak as a milter"));
+    }
+    let is_same_length = expected.starts_with(head);
+    if !is_same_length || stream.read_exact(rest).is_err() || answer != expected {
+        return Err(another(
+            "a milter that asks for other things than this one (or another version of it)",
+        ));
     }
     packets.clear();
     packet::write(&mut packets, CommandKind::Quit, b"");

@@ -32,7 +32,7 @@ type Unseen = Vec<(String, CommandError)>;
 /// # Errors
 ///
 /// When the first one cannot be asked. One of the others that cannot be is told as a name and an error.
-pub(super) fn gather_all(
+pub(crate) fn gather_all(
     directory: Option<&Path>,
 ) -> Result<(Vec<PostfixFacts>, Unseen), CommandError> {
     let mut first = gather(directory)?;

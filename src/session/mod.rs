@@ -53,6 +53,8 @@ struct Message {
     /// The recipient and TLS state that are being judged.
     recipient: Recipient,
     tls: TlsState,
+    /// Whether the client is taken for somebody of whom nothing is known.
+    is_stranger: bool,
 }
 
 /// A judged RCPT: all that the answer and the log need.
@@ -106,7 +108,16 @@ impl Session {
             sender: Sender::new(argument, filled(self.macros.read(Stage::Mail).mail_addr)),
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
+            is_stranger: false,
         });
+    }
+
+    /// The message that has begun is judged as that of a client of whom nothing is known: one that no
+    /// entry of the policy trusts.
+    pub fn judge_as_stranger(&mut self) {
+        if let Some(message) = &mut self.message {
+            message.is_stranger = true;
+        }
     }
 
     /// Judges a RCPT. `policy` is for an MTA that did not announce the message.
@@ -132,13 +143,14 @@ impl Session {
             sender: Sender::default(),
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
+            is_stranger: false,
         });
         message.recipient = recipient;
         message.tls = tls;
         let message = &*message;
         let case = Case {
             tls: &message.tls,
-            client,
+            client: if message.is_stranger { Client::default() } else { client },
             sender: &message.sender,
             recipient: &message.recipient,
             now,

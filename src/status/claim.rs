@@ -5,6 +5,7 @@
 //! milter ends.
 
 use super::file::{self, Status};
+use crate::trial::TrialKey;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::{
@@ -67,6 +68,7 @@ impl StatusFile {
     pub(super) fn remove(&self) {
         if self.lock.lock().is_ok_and(|lock| lock.is_some()) {
             let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(TrialKey::beside(&self.path));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the status file holds.
 
+use crate::last_hour::HourCounts;
 use crate::milter::RecipientCounts;
 use crate::reload::Keeping;
 use crate::wording::{age, counted};
@@ -26,6 +27,9 @@ pub struct Status {
     pub policy: PolicyStatus,
     /// What it has judged.
     pub recipients: RecipientCounts,
+    /// How much of the last hour's mail was encrypted.
+    #[serde(default)]
+    pub last_hour: HourCounts,
     /// The ledger; none: no ledger is kept.
     pub ledger: Option<LedgerStatus>,
 }
@@ -112,6 +116,11 @@ impl Status {
         if self.recipients.unknown_tls > 0 {
             line.push_str("; PROBLEM: the MTA does not always tell of TLS, see the log");
         }
+        if self.last_hour.nothing_encrypted() {
+            line.push_str(
+                "; PROBLEM: no mail of the last hour was encrypted, run mandatory-tls doctor",
+            );
+        }
         if self.ledger.as_ref().is_some_and(|ledger| ledger.failing) {
             line.push_str("; PROBLEM: the ledger cannot be written, see the log");
         }
@@ -146,6 +155,7 @@ pub(super) mod tests {
                 problem: None,
             },
             recipients: RecipientCounts::default(),
+            last_hour: HourCounts::default(),
             ledger: None,
         }
     }
@@ -172,12 +182,14 @@ pub(super) mod tests {
             first: "policy.yaml:3: there is no key `mod` here".into(),
         });
         status.recipients.unknown_tls = 1;
+        status.last_hour = HourCounts { encrypted: 0, plaintext: 20, is_telling: true };
         status.ledger = Some(LedgerStatus { written: 1, lost: 0, failing: true });
         assert_eq!(
             status.line(at(120)),
             "PROBLEM: policy not reloaded: policy.yaml:3: there is no key `mod` here; in force for \
              2 minutes is the one before, with 4 domains, 1 sender; PROBLEM: the MTA does not \
-             always tell of TLS, see the log; PROBLEM: the ledger cannot be written, see the log"
+             always tell of TLS, see the log; PROBLEM: no mail of the last hour was encrypted, run \
+             mandatory-tls doctor; PROBLEM: the ledger cannot be written, see the log"
         );
     }
 

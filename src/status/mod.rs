@@ -3,10 +3,12 @@
 //! The milter rewrites the file at most once a second, under another name first, so that readers
 //! always find a whole one. It is no socket: whoever reads it cannot hold the milter up.
 
+mod checkup;
 mod claim;
 mod file;
 mod reporter;
 
+pub use checkup::Checkup;
 pub use claim::StatusFile;
 pub use file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
 pub use reporter::Reporter;

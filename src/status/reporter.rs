@@ -2,9 +2,11 @@
 
 use super::StatusFile;
 use super::file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
+use crate::last_hour::HourCounts;
 use crate::milter::Activity;
 use crate::reload::PolicyState;
 use crate::systemd::{self, Watchdog};
+use crate::trial::TrialKey;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use policy::Policy;
@@ -36,6 +38,8 @@ pub struct Reporter {
     pub state: watch::Receiver<PolicyState>,
     /// What the milter has done so far.
     pub activity: Arc<Activity>,
+    /// The key that `doctor` needs, put beside the status file.
+    pub trial_key: TrialKey,
     /// What the ledger counts of itself, where one is kept.
     pub ledger: Option<Arc<ledger::LedgerCounts>>,
 }
@@ -66,6 +70,7 @@ impl Reporter {
                 }),
             },
             recipients: self.activity.recipients(),
+            last_hour: self.activity.last_hour().so_far(Timestamp::now()),
             ledger: self.ledger.as_ref().map(|counts| LedgerStatus {
                 written: counts.written(),
                 lost: counts.lost(),
@@ -87,10 +92,15 @@ impl Reporter {
         let mut told = String::new();
         let mut written = None;
         let mut failed = false;
+        let mut is_alarmed = false;
         loop {
             clock.tick().await;
             watchdog.alive(self.activity.turns());
             let status = self.status();
+            if is_alarmed != status.last_hour.nothing_encrypted() {
+                is_alarmed = !is_alarmed;
+                say_encrypted(status.last_hour);
+            }
             let line = status.line(Timestamp::now());
             if line != told {
                 systemd::status(&line);
@@ -100,7 +110,12 @@ impl Reporter {
             else {
                 continue;
             };
-            match file.write(&status) {
+            let is_first = written.is_none();
+            let key_file = TrialKey::beside(file.path());
+            let result = file
+                .write(&status)
+                .and_then(|()| if is_first { self.trial_key.write(&key_file) } else { Ok(()) });
+            match result {
                 Ok(()) => written = Some(status),
                 // Said once; it may go on for long.
                 Err(_) if failed => {}
@@ -117,6 +132,19 @@ impl Reporter {
         if let Some(file) = &self.file {
             file.remove();
         }
+    }
+}
+
+/// That nothing is encrypted, or that something is again.
+fn say_encrypted(hour: HourCounts) {
+    if hour.nothing_encrypted() {
+        tracing::error!(
+            "none of the {} recipients of the last hour came over TLS: the fault is likely here, and not \
+             with all senders; mandatory-tls doctor tries what this server offers them",
+            hour.plaintext
+        );
+    } else {
+        tracing::info!("not all mail of the last hour came without TLS any more");
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod differential;
+mod doctor;
 mod failures;
 mod ledger;
 mod log;

@@ -15,6 +15,7 @@ use mandatory_tls::logging::Log;
 use mandatory_tls::milter::{Context, serve};
 use mandatory_tls::net::Listener;
 use mandatory_tls::reload::Reloader;
+use mandatory_tls::trial::TrialKey;
 use policy::{OnUnknownTls, Policy};
 use std::{
     fmt::{self, Write},
@@ -112,6 +113,7 @@ impl Served {
             activity: Arc::default(),
             ledger,
             metrics: None,
+            trial_key: TrialKey::new().unwrap(),
         };
         let (stop, stopped) = watch::channel(0);
         let limits = Limits { connections: 100, drain: PATIENCE };

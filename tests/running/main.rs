@@ -19,3 +19,4 @@ mod reload;
 mod said;
 mod service;
 mod support;
+mod trial;

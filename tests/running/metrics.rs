@@ -344,8 +344,11 @@ fn names(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn rules_and_dashboard_ask_for_nothing_that_is_not_there() {
-    let (milter, address) = start(SETTINGS);
+    let (milter, address) = start(&format!("{SETTINGS}\nstatus_file: status.json"));
     mail(&milter);
+    let found = r#"{ "at": "2026-01-01T00:00:00Z", "errors": 2, "warnings": 1, "findings": ["tls-broken"] }"#;
+    fs::write(milter.path("doctor.json"), found).unwrap();
+    wait_for(&address, "mandatory_tls_doctor_errors 2");
     let there = names(&get(&address, "/metrics").1);
     let rules = fs::read_to_string(packaging("prometheus/mandatory-tls.rules.yaml")).unwrap();
     let wanted = names(&(expressions().join(" ") + &rules));

@@ -1,27 +1,35 @@
 //! `mandatory-tls doctor`: is everything right, and if not, what to do?
 //!
 //! It asks the status file of the running milter, its sockets, the MTA's configuration and the
-//! files. Each look gives answers; nothing is changed.
+//! files, and has sessions with the MTA as senders have them. Each look gives answers; nothing is changed.
 
 mod files;
+mod metrics;
 mod mta;
 mod service;
+mod sessions;
 
 use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
 use crate::milter;
 use crate::reload::{LastGood, Unusable};
-use crate::status::Status;
+use crate::status::{Checkup, Status};
 use crate::wording::counted;
 use config::finding::{Acceptance, Accepted, FindingId};
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
+use jiff::Timestamp;
 use policy::Policy;
-use std::{fmt, fs, io, path::PathBuf, process::ExitCode};
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 const AFTER_HELP: &str = "\
 Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody.
-It changes nothing, and sends no mail.
+It changes nothing, and sends no mail: in sessions with the MTA, over TLS and in plaintext, it names
+postmaster as a recipient, and the milter knows that it is a trial.
 
 Exit status, as monitoring knows it: 0 all is right; 1 warnings, or what this user is not let see; 2
 errors: mail may pass unjudged, or is put off.";
@@ -40,6 +48,9 @@ pub(super) struct Args {
     /// (port-not-asked:589/inet). Also `accept` in the settings
     #[arg(long, value_name = "ID")]
     accept: Vec<Acceptance>,
+    /// Also leave what was found beside the status file, for the metrics
+    #[arg(long)]
+    record: bool,
     /// Connect to a milter's socket and negotiate, as an MTA does; nothing else
     #[arg(long, value_name = "SOCKET", hide = true)]
     probe: Option<SocketSpec>,
@@ -195,6 +206,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     for answer in &answers {
         print!("{answer}");
     }
+    if args.record {
+        record(&args.config, &answers);
+    }
     let count = |health| answers.iter().filter(|answer| answer.health == health).count();
     let (errors, warnings) = (count(Health::Error), count(Health::Warning));
     let unseen = count(Health::Unseen);
@@ -240,7 +254,10 @@ fn examine(settings: Settings, args: &Args) -> Vec<Answer> {
         files::policy,
         mta::sockets,
         mta::configuration,
+        sessions::sessions,
         service::macros,
+        service::encryption,
+        metrics::endpoint,
         service::ledger,
         files::ledgers,
         files::clock,
@@ -248,6 +265,27 @@ fn examine(settings: Settings, args: &Args) -> Vec<Answer> {
         answers.extend(look(&patient));
     }
     answers
+}
+
+/// Keeps what was found for the metrics.
+fn record(config: &Path, answers: &[Answer]) {
+    let file = Settings::load(config).ok().and_then(|settings| settings.status_file);
+    let Some(path) = file.as_deref().map(Checkup::beside) else {
+        eprintln!("warning: nothing is recorded: the settings name no `status_file`");
+        return;
+    };
+    let of = |health| answers.iter().filter(move |answer| answer.health == health);
+    let count = |health| u64::try_from(of(health).count()).unwrap_or(u64::MAX);
+    let mut findings: Vec<String> = of(Health::Error)
+        .chain(of(Health::Warning))
+        .filter_map(|answer| Some(answer.finding?.to_string()))
+        .collect();
+    findings.dedup();
+    let (errors, warnings) = (count(Health::Error), count(Health::Warning));
+    let checkup = Checkup { at: Timestamp::now(), errors, warnings, findings };
+    if let Err(error) = checkup.write(&path) {
+        eprintln!("warning: {} cannot be written: {error}", path.display());
+    }
 }
 
 /// Whether the system refused because of who asks.

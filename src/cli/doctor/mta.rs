@@ -1,15 +1,15 @@
 //! The MTA: whether its user reaches the milter, and whether its configuration asks it.
 
 use super::{Answer, Health, Patient, is_denied};
-use crate::command;
 use crate::postfix::{self, Diagnosis, Gravity, examine};
+use crate::{command, milter};
 use config::finding::FindingId;
 use config::settings::SocketSpec;
 use nix::unistd::{User, geteuid};
 use std::{env, ffi::OsStr, fs, os::unix::net::UnixStream, path::Path};
 
 /// Sendmail's configuration.
-const SENDMAIL: &str = "/etc/mail/sendmail.cf";
+pub(super) const SENDMAIL: &str = "/etc/mail/sendmail.cf";
 
 /// Whether each socket answers, for Postfix's those that it uses as its own user.
 pub(super) fn sockets(patient: &Patient) -> Vec<Answer> {
@@ -41,10 +41,18 @@ fn one_socket(socket: &SocketSpec, postfix: bool) -> Answer {
     match probe(socket, as_postfix) {
         Ok(()) => Answer::right(subject, format!("{socket} answers to {who}")),
         Err(error) => Answer::new(
-            FindingId::SocketSilent,
+            if error.contains(milter::ANOTHER) {
+                FindingId::SocketOfAnother
+            } else {
+                FindingId::SocketSilent
+            },
             Health::Error,
             subject,
-            format!("{socket} does not answer to {who}: {error}"),
+            if error.contains(milter::ANOTHER) {
+                format!("{socket} is not this milter's: {error}")
+            } else {
+                format!("{socket} does not answer to {who}: {error}")
+            },
             remedy(socket, &error),
         ),
     }
@@ -58,6 +66,10 @@ fn is_closed(socket: &SocketSpec) -> bool {
 
 fn remedy(socket: &SocketSpec, error: &str) -> &'static str {
     match socket {
+        _ if error.contains(milter::ANOTHER) => {
+            "ss -lxtnp says which program it is; give one of the two another socket (`listen` in the settings), \
+             and have the MTA ask that one: mandatory-tls setup postfix"
+        }
         // systemd lets everybody in for a milter that then does not start.
         SocketSpec::Unix(path) if path.exists() && !error.contains("denied") => {
             "see to it that the milter runs: systemctl status mandatory-tls says why it does not"
@@ -76,7 +88,7 @@ fn remedy(socket: &SocketSpec, error: &str) -> &'static str {
 /// Connects and negotiates: in a process of the MTA's user, or here.
 fn probe(socket: &SocketSpec, as_postfix: bool) -> Result<(), String> {
     if !as_postfix {
-        return crate::milter::probe(socket).map_err(|error| error.to_string());
+        return milter::probe(socket).map_err(|error| error.to_string());
     }
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let mut arguments: Vec<_> =

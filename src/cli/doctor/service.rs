@@ -128,6 +128,22 @@ pub(super) fn macros(patient: &Patient) -> Vec<Answer> {
     vec![answer]
 }
 
+/// Whether any mail of the last hour was encrypted.
+pub(super) fn encryption(patient: &Patient) -> Vec<Answer> {
+    let Some(status) = &patient.status else { return Vec::new() };
+    if !status.last_hour.nothing_encrypted() {
+        return Vec::new();
+    }
+    let what = format!(
+        "none of the {} recipients of the last hour came over TLS: the fault is likely here, and not with all \
+         senders",
+        status.last_hour.plaintext
+    );
+    let remedy = "what is said under `mail` shows where; else look for a firewall or proxy before the MTA that \
+                  takes STARTTLS out or ends TLS";
+    vec![Answer::new(FindingId::NothingEncrypted, Health::Error, "tls", what, remedy)]
+}
+
 /// Whether the ledger can be written.
 pub(super) fn ledger(patient: &Patient) -> Vec<Answer> {
     let Some(status) = &patient.status else { return Vec::new() };

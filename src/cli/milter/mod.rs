@@ -7,11 +7,12 @@ mod signals;
 
 use super::status;
 use crate::logging::{self, Log};
-use crate::milter::{Context, serve};
+use crate::milter::{Activity, Context, serve};
 use crate::net::{Listener, Waiting, passed_by_systemd};
 use crate::reload::{NoPolicy, Reloader};
 use crate::status::{Reporter, StatusFile};
 use crate::systemd;
+use crate::trial::TrialKey;
 use config::policy_file::Sources;
 use config::settings::{LogTarget, Settings};
 use config::yaml::{Problem, Problems};
@@ -150,7 +151,10 @@ async fn daemon(
     passed: Vec<Listener>,
     waiting: &mut Option<Waiting>,
 ) -> Result<ExitCode, NotStarted> {
-    let observers = Observers::start(&settings, &reloader).map_err(cannot_start)?;
+    let activity = Arc::<Activity>::default();
+    let observers =
+        Observers::start(&settings, &reloader, activity.last_hour()).map_err(cannot_start)?;
+    let trial_key = TrialKey::new().map_err(cannot_start)?;
     // Last, so that whoever waits for a socket finds all else in place.
     let listeners = listeners::listen(&settings, passed).ok_or_else(|| {
         NotStarted::unavailable("it cannot listen as `listen` in the settings wants, see the log")
@@ -163,9 +167,10 @@ async fn daemon(
             local_parts: settings.log.local_parts,
             facts: settings.log.to == LogTarget::Journald,
         },
-        activity: Arc::default(),
+        activity,
         ledger: observers.ledger,
         metrics: observers.metrics,
+        trial_key: trial_key.clone(),
     });
     let reporter = Arc::new(Reporter {
         file: settings.status_file.map(StatusFile::at),
@@ -175,6 +180,7 @@ async fn daemon(
         policy: reloader.policy(),
         state: reloader.state(),
         activity: Arc::clone(&context.activity),
+        trial_key,
         ledger,
     });
     let keeper = reloader.keeper();

@@ -2,9 +2,11 @@
 //! settings ask for them.
 
 use crate::cli::ledger_file;
-use crate::metrics::{self, Metrics};
+use crate::last_hour::LastHour;
+use crate::metrics::{self, Metrics, StateCollector};
 use crate::net::bind_tcp;
 use crate::reload::Reloader;
+use crate::status::Checkup;
 use config::settings::{MetricsSettings, Settings, SocketSpec};
 use ledger::{Ledger, Recorder};
 use std::{io, sync::Arc};
@@ -19,14 +21,25 @@ pub(super) struct Observers {
 
 impl Observers {
     /// Starts what the settings ask for.
-    pub(super) fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
+    pub(super) fn start(
+        settings: &Settings,
+        reloader: &Reloader,
+        last_hour: Arc<LastHour>,
+    ) -> io::Result<Self> {
         let (ledger, recorder) = start_ledger(settings)?;
         let Some(wanted) = &settings.metrics else {
             return Ok(Self { ledger, recorder, metrics: None });
         };
         let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
         let (policy, state) = (reloader.policy(), reloader.state());
-        let metrics = Arc::new(Metrics::new(domains, policy, state, ledger.counts()));
+        let state = StateCollector {
+            policy,
+            state,
+            ledger: ledger.counts(),
+            last_hour,
+            checkup: settings.status_file.as_deref().map(Checkup::beside),
+        };
+        let metrics = Arc::new(Metrics::new(domains, state));
         offer(wanted, Arc::clone(&metrics));
         Ok(Self { ledger, recorder, metrics: Some(metrics) })
     }

@@ -5,7 +5,7 @@ use super::plan::{self, PARAMETER};
 use super::{NotDone, PostfixArgs, Step, confirm, trial};
 use crate::cli::sockets;
 use crate::command;
-use crate::postfix::{PostfixFacts, diagnose, gather, is_ours, milter_entries, smtp_address};
+use crate::postfix::{PostfixFacts, diagnose, gather, is_ours, milter_entries};
 use config::policy_file;
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
@@ -166,7 +166,7 @@ fn report(postfix: Instance<'_>, settings: &Settings, policy: &Policy) -> Result
         }
     }
     if postfix_runs(postfix) {
-        trial::try_it(settings, smtp_address(&facts))?;
+        trial::try_it(settings, &facts)?;
     }
     match postfix.0 {
         Some(directory) => println!("Next: mandatory-tls doctor --postfix={}", directory.display()),

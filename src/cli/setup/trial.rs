@@ -1,95 +1,110 @@
 //! A recipient is named to Postfix, nothing is sent: to see whether the milter is asked.
 
 use super::NotDone;
-use crate::status::Status;
+use crate::net::own_addresses;
+use crate::postfix::{PostfixFacts, doorways, smtp_address};
+use crate::smtp::{Answer, Cover, Door, End, Reply, Trial, visit};
+use crate::trial::TrialKey;
 use config::settings::Settings;
-use lettre::transport::smtp::client::SmtpConnection;
-use lettre::transport::smtp::commands::Mail;
-use lettre::transport::smtp::{self, extension::ClientId};
+use jiff::Timestamp;
 use std::{
-    error::Error,
-    net::SocketAddr,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
-/// How long Postfix may take for an answer: longer than postscreen makes clients wait, and than the
-/// milter takes to start.
-const ANSWER: Duration = Duration::from_secs(60);
 /// How long Postfix may take to reload.
 const RELOAD: Duration = Duration::from_secs(10);
-/// How long the milter may take to tell that it was asked: it writes its status once a second.
-const STATUS: Duration = Duration::from_secs(3);
 /// Which recipient: the one that every server has to know (RFC 5321, section 4.5.1).
 const RECIPIENT: &str = "postmaster";
 
-/// Names a recipient to Postfix and waits until the milter tells that it was asked.
-pub(super) fn try_it(settings: &Settings, smtpd: SocketAddr) -> Result<(), NotDone> {
+/// Names a recipient to Postfix, and sees by the answer whether the milter was asked.
+pub(super) fn try_it(settings: &Settings, facts: &PostfixFacts) -> Result<(), NotDone> {
     let Some(file) = &settings.status_file else {
         println!("Whether mail is judged was not tried: that needs `status_file` in the settings.");
         return Ok(());
     };
-    let count = || Status::read(file).map(|status| status.recipients.judged);
-    let before = count().map_err(|error| {
-        NotDone::unavailable(format!(
-            "the milter does not run: {}: {error}\n  = help: systemctl start mandatory-tls; \
-             journalctl -u mandatory-tls",
-            file.display()
-        ))
-    })?;
+    let door = door(facts);
     let end = Instant::now() + RELOAD;
     loop {
-        let answer = name_recipient(smtpd).map_err(|error| {
-            NotDone::unavailable(format!(
-                "mail could not be tried: Postfix at {smtpd}: {}\n  = help: journalctl -t \
-                 postfix/smtpd",
-                said(&error)
-            ))
-        })?;
-        let told = Instant::now() + STATUS;
-        while Instant::now() < told {
-            if count().is_ok_and(|now| now > before) {
-                println!("Tried: Postfix asked the milter about <{RECIPIENT}> ({answer}).");
+        match outcome(&door, &trial(file)?) {
+            Outcome::Judged(verdict) => {
+                println!("Tried: Postfix asked the milter about <{RECIPIENT}> ({verdict}).");
                 return Ok(());
             }
-            thread::sleep(Duration::from_millis(100));
-        }
-        // Just after its reload, an smtpd from before it may have answered.
-        if Instant::now() > end {
-            return Err(NotDone::config(format!(
-                "Postfix took a recipient without asking the milter ({answer}).\n  = help: \
-                 mandatory-tls doctor"
-            )));
+            Outcome::Failed(why) => {
+                return Err(NotDone::unavailable(format!(
+                    "mail could not be tried: Postfix at {}: {why}\n  = help: journalctl -t \
+                     postfix/smtpd; mandatory-tls doctor",
+                    door.address
+                )));
+            }
+            // Just after its reload, an smtpd from before it may have answered.
+            Outcome::NotAsked(_) if Instant::now() < end => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            Outcome::NotAsked(answer) => {
+                return Err(NotDone::config(format!(
+                    "Postfix answered without asking the milter ({answer}).\n  = help: \
+                     mandatory-tls doctor"
+                )));
+            }
         }
     }
 }
 
-/// Names the recipient in a session of its own; the answer to RCPT, whatever it is.
-fn name_recipient(smtpd: SocketAddr) -> Result<String, smtp::Error> {
-    let name = ClientId::Domain("localhost".into());
-    let mut connection = SmtpConnection::connect(smtpd, Some(ANSWER), &name, None, None)?;
-    connection.command(Mail::new(None, Vec::new()))?;
-    // lettre has no addresses without a domain.
-    let answer = match connection.command(format!("RCPT TO:<{RECIPIENT}>\r\n")) {
-        Ok(reply) => {
-            let text = reply.message().last().unwrap_or_default();
-            format!("{} {}", reply.code(), text.escape_debug())
-        }
-        Err(error) if error.status().is_some() => said(&error),
-        Err(error) => return Err(error),
-    };
-    // So that the session leaves no trace of a lost connection.
-    let _ = connection.quit();
-    Ok(answer)
+/// A trial of its own for each session.
+fn trial(status_file: &Path) -> Result<Trial, NotDone> {
+    let path = TrialKey::beside(status_file);
+    let key = TrialKey::read(&path).map_err(|error| {
+        NotDone::unavailable(format!(
+            "the milter does not run: {}: {error}\n  = help: systemctl start mandatory-tls; \
+             journalctl -u mandatory-tls",
+            path.display()
+        ))
+    })?;
+    let (id, token) = key.token(Timestamp::now()).map_err(NotDone::unavailable)?;
+    Ok(Trial { id, token })
 }
 
-/// What the server said, or why it could not be asked.
-fn said(error: &smtp::Error) -> String {
-    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    let text = text.escape_debug();
-    match error.status() {
-        Some(code) => format!("{code} {text}"),
-        None => text.to_string(),
+/// Where other servers come in.
+fn door(facts: &PostfixFacts) -> Door {
+    let doorways = doorways(facts, &own_addresses());
+    let found = doorways.iter().find_map(|doorway| {
+        let address = *doorway.addresses.first().filter(|_| !doorway.wrapped)?;
+        Some((address, doorway.proxied))
+    });
+    let (address, proxied) = found.unwrap_or((smtp_address(facts), false));
+    Door { address, wrapped: false, proxied, name: facts.main.get("myhostname").to_owned() }
+}
+
+/// What came of a session.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The milter was asked; its verdict.
+    Judged(String),
+    /// It was not; the answer to the recipient.
+    NotAsked(String),
+    /// It did not get so far.
+    Failed(String),
+}
+
+fn outcome(door: &Door, trial: &Trial) -> Outcome {
+    let said = |reply: &Reply| Outcome::Failed(reply.to_string());
+    match visit(door, Cover::Plaintext, Some(trial), &[RECIPIENT.to_owned()]).end {
+        End::Recipients(answers) => match answers.into_iter().next() {
+            Some(Answer { report: Some(report), .. }) => {
+                Outcome::Judged(format!("in plaintext: {}, {}", report.verdict, report.reason))
+            }
+            Some(answer) => Outcome::NotAsked(answer.reply.to_string()),
+            None => Outcome::Failed("no recipient was named".into()),
+        },
+        End::Greeting(reply) | End::Ehlo(reply) | End::Starttls(reply) | End::Mail(reply) => {
+            said(&reply)
+        }
+        End::Unreachable(error) | End::Broken(_, error) => Outcome::Failed(error.to_string()),
+        End::NoStarttls => Outcome::Failed("it offers no STARTTLS".into()),
+        End::Handshake(error) => Outcome::Failed(error.to_string()),
     }
 }
 
@@ -101,45 +116,85 @@ mod tests {
         net::TcpListener,
     };
 
-    /// What comes of a session with a server that gives these answers, and the commands that it got.
-    fn session(answers: &'static [&str]) -> (String, Vec<String>) {
+    /// What comes of a session with a server that gives these answers, and the commands that it got;
+    /// `ID` and `TOKEN` stand for those of the trial.
+    fn session(answers: &'static [&str]) -> (Outcome, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let (id, token) = TrialKey::new().unwrap().token(Timestamp::now()).unwrap();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
             let mut commands = Vec::new();
             for answer in answers {
-                write!(stream, "{answer}\r\n").unwrap();
+                let answer = format!("{}\r\n", answer.replace("ID", &id.to_string()));
+                // A client that has gone says why itself.
+                let _ = stream.write_all(answer.as_bytes());
                 commands.extend(lines.next().and_then(Result::ok));
             }
             commands
         });
-        let answer = match name_recipient(address) {
-            Ok(answer) => answer,
-            Err(error) => format!("error: {}", said(&error)),
-        };
-        (answer, server.join().unwrap())
+        let name = "mx.example.com".to_owned();
+        let door = Door { address, wrapped: false, proxied: false, name };
+        let outcome = outcome(&door, &Trial { id, token: token.clone() });
+        let commands = server.join().unwrap();
+        (outcome, commands.iter().map(|command| command.replace(&token, "TOKEN")).collect())
     }
 
+    const JUDGED: &str = "450 4.7.1 mandatory-tls trial ID: verdict=refuse reason=plaintext \
+                          tls_version=none cipher=none domain=-";
+
     #[test]
-    fn the_answer_to_the_recipient_is_told_whatever_it_is() {
-        let hello = "220 mx.example ESMTP";
-        for (answer, expected) in [
-            ("250 2.1.5 Ok", "250 2.1.5 Ok"),
-            ("450 4.7.1 Not encrypted", "450 4.7.1 Not encrypted"),
-            ("550 5.1.1 Unknown", "550 5.1.1 Unknown"),
+    fn a_milter_that_was_asked_is_known_by_its_answer_and_no_message_is_sent() {
+        for (dsn, answer, expected) in [
+            (true, JUDGED, Outcome::Judged("in plaintext: refuse, plaintext".into())),
+            (false, JUDGED, Outcome::Judged("in plaintext: refuse, plaintext".into())),
+            (true, "250 2.1.5 Ok", Outcome::NotAsked("250 2.1.5 Ok".into())),
+            (true, "550 5.1.1 No", Outcome::NotAsked("550 5.1.1 No".into())),
+            // Another milter's word is no proof.
+            (
+                true,
+                "450 4.7.1 mandatory-tls trial 00: verdict=refuse",
+                Outcome::NotAsked("450 4.7.1 mandatory-tls trial 00: verdict=refuse".into()),
+            ),
         ] {
-            let answers = [hello, "250-mx.example\r\n250 PIPELINING", "250 Ok", answer, "221 Bye"];
-            let (told, commands) = session(Vec::leak(answers.to_vec()));
-            assert_eq!(told, expected);
-            let expected = ["EHLO localhost", "MAIL FROM:<>", "RCPT TO:<postmaster>", "QUIT"];
+            let keywords = if dsn { "250-mx.example\r\n250 DSN" } else { "250 mx.example" };
+            let answers = ["220 mx", keywords, "250 Ok", answer, "250 Ok", "221 Bye"];
+            let (outcome, commands) = session(Vec::leak(answers.to_vec()));
+            assert_eq!(outcome, expected);
+            let mail = match dsn {
+                true => "MAIL FROM:<> ENVID=TOKEN",
+                false => "MAIL FROM:<TOKEN@mx.example.com>",
+            };
+            let expected = ["EHLO [127.0.0.1]", mail, "RCPT TO:<postmaster>", "RSET", "QUIT"];
             assert_eq!(commands, expected);
         }
     }
 
     #[test]
+    fn a_parameter_that_is_not_taken_after_all_is_left_away() {
+        let answers = [
+            "220 mx",
+            "250-mx.example\r\n250 DSN",
+            "501 5.5.4 No DSN",
+            "250 Ok",
+            JUDGED,
+            "250 Ok",
+            "221",
+        ];
+        let (outcome, commands) = session(Vec::leak(answers.to_vec()));
+        assert!(matches!(outcome, Outcome::Judged(_)), "{outcome:?}");
+        assert_eq!(commands[2], "MAIL FROM:<TOKEN@mx.example.com>");
+    }
+
+    #[test]
     fn a_server_that_does_not_get_so_far_is_an_error_with_its_words() {
-        assert_eq!(session(&["421 4.3.2 Not now"]).0, "error: 421 4.3.2 Not now");
+        for (answer, words) in [
+            ("421 4.3.2 Not now", "421 4.3.2 Not now"),
+            ("454 a\u{1b}[31m", r"454 a\u{1b}[31m"),
+            ("SSH-2.0-OpenSSH", "it does not speak SMTP: \"SSH-2.0-OpenSSH\""),
+        ] {
+            assert_eq!(session(Vec::leak(vec![answer])).0, Outcome::Failed(words.into()));
+        }
     }
 }

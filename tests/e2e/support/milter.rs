@@ -62,7 +62,7 @@ impl MilterOptions {
 
     /// With these lines in its settings.
     pub fn settings(self, settings: &str) -> Self {
-        Self { settings: format!("{settings}\n"), ..self }
+        Self { settings: format!("{}{settings}\n", self.settings), ..self }
     }
 }
 
@@ -209,6 +209,20 @@ impl Milter {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"));
         command.args(arguments).arg("--config").arg(self.directory.path().join("milter.yaml"));
         command.current_dir(self.directory.path()).output().expect("our own binary")
+    }
+
+    /// Runs doctor with the same settings, on the MTA whose configuration lies there; what it prints, and
+    /// its exit status.
+    pub fn doctor(&self, mta: &Path, arguments: &[&str]) -> (String, i32) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"));
+        command
+            .arg("doctor")
+            .args(arguments)
+            .arg("--config")
+            .arg(self.directory.path().join("milter.yaml"));
+        let output = command.env("MAIL_CONFIG", mta).output().expect("our own binary");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        (said, output.status.code().expect("no signal"))
     }
 
     /// What a command that succeeds prints.

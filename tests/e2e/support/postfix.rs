@@ -32,6 +32,8 @@ pub enum Service {
     Chroot,
     /// smtpd linked with OpenSSL 1.1.1: SSL 3, RC4, anonymous and NULL ciphers.
     Weak,
+    /// Where other servers are to come in, at all of inet_interfaces; with [`PostfixOptions::outside`].
+    Outside,
 }
 
 /// How to set up a Postfix.
@@ -59,6 +61,11 @@ impl PostfixOptions {
     /// With lines of master.cf.
     pub fn master(self, lines: &str) -> Self {
         self.option("--master", lines)
+    }
+
+    /// With this program (smtpd, postscreen) and its options where other servers are to come in.
+    pub fn outside(self, program: &str) -> Self {
+        self.option("--outside", program)
     }
 
     /// Delivers to these hosts as well: names of where the mail arrives.
@@ -118,6 +125,11 @@ impl Postfix {
         self.mta.log()
     }
 
+    /// Where main.cf lies.
+    pub fn configuration(&self) -> std::path::PathBuf {
+        self.mta.directory().join("etc")
+    }
+
     /// The queue directory, which is also the chroot.
     pub fn queue_directory(&self) -> std::path::PathBuf {
         self.mta.directory().join("spool")
@@ -144,6 +156,11 @@ impl Postfix {
     /// Ends all its processes at once (SIGKILL), as a crash of the machine does, and starts it again.
     pub fn crash_and_start(&mut self) {
         self.mta.command("crash");
+    }
+
+    /// Ends all its processes; its ports stay its own, and its configuration stays.
+    pub fn stop(&mut self) {
+        self.mta.command("stop");
     }
 
     /// Ends all processes of smtpd at once (SIGKILL).

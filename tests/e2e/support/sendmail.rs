@@ -1,6 +1,7 @@
 //! A private Sendmail (`tests/mta/up-sendmail`).
 
 use std::fs;
+use std::process::Command;
 
 use super::lines::Lines;
 use super::milter::Milter;
@@ -91,6 +92,25 @@ impl Sendmail {
     /// Where its mail arrives.
     pub fn sink(&self) -> &Sink {
         &self.sink
+    }
+
+    /// What doctor prints with the settings of this milter, where this is the host's only MTA: in an /etc of
+    /// its own.
+    pub fn doctor(&self, milter: &Milter) -> String {
+        let script =
+            "cp -a /etc/. \"$1/etc\" && install -D -m 644 \"$2\" \"$1/etc/mail/sendmail.cf\" &&
+            mount --bind \"$1/etc\" /etc && exec \"$3\" doctor --config \"$4\"";
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(directory.path().join("etc")).expect("our own directory");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(directory.path());
+        command.arg(self.mta.directory().join("sendmail.cf"));
+        command
+            .arg(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .arg(milter.directory().join("milter.yaml"));
+        // There may be a Postfix on the machine.
+        let output = command.env("MAIL_CONFIG", "/nonexistent").output().expect("unshare runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Its log.

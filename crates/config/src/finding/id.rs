@@ -133,6 +133,51 @@ pub enum FindingId {
     NetworksPolicyTrusts,
     /// Postfix complains about its configuration.
     PostfixComplains,
+    // --- what senders get, as sessions with the MTA show ---
+    /// Nobody takes connections.
+    MtaDown,
+    /// The MTA takes the connection, and no session comes of it.
+    MtaTurnsAway,
+    /// Where the MTA listens cannot be told.
+    MtaNotTried,
+    /// The MTA listens on loopback addresses alone.
+    OnlyThisHost,
+    /// Whether this milter is asked cannot be tried.
+    TrialNotPossible,
+    /// A recipient is taken, and this milter was not asked.
+    MailUnjudged,
+    /// The MTA puts mail off, since a milter does not answer.
+    MailPutOff,
+    /// The MTA itself refuses the recipients of the trial.
+    RecipientsRefused,
+    /// STARTTLS is offered, and no session over TLS comes about.
+    TlsBroken,
+    /// There is no cipher suite that careful senders offer.
+    TlsNoCommonSuite,
+    /// There is nothing newer than TLS 1.1.
+    TlsTooOld,
+    /// There is no TLS 1.2.
+    Tls12Missing,
+    /// There is no TLS 1.3.
+    Tls13Missing,
+    /// The certificate has expired.
+    CertificateExpired,
+    /// The certificate is not valid yet.
+    CertificateNotYetValid,
+    /// The certificate expires within two weeks.
+    CertificateExpiresSoon,
+    /// The certificate is not for this server's name.
+    CertificateOtherName,
+    /// An intermediate certificate is not sent along.
+    CertificateChainIncomplete,
+    /// Nobody whom others trust stands behind the certificate.
+    CertificateNotPublic,
+    /// The certificate's key is weak, or not the server's.
+    CertificateKeyUnproven,
+    /// What is presented is no certificate of today.
+    CertificateUnreadable,
+    /// There was mail in the last hour, and none of it was encrypted.
+    NothingEncrypted,
     // --- Sendmail ---
     /// sendmail.cf does not define the milter.
     SendmailNotDefined,
@@ -157,6 +202,10 @@ pub enum FindingId {
     MilterOutdated,
     /// A socket of the milter does not answer.
     SocketSilent,
+    /// Another program answers on a socket of the milter.
+    SocketOfAnother,
+    /// Nobody, or another program, answers where the milter's metrics are to be.
+    MetricsNotOurs,
     /// The policy has errors.
     PolicyBroken,
     /// Something in the policy is not as it seems.

@@ -113,7 +113,12 @@ mod tests {
     fn the_words_are_short_and_in_kebab_case() {
         for id in FindingId::iter() {
             let word: &str = id.into();
-            assert!(word.len() <= 30 && word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            assert!(
+                word.len() <= 30
+                    && word
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            );
             assert_eq!(word.parse(), Ok(id));
         }
     }
