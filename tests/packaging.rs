@@ -60,6 +60,20 @@ fn a_package_that_is_made_without_git_copies_files_that_there_are() {
 }
 
 #[test]
+fn the_doctor_looks_as_the_milters_user_and_leaves_what_it_found_where_the_metrics_look() {
+    let settings = Settings::load(&path("conf/milter.yaml")).unwrap();
+    let (doctor, milter) = ("mandatory-tls-doctor.service", "mandatory-tls.service");
+    assert_eq!(directive(doctor, "User"), directive(milter, "User"));
+    let writable = directive(doctor, "ReadWritePaths");
+    let status = settings.status_file.unwrap();
+    assert_eq!(Path::new(writable.trim_start_matches('-')), status.parent().unwrap());
+    assert!(directive(doctor, "ExecStart").contains(" doctor --record "));
+    // Warnings do not make the unit fail, errors do.
+    assert_eq!(directive(doctor, "SuccessExitStatus"), "1");
+    assert!(!directive(doctor, "TimeoutStartSec").is_empty());
+}
+
+#[test]
 fn a_digest_that_hangs_does_not_keep_the_next_day_s_from_starting() {
     assert_eq!(directive("mandatory-tls-digest.service", "TimeoutStartSec"), "15min");
 }
