@@ -15,6 +15,8 @@ use std::{fs, io, path::Path};
 /// How long before its end a certificate is worth a warning, in seconds: those of Let's Encrypt are renewed
 /// 30 days before.
 const SOON: i64 = 14 * 86400;
+/// What is said of a file that this user may not read.
+pub(super) const UNSEEN: &str = "cannot be looked at by this user";
 /// Whom a flaw in the certificate concerns.
 const WHO_CARES: &str = "mail from those who check (MTA-STS, DANE, partners) does not come in; most servers do not check";
 
@@ -142,7 +144,7 @@ fn pair(certificate: &str, key: &str) -> Option<String> {
         Ok(octets) => PrivateKeyDer::from_pem_slice(&octets).map_err(|error| (octets, error)),
         // Only root may, as a rule.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Some(format!("{key}: cannot be looked at by this user; as root, doctor does"));
+            return Some(format!("{key}: {UNSEEN}"));
         }
         Err(error) => return Some(format!("{key}: {}", missing(Path::new(key), &error))),
     };
@@ -166,9 +168,7 @@ fn pair(certificate: &str, key: &str) -> Option<String> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let octets = fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "cannot be looked at by this user; as root, doctor does".to_owned()
-        }
+        io::ErrorKind::PermissionDenied => UNSEEN.to_owned(),
         _ => missing(path, &error),
     })?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&octets).collect();

@@ -1,5 +1,6 @@
 //! What a place offers of TLS, and what that means for mail.
 
+use super::certificate::UNSEEN;
 use super::{End, FindingId, HelloAnswer, OldVersion, Place, Seen, Speaks, Visit, Visits};
 use crate::smtp::{Handshake, HandshakeError};
 use jiff::Timestamp;
@@ -112,7 +113,13 @@ fn nothing(place: &Place, visit: &Visit, visits: &Visits) -> Seen {
                 "it offers STARTTLS and then refuses it ({reply}): {ALL_REFUSED}{}",
                 causes(place)
             ),
-            if place.causes.is_empty() { LOG } else { "mend that, and reload the MTA" },
+            match place.causes.as_slice() {
+                [] => LOG,
+                causes if causes.iter().any(|cause| cause.contains(UNSEEN)) => {
+                    "run doctor as root, which looks into the files; the MTA's log says it as well"
+                }
+                _ => "mend that, and reload the MTA",
+            },
         ),
         End::Handshake(error) => no_handshake(place, error, visits),
         End::Broken(at, error) => Seen::error(
