@@ -4,6 +4,7 @@
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
     PeerIncompatible, SignatureScheme, StreamOwned, version,
@@ -36,7 +37,7 @@ pub(crate) struct Handshake {
     pub suite: String,
     /// What the MTA presents: its own certificate, and those that it sends along.
     pub chain: Vec<CertificateDer<'static>>,
-    /// Whether the MTA has shown that the certificate's key is its own.
+    /// Whether the MTA has shown that the certificate's key is its own, as far as that can be told.
     pub is_signed: bool,
 }
 
@@ -138,9 +139,12 @@ struct Witness {
 impl Witness {
     fn saw(
         &self,
+        certificate: &CertificateDer<'_>,
         result: Result<HandshakeSignatureValid, Error>,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signed.store(result.is_ok(), Ordering::Relaxed);
+        // One of version 1 cannot be read, and so not be held against the signature.
+        let is_read = ParsedCertificate::try_from(certificate).is_ok();
+        self.signed.store(result.is_ok() || !is_read, Ordering::Relaxed);
         Ok(HandshakeSignatureValid::assertion())
     }
 }
@@ -164,7 +168,10 @@ impl ServerCertVerifier for Witness {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.saw(crypto::verify_tls12_signature(message, certificate, signature, algorithms))
+        self.saw(
+            certificate,
+            crypto::verify_tls12_signature(message, certificate, signature, algorithms),
+        )
     }
 
     fn verify_tls13_signature(
@@ -174,7 +181,10 @@ impl ServerCertVerifier for Witness {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        self.saw(crypto::verify_tls13_signature(message, certificate, signature, algorithms))
+        self.saw(
+            certificate,
+            crypto::verify_tls13_signature(message, certificate, signature, algorithms),
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

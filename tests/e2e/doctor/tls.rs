@@ -145,6 +145,7 @@ fn a_certificate_of_version_1_that_has_expired_is_named_as_such() {
     let answers = about_mail(&said).join("\n");
     assert!(answers.contains("[certificate-expired]") && answers.contains("20 days ago"), "{said}");
     assert!(answers.contains("has signed itself") && status == 1, "{said}");
+    assert_eq!(answers.matches("WARNING").count(), 1, "{said}");
 }
 
 #[test]
