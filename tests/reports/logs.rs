@@ -163,6 +163,13 @@ fn one_message_is_one_recipient_in_every_form_of_a_log() {
                 format!("{full} 12:00:{second} UTC mx postfix@-.service/{text}\n")
             }),
         ),
+        (
+            "with-unit of systemd 252",
+            made_of(|second, text| {
+                let process = text.split_once('[').unwrap().1;
+                format!("{full} 12:00:{second} UTC mx postfix@-.service[{process}\n")
+            }),
+        ),
         ("json", made_of(|second, text| json(second, text) + "\n")),
         ("json-sse", made_of(|second, text| format!("data: {}\n\n", json(second, text)))),
         ("json-seq", made_of(|second, text| format!("\x1e{}\n", json(second, text)))),

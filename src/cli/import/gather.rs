@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
 use ledger::{
     Clients, Day, Held, Imported, Key, KeyRef, Print, RowKey, SenderDomain, Store, StoreError,
-    Tally,
+    Tally, day_of,
 };
 use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Sender, judge};
 use std::{
@@ -131,8 +131,11 @@ impl<'g> Gatherer<'g> {
             return Ok(Fate::Again);
         }
         self.seen.insert(print);
-        if self.days.insert(judged.day) {
-            self.imported.extend(self.exclusions.ledger.prints(judged.day)?);
+        for at in [print.at - Print::NEAR, print.at + Print::NEAR] {
+            let day = day_of(at);
+            if self.days.insert(day) {
+                self.imported.extend(self.exclusions.ledger.prints(day)?);
+            }
         }
         let key = RowKey::from_log(&judged, &logged.tls, self.clients);
         let held = match self.held.entry((key.day, key.domain.clone())) {

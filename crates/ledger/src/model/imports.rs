@@ -1,5 +1,6 @@
 //! What was imported from logs, and what is there already, so that nothing is counted twice.
 
+use crate::model::day::{DAY, Day};
 use crate::model::key::SenderDomain;
 use crate::model::row::{OTHERS, sender_text};
 use sha2::{Digest, Sha256};
@@ -42,6 +43,26 @@ impl Print {
         Self { at, hash: first }
     }
 
+    /// Octets of a print in the ledger: the second of the day and the hash, each the greatest part first.
+    const LENGTH: usize = 12;
+
+    pub(crate) fn packed(self) -> [u8; Self::LENGTH] {
+        let second = u32::try_from(self.at.rem_euclid(DAY)).unwrap_or_default();
+        let ([a, b, c, d], [e, f, g, h, i, j, k, l]) =
+            (second.to_be_bytes(), self.hash.to_be_bytes());
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+
+    /// The prints of a day.
+    pub(crate) fn unpacked(day: Day, octets: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        octets.chunks_exact(Self::LENGTH).map(move |print| {
+            let number = print.iter().fold(0, |sum: u128, octet| sum << 8 | u128::from(*octet));
+            let second = i64::try_from(number >> 64).unwrap_or_default();
+            let hash = u64::try_from(number & u128::from(u64::MAX)).unwrap_or_default();
+            Self { at: i64::from(day) * DAY + second, hash }
+        })
+    }
+
     /// The same recipient at all times that may be given for its message.
     pub fn near(self) -> impl Iterator<Item = Self> {
         (self.at - Self::NEAR..=self.at + Self::NEAR).map(move |at| Self { at, ..self })
@@ -68,5 +89,21 @@ impl Held {
             .into_iter()
             .flatten()
             .any(|first| at >= *first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::day::day_of;
+
+    #[test]
+    fn a_print_is_the_same_when_it_is_read_again() {
+        for at in [0, 86_399, 1_795_205_890, -1] {
+            let print = Print::new(at, "4dBrAb1cD2zEf", 17, "user@example.com");
+            let twice = [print.packed(), print.packed()].concat();
+            let again: Vec<_> = Print::unpacked(day_of(at), &twice).collect();
+            assert_eq!(again, [print, print], "{at}");
+        }
     }
 }

@@ -101,10 +101,11 @@ impl<'l> Line<'l> {
         clock: &Clock,
         depth: u8,
     ) -> Result<Option<Self>, Unread> {
-        // `journalctl -o with-unit`: the unit stands before the program.
-        let service = match service.split_once(".service/") {
-            Some((_, service)) => service,
-            None => service,
+        // `journalctl -o with-unit`: the unit stands before the program, or in its place.
+        let service = match service.split_once(".service") {
+            Some((_, program)) if program.starts_with('/') => program.get(1..).unwrap_or_default(),
+            Some((unit, "")) if unit.starts_with("postfix") => "postfix",
+            _ => service,
         };
         if depth > 0 && passes_on(service) {
             let inner = Self::nested(text, clock, depth - 1);
@@ -120,7 +121,7 @@ impl<'l> Line<'l> {
         }
         // Some relays put before a line what stands there already.
         if depth > 0
-            && text.contains(service)
+            && text.split_once('[').is_some_and(|(before, _)| before.ends_with(service))
             && let Ok(Some(inner)) = Self::nested(text, clock, depth - 1)
             && (inner.service, inner.process) == (service, process)
         {
@@ -209,6 +210,19 @@ impl<'l> Line<'l> {
 /// Host, `SERVICE[PROCESS` and text of what stands behind the time. The host is empty where there is
 /// none.
 fn split(rest: &str) -> Option<(&str, &str, &str)> {
+    usual(rest).or_else(|| unusual(rest))
+}
+
+/// The same of `mx postfix/smtpd[17]: text`.
+fn usual(rest: &str) -> Option<(&str, &str, &str)> {
+    let (host, rest) = rest.split_once(' ')?;
+    let (tag, _) = rest.split_once(']')?;
+    let text = rest.get(tag.len()..)?.strip_prefix("]: ")?;
+    let is_host = !host.contains(':') && !is_facility(host);
+    (is_host && !tag.contains(' ')).then_some((host, tag, text))
+}
+
+fn unusual(rest: &str) -> Option<(&str, &str, &str)> {
     let (tag, text) = rest.split_once("]:")?;
     let text = text.strip_prefix(' ').unwrap_or(text);
     let mut words = tag.split(' ').filter(|word| !word.is_empty());

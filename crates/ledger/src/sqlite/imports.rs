@@ -1,6 +1,6 @@
 //! Which parts of which logs were imported.
 
-use crate::model::day::{DAY, Day};
+use crate::model::day::{Day, day_of};
 use crate::model::imports::{Held, Imported, Print};
 use crate::model::key::SubjectKind;
 use crate::model::row::{OTHERS, RowKey, Source};
@@ -8,7 +8,7 @@ use crate::model::tally::Tally;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use rusqlite::params;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 impl Store {
     /// All parts of logs that were imported by releases which took note of no more than that.
@@ -24,22 +24,21 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The recipients of mail of a day, and of the seconds next to it, that were imported.
+    /// The recipients of mail of a day that were imported.
     ///
     /// # Errors
     ///
     /// When the ledger cannot be read.
     pub fn prints(&self, day: Day) -> Result<Vec<Print>, StoreError> {
-        let first = i64::from(day) * DAY;
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT at, print FROM imported WHERE at >= ?1 AND at < ?2")?;
-        let near = Print::NEAR;
-        let rows = statement.query_map([first - near, first + DAY + near], |row| {
-            let print: i64 = row.get(1)?;
-            Ok(Print { at: row.get(0)?, hash: print.cast_unsigned() })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut statement =
+            self.connection.prepare_cached("SELECT prints FROM imported WHERE day = ?1")?;
+        let mut found = Vec::new();
+        let mut rows = statement.query([day])?;
+        while let Some(row) = rows.next()? {
+            let prints: Vec<u8> = row.get(0)?;
+            found.extend(Print::unpacked(day, &prints));
+        }
+        Ok(found)
     }
 
     /// Takes in the rows of a log, and takes note of the recipients that they count: all or nothing.
@@ -56,10 +55,13 @@ impl Store {
             for (key, tally) in rows {
                 store.add(key, *tally)?;
             }
-            let mut insert =
-                store.connection.prepare("INSERT OR IGNORE INTO imported VALUES (?1, ?2)")?;
+            let mut days: BTreeMap<Day, Vec<u8>> = BTreeMap::new();
             for print in prints {
-                insert.execute([print.at, print.hash.cast_signed()])?;
+                days.entry(day_of(print.at)).or_default().extend(print.packed());
+            }
+            for (day, prints) in days {
+                let sql = "INSERT INTO imported VALUES (?1, ?2)";
+                store.connection.execute(sql, params![day, prints])?;
             }
             Ok(())
         })

@@ -19,7 +19,7 @@ impl Store {
         change.execute("DELETE FROM lost WHERE day < ?1 OR day > ?2", [first, last])?;
         change.execute("DELETE FROM told WHERE at < ?1 OR at >= ?2", [from, until])?;
         change.execute("DELETE FROM import WHERE last < ?1 OR last >= ?2", [from, until])?;
-        change.execute("DELETE FROM imported WHERE at < ?1 OR at >= ?2", [from, until])?;
+        change.execute("DELETE FROM imported WHERE day < ?1 OR day > ?2", [first, last])?;
         change.commit()?;
         self.rows_of_domain.clear();
         self.rows_of_day.clear();

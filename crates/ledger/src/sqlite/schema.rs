@@ -65,11 +65,8 @@ const STEPS: [&str; 5] = [
      DELETE FROM mail WHERE source = 'log' AND tls_version = 'none';",
     // What was imported is known by each recipient, and no longer by host and time alone: one host has
     // several names, and several hosts have one.
-    "CREATE TABLE imported (
-         at INTEGER NOT NULL,
-         print INTEGER NOT NULL,
-         PRIMARY KEY (at, print)
-     ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE imported (day INTEGER NOT NULL, prints BLOB NOT NULL) STRICT;
+     CREATE INDEX imported_day ON imported (day);",
 ];
 
 /// The version that this program writes.

@@ -60,7 +60,9 @@ impl Form {
 
     /// A line without its colours.
     fn plain<'l>(&'l mut self, raw: &'l str) -> Option<&'l str> {
-        if !raw.contains(['\x1b']) && !raw.contains("#033[") {
+        let octets = raw.as_bytes();
+        let is_plain = !octets.contains(&b'\x1b');
+        if is_plain && !(octets.contains(&b'#') && raw.contains("#033[")) {
             return (!raw.is_empty()).then_some(raw);
         }
         self.line.clear();

@@ -68,13 +68,14 @@ const AMBIGUOUS: [&str; 4] = ["CST", "IST", "PST", "CDT"];
 /// What an abbreviation of a zone, or a distance such as `+01`, `-0330` or `+01:00`, says; none where it
 /// is none.
 pub(super) fn zone(text: &str) -> Option<Zone> {
+    if text.starts_with(['+', '-']) {
+        return distance(text).map(Zone::Offset);
+    }
     if AMBIGUOUS.contains(&text) {
         return Some(Zone::Ambiguous);
     }
-    if let Some((_, minutes)) = NAMES.iter().find(|(name, _)| *name == text) {
-        return Offset::from_seconds(minutes * 60).ok().map(Zone::Offset);
-    }
-    distance(text).map(Zone::Offset)
+    let (_, minutes) = NAMES.iter().find(|(name, _)| *name == text)?;
+    Offset::from_seconds(minutes * 60).ok().map(Zone::Offset)
 }
 
 /// `+01`, `-0330`, `+01:00`.
