@@ -116,9 +116,10 @@ fn setup_puts_the_milter_where_a_service_has_milters_of_its_own() {
         "setup >/dev/null; postconf -c . -P | grep milters; value smtpd_milters\n\
          setup --undo; postconf -c . -P | grep milters",
     );
-    let own = "192.0.2.7:25/inet/smtpd_milters = { inet:127.0.0.1:8893, default_action=";
+    // postconf -P takes no blanks.
+    let own = "192.0.2.7:25/inet/smtpd_milters = {inet:127.0.0.1:8893,default_action=";
     assert!(
-        said.contains(own) && said.contains("connect_timeout=60s }, inet:127.0.0.1:11332\n"),
+        said.contains(own) && said.contains("connect_timeout=60s},inet:127.0.0.1:11332\n"),
         "{said}"
     );
     // What smtpd could not use is not kept beside it.

@@ -230,3 +230,18 @@ fn a_local_program_that_speaks_smtp_with_sendmail_is_judged_as_plaintext_from_no
     let line = milter.lines().wait_for("a verdict", |line| line.contains("verdict=refuse"));
     assert!(line.contains("reason=plaintext") && line.contains("client=- "), "{line}");
 }
+
+/// What src/postfix/sendmail.rs goes by: a filter that is defined and not listed is not asked.
+#[test]
+fn a_filter_is_asked_where_it_is_listed_whatever_its_host_is_called() {
+    let answer = |line: &dyn Fn(u16) -> String| {
+        let milter = Milter::start(OPTED_IN);
+        let line = line(milter.port().unwrap());
+        let sendmail = Sendmail::start(SendmailOptions::default().mc(&line));
+        let mut client = SmtpClient::plaintext(sendmail.smtp_port());
+        client.try_rcpt("user@example.com").code
+    };
+    let filter = |port| format!("(`tls', `S=inet:{port}@localhost, F=T')");
+    assert_eq!(answer(&|port| format!("INPUT_MAIL_FILTER{}", filter(port))), 450);
+    assert_eq!(answer(&|port| format!("MAIL_FILTER{}", filter(port))), 250);
+}
