@@ -1,6 +1,8 @@
 //! Figures that others keep, read when Prometheus asks.
 
-use crate::reload::{Keeping, PolicyState};
+use crate::last_good::Keeping;
+use crate::reload::PolicyState;
+use crate::standing::Standing;
 use arc_swap::ArcSwap;
 use ledger::LedgerCounts;
 use policy::Policy;
@@ -11,11 +13,16 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use std::{fmt, sync::Arc};
 use tokio::sync::watch::Receiver;
 
-/// How the policy in force and the ledger are.
+/// How the policy and the settings in force are, and the ledger.
 #[derive(Debug)]
-pub(super) struct StateCollector {
+pub struct StateCollector {
+    /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// How it stands to its files.
     pub state: Receiver<PolicyState>,
+    /// The settings in force, and their sockets.
+    pub standing: Receiver<Standing>,
+    /// What the ledger counts of itself.
     pub ledger: Arc<LedgerCounts>,
 }
 
@@ -23,6 +30,7 @@ impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let policy = self.policy.load();
         let state = self.state.borrow().clone();
+        let Standing { settings, missing, .. } = self.standing.borrow().clone();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("policy_domains", "Domains that are opted in", count(policy.domains.len())),
@@ -47,6 +55,21 @@ impl Collector for StateCollector {
                 "policy_keeping_failing",
                 "Whether the policy in force cannot be kept as the last good one",
                 (state.keeping == Keeping::Failing).into(),
+            ),
+            (
+                "settings_last_good",
+                "Whether the milter has started under the last good settings, since it could not use the file",
+                settings.last_good.is_some().into(),
+            ),
+            (
+                "settings_keeping_failing",
+                "Whether the settings in force cannot be kept as the last good ones",
+                (settings.keeping == Keeping::Failing).into(),
+            ),
+            (
+                "sockets_missing",
+                "Sockets of the settings that the milter cannot listen on",
+                count(missing.len()),
             ),
             (
                 "ledger_queue",

@@ -8,5 +8,6 @@ mod endpoint;
 mod labels;
 mod registry;
 
+pub use collector::StateCollector;
 pub use endpoint::serve;
 pub use registry::{Metrics, OpenConnection};

@@ -2,11 +2,8 @@
 
 use super::collector::StateCollector;
 use super::labels::{DomainLabels, RecipientLabels};
-use crate::reload::PolicyState;
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use ledger::LedgerCounts;
-use policy::{Case, Decision, DomainName, Policy, TlsState, Verdict};
+use policy::{Case, Decision, DomainName, TlsState, Verdict};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,12 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::{Arc, RwLock},
-};
-use tokio::sync::watch::Receiver;
+use std::{collections::HashSet, fmt, sync::RwLock};
 
 /// Bounds of the histogram of latencies, in seconds: a judgement takes some microseconds.
 const LATENCIES: [f64; 10] =
@@ -60,12 +52,7 @@ impl Drop for OpenConnection {
 impl Metrics {
     /// Counters at zero. `domains` is how many domains get a label of their own.
     #[must_use]
-    pub fn new(
-        domains: usize,
-        policy: Arc<ArcSwap<Policy>>,
-        state: Receiver<PolicyState>,
-        ledger: Arc<LedgerCounts>,
-    ) -> Self {
+    pub fn new(domains: usize, state: StateCollector) -> Self {
         let mut registry = Registry::with_prefix("mandatory_tls");
         let judged: Family<RecipientLabels, Counter> = Family::default();
         registry.register("recipients", "Recipients judged", judged.clone());
@@ -83,7 +70,7 @@ impl Metrics {
         registry.register("connections", "Milter connections that are open", connections.clone());
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The release that runs", Info::new(version));
-        registry.register_collector(Box::new(StateCollector { policy, state, ledger }));
+        registry.register_collector(Box::new(state));
         let domains = (domains > 0).then(|| {
             let judged = Family::default();
             let help = "Recipients judged, by domain";

@@ -8,7 +8,7 @@ mod listener;
 mod passed;
 mod waiting;
 
-pub use listener::{BindError, BoundAddress, Listener, ListeningSocket, bind_tcp};
+pub use listener::{BindError, BoundAddress, Listener, ListeningSocket, bind_tcp, obstacle};
 pub use passed::passed_by_systemd;
 pub use waiting::Waiting;
 

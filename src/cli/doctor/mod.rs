@@ -6,17 +6,22 @@
 mod files;
 mod mta;
 mod service;
+mod settings;
 
 use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
+use crate::last_good::{LastGood, LastGoodSettings, Unusable};
 use crate::milter;
-use crate::reload::{LastGood, Unusable};
 use crate::status::Status;
 use crate::wording::counted;
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
-use std::{fmt, fs, io, path::PathBuf, process::ExitCode};
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 const AFTER_HELP: &str = "\
 Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody.
@@ -127,14 +132,24 @@ pub(super) fn run(args: &Args) -> ExitCode {
         return probe(socket);
     }
     let answers = match Settings::load(&args.config) {
-        Ok(settings) => examine(settings, &args.config),
+        Ok(settings) => {
+            let eyes = Eyes::of_milter(&args.config, Some(&settings));
+            let how = settings::found(&args.config, &eyes);
+            examine(settings, &args.config, &eyes, how)
+        }
         Err(_) if is_denied(fs::File::open(&args.config).map(drop)) => {
             let message = format!("{} cannot be read by this user", args.config.display());
             vec![Answer::unseen("settings", message)]
         }
         Err(problems) => {
-            let remedy = "mend it; nothing else was looked at";
-            vec![Answer::new(Health::Error, "settings", problems.to_string(), remedy)]
+            let eyes = Eyes::of_milter(&args.config, None);
+            let kept = || LastGoodSettings::load(&args.config);
+            let kept = eyes.look(kept).unwrap_or_else(|_| kept());
+            let how = settings::broken(&problems, &kept);
+            match kept {
+                Ok(kept) => examine(kept.settings, &args.config, &eyes, how),
+                Err(_) => vec![how],
+            }
         }
     };
     for answer in &answers {
@@ -158,9 +173,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
+/// Looks at all that the settings name; `how` is what was found of themselves.
+fn examine(settings: Settings, config: &Path, eyes: &Eyes, how: Answer) -> Vec<Answer> {
     let settings = sockets::with_systemd(settings);
-    let eyes = Eyes::of_milter(config, &settings);
     let look = || {
         let policy = policy_file::load(&settings.policy);
         let last_good = || LastGood::load(settings.state_dir.as_deref(), &settings.policy);
@@ -169,10 +184,11 @@ fn examine(settings: Settings, config: &std::path::Path) -> Vec<Answer> {
     };
     // Where it cannot become the milter's user, its own eyes have to do.
     let (policy, last_good) = eyes.look(look).unwrap_or_else(|_| look());
-    let mut answers = vec![Answer::right("settings", config.display().to_string())];
+    let mut answers = vec![how];
     let (status, how) = service::look(&settings);
     let is_status_unseen = how.iter().any(|answer| answer.health == Health::Unseen);
     answers.extend(how);
+    answers.extend(status.as_ref().map(settings::in_force).unwrap_or_default());
     let config = config.to_path_buf();
     let patient = Patient { config, settings, policy, last_good, status, is_status_unseen };
     for look in [

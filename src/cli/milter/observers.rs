@@ -2,13 +2,14 @@
 //! settings ask for them.
 
 use crate::cli::ledger_file;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, StateCollector};
 use crate::net::bind_tcp;
 use crate::reload::Reloader;
+use crate::standing::Standing;
 use config::settings::{MetricsSettings, Settings, SocketSpec};
 use ledger::{Ledger, Recorder};
 use std::{io, sync::Arc};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 /// The ledger and the metrics.
 pub(super) struct Observers {
@@ -19,14 +20,19 @@ pub(super) struct Observers {
 
 impl Observers {
     /// Starts what the settings ask for.
-    pub(super) fn start(settings: &Settings, reloader: &Reloader) -> io::Result<Self> {
+    pub(super) fn start(
+        settings: &Settings,
+        reloader: &Reloader,
+        standing: watch::Receiver<Standing>,
+    ) -> io::Result<Self> {
         let (ledger, recorder) = start_ledger(settings)?;
         let Some(wanted) = &settings.metrics else {
             return Ok(Self { ledger, recorder, metrics: None });
         };
         let domains = usize::try_from(wanted.domains).unwrap_or(usize::MAX);
         let (policy, state) = (reloader.policy(), reloader.state());
-        let metrics = Arc::new(Metrics::new(domains, policy, state, ledger.counts()));
+        let state = StateCollector { policy, state, standing, ledger: ledger.counts() };
+        let metrics = Arc::new(Metrics::new(domains, state));
         offer(wanted, Arc::clone(&metrics));
         Ok(Self { ledger, recorder, metrics: Some(metrics) })
     }

@@ -1,14 +1,16 @@
-//! Writes the last good policy, on a thread of its own.
+//! Writes what is good, on a thread of its own.
 //!
 //! A list of a million domains takes a disk its time, and a disk that does not answer takes for ever:
 //! neither mail nor the next reload waits for that.
 
-use super::file::{Encoded, kept_digest, remove_old_drafts};
-use crate::reload::{AFTER_A_PANIC, Keeping, PolicyState, step_back};
+use super::file::{Encoded, What, kept_digest, remove_old_drafts};
+use crate::background::{AFTER_A_PANIC, step_back};
 use crate::state_dir::write_help;
 use config::policy_file::Snapshot;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{
+    cell::Cell,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -16,12 +18,26 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio::sync::watch::Sender;
 
 /// How often it is tried again to write what could not be written.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long the end of the milter waits for the last one.
 const AT_THE_END: Duration = Duration::from_secs(5);
+
+/// Whether what is in force is kept as the last good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeping {
+    /// There is no place for it.
+    #[default]
+    Off,
+    /// It will be in a moment.
+    Pending,
+    /// It is.
+    Kept,
+    /// It cannot be written.
+    Failing,
+}
 
 /// Keeps what is in force.
 #[derive(Debug)]
@@ -52,31 +68,51 @@ impl Shared {
 }
 
 impl Keeper {
-    /// Keeps policies that are read from `policy` in the state directory, from now on.
+    /// Keeps what is read from `source` in the directory, from now on, and tells how that goes: after each
+    /// writing, and after each that failed.
     ///
     /// # Errors
     ///
     /// When the system refuses a thread.
-    pub(in crate::reload) fn start(
-        state_dir: PathBuf,
-        policy: PathBuf,
-        state: Sender<PolicyState>,
+    pub(crate) fn start(
+        what: What,
+        directory: PathBuf,
+        source: PathBuf,
+        tell: impl Fn(Keeping) + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::with_patience(what, directory, source, tell, RETRY)
+    }
+
+    fn with_patience(
+        what: What,
+        directory: PathBuf,
+        source: PathBuf,
+        tell: impl Fn(Keeping) + Send + 'static,
+        retry: Duration,
     ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let writer = Writer { shared: Arc::clone(&shared), state_dir, policy, state };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            what,
+            directory,
+            source,
+            tell: Box::new(tell),
+            failing: Cell::new(false),
+            retry,
+        };
         thread::Builder::new().name("last-good".into()).spawn(move || {
             step_back();
             // A panic in here must not be the end of all keeping; the panic itself is logged.
             while catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
                 thread::sleep(AFTER_A_PANIC);
-                tracing::error!("the last good policy is kept again from the next reload on");
+                tracing::error!("the keeping of the {what} goes on from the next change on");
             }
         })?;
         Ok(Self(shared))
     }
 
     /// Keeps what has come into force.
-    pub(in crate::reload) fn keep(&self, snapshot: Snapshot, since: Timestamp) {
+    pub(crate) fn keep(&self, snapshot: Snapshot, since: Timestamp) {
         self.0.desk().next = Some((snapshot, since));
         self.0.changed.notify_all();
     }
@@ -100,37 +136,47 @@ enum Next {
 
 struct Writer {
     shared: Arc<Shared>,
-    state_dir: PathBuf,
-    policy: PathBuf,
-    state: Sender<PolicyState>,
+    what: What,
+    directory: PathBuf,
+    source: PathBuf,
+    tell: Box<dyn Fn(Keeping) + Send>,
+    /// The last writing failed.
+    failing: Cell<bool>,
+    retry: Duration,
 }
 
 impl Writer {
     fn run(&self) {
+        let Self { what, directory, source, .. } = self;
         // A milter that was killed while it wrote has left its draft, which is as large as the policy.
-        let _ = remove_old_drafts(&self.state_dir);
-        let mut kept = kept_digest(&self.state_dir, &self.policy);
+        let _ = remove_old_drafts(*what, directory);
+        let mut kept = kept_digest(*what, directory, source);
         let mut unwritten: Option<Encoded> = None;
         loop {
             match self.next(unwritten.is_some()) {
                 Next::Keep(snapshot, since) => {
-                    let encoded = Encoded::new(&self.policy, &snapshot, since);
+                    let encoded = Encoded::new(source, &snapshot, since);
                     unwritten = encoded.inspect_err(|error| self.failed(error)).ok();
                 }
                 Next::TryAgain => {}
                 Next::End => return,
             }
-            let Some(policy) = &unwritten else { continue };
-            if kept.as_ref() != Some(&policy.sha256) {
-                if let Err(error) = policy.write(&self.state_dir) {
+            let Some(encoded) = &unwritten else { continue };
+            if kept.as_ref() != Some(&encoded.sha256) {
+                if let Err(error) = encoded.write(*what, directory) {
                     self.failed(&error);
                     continue;
                 }
-                kept = Some(policy.sha256.clone());
-                tracing::debug!("the policy in force is kept in {}", self.state_dir.display());
+                kept = Some(encoded.sha256.clone());
+                tracing::debug!(
+                    "the {what} in force {} kept in {}",
+                    what.be(),
+                    directory.display()
+                );
             }
             unwritten = None;
-            self.state.send_modify(|state| state.keeping = Keeping::Kept);
+            self.failing.set(false);
+            (self.tell)(Keeping::Kept);
         }
     }
 
@@ -147,7 +193,7 @@ impl Writer {
             if desk.closed {
                 return Next::End;
             }
-            let patience = if try_again { RETRY } else { Duration::MAX };
+            let patience = if try_again { self.retry } else { Duration::MAX };
             let waited = self.shared.changed.wait_timeout(desk, patience);
             let (again, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             desk = again;
@@ -159,18 +205,15 @@ impl Writer {
     }
 
     fn failed(&self, error: &io::Error) {
-        let known = matches!(self.state.borrow().keeping, Keeping::Failing);
-        self.state.send_modify(|state| {
-            state.keeping = Keeping::Failing;
-            state.keeping_failures += 1;
-        });
-        if !known {
+        (self.tell)(Keeping::Failing);
+        if !self.failing.replace(true) {
             tracing::warn!(
                 %error,
-                "the policy in force cannot be kept in {}: a start beside a broken file would go on under an \
-                 older one, or fail; mail goes on{}",
-                self.state_dir.display(),
-                write_help(&self.state_dir, error)
+                "the {} in force cannot be kept in {}: a start beside a broken file would go on under what was \
+                 kept before, or fail; mail goes on{}",
+                self.what,
+                self.directory.display(),
+                write_help(&self.directory, error)
             );
         }
     }
