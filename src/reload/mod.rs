@@ -53,6 +53,8 @@ pub struct PolicyState {
     pub reloads: u64,
     /// How often one could not be.
     pub failures: u64,
+    /// How often a request was answered.
+    pub asked: u64,
     /// Whether it is the last good policy, under which the milter has started since it could not use
     /// the files.
     pub last_good: bool,
@@ -164,7 +166,7 @@ impl Reloader {
                 };
                 self.retry_at = None;
                 self.reload();
-                answer(request);
+                self.answer(request);
             }
             self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
@@ -180,7 +182,7 @@ impl Reloader {
                     }
                     self.retry_at = None;
                     self.reload();
-                    answer(request);
+                    self.answer(request);
                 }
             }
         }
@@ -300,12 +302,13 @@ impl Reloader {
             );
         }
     }
-}
 
-/// Tells who asked that the policy has been read.
-fn answer(request: Option<Request>) {
-    if let Some(request) = request {
-        // Nobody may wait for it any more.
-        let _ = request.send(());
+    /// Tells who asked that the policy has been read.
+    fn answer(&self, request: Option<Request>) {
+        if let Some(request) = request {
+            self.state.send_modify(|state| state.asked += 1);
+            // Nobody may wait for it any more.
+            let _ = request.send(());
+        }
     }
 }

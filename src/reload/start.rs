@@ -34,6 +34,7 @@ impl Reloader {
             rejected: None,
             reloads: 0,
             failures: 0,
+            asked: 0,
             last_good: false,
             keeping: if state_dir.is_some() { Keeping::Pending } else { Keeping::Off },
             keeping_failures: 0,

@@ -61,9 +61,9 @@ pub struct PolicyStatus {
     pub since: Timestamp,
     /// What its files looked like when they were last read ([`config::policy_file::Sources`]).
     pub fingerprint: u64,
-    /// How often they were read since the start, well or not.
+    /// How often the milter was asked since its start to read them, and has, well or not.
     #[serde(default)]
-    pub reads: u64,
+    pub asked: u64,
     /// Whether it is the last good policy, under which the milter has started since it could not use
     /// the files.
     #[serde(default)]
@@ -166,7 +166,7 @@ pub(super) mod tests {
                 senders: 1,
                 since: Timestamp::UNIX_EPOCH,
                 fingerprint: u64::MAX,
-                reads: 0,
+                asked: 0,
                 last_good: false,
                 keeping: Keeping::Kept,
                 problem: None,

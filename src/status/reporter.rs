@@ -61,7 +61,7 @@ impl Reporter {
                 senders: policy.senders.len(),
                 since: state.since,
                 fingerprint: state.fingerprint,
-                reads: state.reloads + state.failures,
+                asked: state.asked,
                 last_good: state.last_good,
                 keeping: state.keeping,
                 problem: state.rejected.map(|rejected| ProblemStatus {

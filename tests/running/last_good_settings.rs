@@ -246,3 +246,39 @@ fn a_socket_that_cannot_be_had_keeps_nobody_from_the_others_and_is_served_once_i
     milter.wait_for_line("stopped");
     assert!(!away.join(SOCKET).exists());
 }
+
+#[test]
+fn a_reload_waits_until_the_policy_is_in_force_and_fails_where_it_is_not() {
+    let milter = milter();
+    for (policy, code, said) in [
+        ("domains: [main.example, second.example]\n", 0, "policy in force: 2 domains, 0 senders"),
+        (
+            "domains: [main.example]\nsenders: [a.example]\n",
+            0,
+            "policy in force: 1 domain, 1 sender",
+        ),
+        ("domains: [\n", 78, "policy not reloaded, the one in force stays: 1 error"),
+        ("domains: [\n", 78, "policy not reloaded, the one in force stays: 1 error"),
+        ("domains: []\n", 0, "policy in force: 0 domains, 0 senders"),
+    ] {
+        fs::write(milter.path("policy.yaml"), policy).unwrap();
+        let reload = run(&milter, &["reload"]);
+        let text = text(&reload);
+        assert_eq!(reload.status.code(), Some(code), "{policy}: {text}");
+        assert!(text.contains(said), "{policy}: {text}");
+    }
+    // Beside broken settings, the policy is read; but the reload fails visibly.
+    edit(&milter, "state_dir", "sttae_dir");
+    let reload = run(&milter, &["reload"]);
+    assert_eq!(reload.status.code(), Some(78));
+    let said = text(&reload);
+    assert!(said.contains("policy in force") && said.contains("sttae_dir"), "{said}");
+    edit(&milter, "sttae_dir", "state_dir");
+    milter.signal(nix::sys::signal::Signal::SIGTERM);
+    milter.wait_for_line("stopped");
+    let reload = run(&milter, &["reload"]);
+    assert_eq!(reload.status.code(), Some(69));
+    assert!(text(&reload).contains("the milter does not run"), "{}", text(&reload));
+    edit(&milter, "status_file: run/status.json\n", "");
+    assert!(text(&run(&milter, &["reload"])).contains("the settings name no `status_file`"));
+}
