@@ -49,7 +49,8 @@ impl Eyes {
         self.user.as_ref().map(|user| user.name.as_str())
     }
 
-    /// Whether what is looked at is seen as the milter sees it, and not only as this user does.
+    /// Whether what is looked at is seen as the milter sees it, and not only as this user does. To be asked
+    /// while nobody looks.
     pub fn are_the_milters(&self) -> bool {
         self.user.is_none() || geteuid().is_root()
     }

@@ -218,3 +218,41 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::last_good::file::read;
+    use std::{fs, path::Path, sync::mpsc::channel};
+
+    /// Longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_could_not_be_kept_is_kept_as_soon_as_it_can_be_without_any_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("state");
+        // Its place is taken.
+        fs::write(&place, "").unwrap();
+        let source = Path::new("/etc/policy.yaml");
+        let (tell, told) = channel();
+        let tell = move |keeping| drop(tell.send(keeping));
+        let retry = Duration::from_millis(1);
+        let keeper =
+            Keeper::with_patience(What::Policy, place.clone(), source.into(), tell, retry).unwrap();
+        let mut snapshot = Snapshot::default();
+        snapshot.add(source, b"domains: []\n".to_vec());
+        keeper.keep(snapshot.clone(), Timestamp::UNIX_EPOCH);
+        // Each try that fails is told.
+        for _ in 0..3 {
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(Keeping::Failing));
+        }
+        fs::remove_file(&place).unwrap();
+        while told.recv_timeout(PATIENCE).unwrap() == Keeping::Failing {}
+        let (kept, found) = read(What::Policy, &place, source).unwrap();
+        assert_eq!((kept.since, found), (Timestamp::UNIX_EPOCH, snapshot));
+        // And then there is nothing more to do.
+        keeper.finish();
+        assert!(told.recv_timeout(PATIENCE).is_err());
+    }
+}

@@ -66,7 +66,8 @@ pub(super) fn check(
             return (None, None);
         }
     };
-    let mut found = look(&eyes, || Found::look(settings, eyes.are_the_milters()));
+    let with_rights = eyes.are_the_milters();
+    let mut found = look(&eyes, || Found::look(settings, with_rights));
     let mut would_start = is_usable && found.suffices(settings);
     let last_good = found.last_good.take();
     // The settings themselves are no question of rights that stop the check of the rest.
@@ -78,7 +79,7 @@ pub(super) fn check(
     if !would_start {
         say_kept(&kept);
         would_start = kept.is_ok_and(|LastGoodSettings { settings, .. }| {
-            look(&eyes, || Found::look(&settings, eyes.are_the_milters())).suffices(&settings)
+            look(&eyes, || Found::look(&settings, with_rights)).suffices(&settings)
         });
     }
     // Of what this user cannot look at as the milter does, nobody knows what a start would find.
