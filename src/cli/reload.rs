@@ -9,7 +9,8 @@ use crate::last_good::LastGoodSettings;
 use crate::status::Status;
 use crate::wording::counted;
 use config::settings::Settings;
-use rustix::process::{Pid, Signal, kill_process};
+use nix::unistd::geteuid;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -82,12 +83,21 @@ fn running(file: &Path) -> Result<Status, Failure> {
             file.display()
         ))
     })?;
-    // The file is the milter's. Whoever can write there must not have root signal others.
+    if is_its_own(status.pid, file) { Ok(status) } else { Err(gone(file)) }
+}
+
+/// Whether there is this process, and it is the one that the file can be about.
+///
+/// Whoever can write the file must not have root signal others. Anybody else can only signal what is his; in
+/// the sandbox of the service, he does not even see other processes.
+fn is_its_own(pid: u32, file: &Path) -> bool {
+    if !geteuid().is_root() {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        return pid.is_some_and(|pid| test_kill_process(pid).is_ok());
+    }
     let owner = |path: &Path| fs::metadata(path).map(|metadata| metadata.uid()).ok();
-    let process = Path::new("/proc").join(status.pid.to_string());
-    let is_its =
-        owner(&process).is_some_and(|owner_of_process| owner(file) == Some(owner_of_process));
-    is_its.then_some(status).ok_or_else(|| gone(file))
+    let of_process = owner(&Path::new("/proc").join(pid.to_string()));
+    of_process.is_some() && of_process == owner(file)
 }
 
 /// Waits until the milter has read its files since `before`.

@@ -267,6 +267,14 @@ fn a_reload_waits_until_the_policy_is_in_force_and_fails_where_it_is_not() {
         assert_eq!(reload.status.code(), Some(code), "{policy}: {text}");
         assert!(text.contains(said), "{policy}: {text}");
     }
+    // Root signals nobody else's process, whatever the file says; here it is said to be another's.
+    if nix::unistd::geteuid().is_root() {
+        let file = milter.path("run/status.json");
+        std::os::unix::fs::chown(&file, Some(1), None).unwrap();
+        let reload = run(&milter, &["reload"]);
+        assert_eq!(reload.status.code(), Some(69), "{}", text(&reload));
+        std::os::unix::fs::chown(&file, Some(0), None).unwrap();
+    }
     // Beside broken settings, the policy is read; but the reload fails visibly.
     edit(&milter, "state_dir", "sttae_dir");
     let reload = run(&milter, &["reload"]);
