@@ -20,6 +20,8 @@ type Missing = (Listen, String);
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     pub(super) bound: Vec<Listener>,
+    /// Those that systemd has bound.
+    passed: Vec<Listener>,
     missing: Vec<Missing>,
     /// `listen: systemd` is set, and systemd passes none.
     without_systemd: bool,
@@ -32,14 +34,19 @@ impl Sockets {
     /// Binds what the settings ask for, but for what systemd has `passed`.
     pub(super) fn bind(settings: &Settings, passed: &[Listener]) -> Self {
         let (bound, missing) = try_all(settings.listen.clone());
-        Self { bound, missing, without_systemd: settings.systemd && passed.is_empty() }
+        Self {
+            bound,
+            missing,
+            passed: Vec::new(),
+            without_systemd: settings.systemd && passed.is_empty(),
+        }
     }
 
     /// Takes what systemd has passed, if the settings ask for it.
     pub(super) fn take(&mut self, settings: &Settings, passed: Vec<Listener>) {
         for listener in passed {
             if settings.systemd {
-                self.bound.push(listener);
+                self.passed.push(listener);
             } else {
                 tracing::warn!(
                     "systemd passes {}, which `listen` does not ask for: an MTA that connects there \
@@ -63,9 +70,10 @@ impl Sockets {
         standing: &watch::Sender<Standing>,
         complete: impl FnOnce() + Send + 'static,
     ) -> milter::Sockets {
-        for listener in &self.bound {
+        let passed = self.passed.iter().map(|listener| (listener, " (from systemd)"));
+        for (listener, whose) in passed.chain(self.bound.iter().map(|listener| (listener, ""))) {
             let address = listener.address().to_string();
-            tracing::info!("listening on {address}");
+            tracing::info!("listening on {address}{whose}");
             standing.send_modify(|standing| standing.listening.push(address));
         }
         let missing = self.missing();
@@ -78,7 +86,8 @@ impl Sockets {
         } else if !self.without_systemd {
             complete();
         }
-        milter::Sockets { bound: self.bound, late, most_late }
+        let bound = self.passed.into_iter().chain(self.bound).collect();
+        milter::Sockets { bound, late, most_late }
     }
 }
 
