@@ -236,7 +236,7 @@ mod tests {
         fs::write(&place, "").unwrap();
         let source = Path::new("/etc/policy.yaml");
         let (tell, told) = channel();
-        let tell = move |keeping| drop(tell.send(keeping));
+        let tell = move |keeping| tell.send(keeping).unwrap_or_default();
         let retry = Duration::from_millis(1);
         let keeper =
             Keeper::with_patience(What::Policy, place.clone(), source.into(), tell, retry).unwrap();
