@@ -18,7 +18,9 @@
 //! - [`milter`]: the protocol, and the loop that serves MTAs.
 //! - [`net`]: sockets to listen on, bound here or passed by systemd.
 //! - [`metrics`]: what is counted, for Prometheus.
-//! - [`reload`]: watches the policy's files, swaps the policy, keeps the last good one, says what changed.
+//! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
+//! - [`last_good`]: the policy and the settings that were last good, for a start beside broken files.
+//! - [`standing`]: what the milter runs under.
 //! - [`logging`]: the log, and the line of a verdict.
 //! - [`last_hour`]: whether any mail is encrypted.
 //! - [`systemd`]: what it is told. [`status`]: how the running milter is.
@@ -39,8 +41,10 @@
     clippy::todo
 )]
 
+mod background;
 pub mod cli;
 mod command;
+pub mod last_good;
 pub mod last_hour;
 pub mod logging;
 pub mod metrics;
@@ -50,6 +54,7 @@ mod postfix;
 pub mod reload;
 pub mod session;
 mod smtp;
+pub mod standing;
 mod state_dir;
 pub mod status;
 pub mod systemd;

@@ -6,6 +6,8 @@
 
 use super::sockets::systemd_runs;
 use crate::command;
+pub(super) use crate::last_good::INSTALLED;
+use crate::last_good::is_installed;
 use config::policy_file::Sources;
 use config::settings::Settings;
 use nix::unistd::{
@@ -20,13 +22,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the settings lie when the program is installed.
-pub(super) const INSTALLED: &str = "/etc/mandatory-tls/milter.yaml";
 /// The service, and its user.
 const NAME: &str = "mandatory-tls";
 
-/// By whose rights files are looked at.
-#[derive(Debug)]
+/// By whose rights files are looked at; this user's own unless it is said.
+#[derive(Debug, Default)]
 pub(super) struct Eyes {
     /// The milter's user, where it is known and is not this one.
     user: Option<User>,
@@ -34,11 +34,11 @@ pub(super) struct Eyes {
 
 impl Eyes {
     /// Those of the milter that runs with these settings: the user of the installed service, or else
-    /// whom the state directory belongs to.
-    pub fn of_milter(config: &Path, settings: &Settings) -> Self {
+    /// whom the state directory belongs to, where the settings can be read.
+    pub fn of_milter(config: &Path, settings: Option<&Settings>) -> Self {
         let user = if is_installed(config) { service_user() } else { None };
         let user = user.or_else(|| {
-            let owner = fs::metadata(settings.state_dir.as_ref()?).ok()?.uid();
+            let owner = fs::metadata(settings?.state_dir.as_ref()?).ok()?.uid();
             User::from_uid(Uid::from_raw(owner)).ok()?
         });
         Self { user: user.filter(|user| !user.uid.is_root() && user.uid != geteuid()) }
@@ -47,6 +47,12 @@ impl Eyes {
     /// The milter's user, where it is another one than this.
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(|user| user.name.as_str())
+    }
+
+    /// Whether what is looked at is seen as the milter sees it, and not only as this user does. To be asked
+    /// while nobody looks.
+    pub fn are_the_milters(&self) -> bool {
+        self.user.is_none() || geteuid().is_root()
     }
 
     /// Does this with the rights of the milter's user, where that can be.
@@ -79,11 +85,6 @@ impl Eyes {
         unreadable.dedup();
         unreadable
     }
-}
-
-fn is_installed(config: &Path) -> bool {
-    fs::canonicalize(config)
-        .is_ok_and(|config| fs::canonicalize(INSTALLED).is_ok_and(|installed| config == installed))
 }
 
 /// Whom the service runs as.

@@ -27,6 +27,11 @@ impl Failure {
         Self { message: message.into(), status: status::DATA }
     }
 
+    /// Errors in a file that somebody else has found.
+    pub fn found_elsewhere(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: status::CONFIG }
+    }
+
     /// Errors in a file, as they are shown.
     pub fn config(problems: &Problems) -> Self {
         Self { message: problems.to_string(), status: status::CONFIG }

@@ -50,7 +50,7 @@ fn among<'p>(
         return Vec::new();
     }
     let hidden = files.filter_map(|path| {
-        let target: PathBuf = fs::canonicalize(path).ok()?;
+        let target = fs::canonicalize(path).ok().or_else(|| target_of(path))?;
         let directive = directive_of(&target)?;
         Some(format!(
             "{} lies in {}, where the service does not see it ({directive}= in its unit)",
@@ -59,6 +59,14 @@ fn among<'p>(
         ))
     });
     hidden.collect()
+}
+
+/// Where a link leads to that leads to nothing.
+fn target_of(link: &Path) -> Option<PathBuf> {
+    let directory = fs::canonicalize(link.parent()?).ok()?;
+    let target = directory.join(fs::read_link(link).ok()?);
+    let above = target.parent().and_then(|above| fs::canonicalize(above).ok());
+    Some(above.zip(target.file_name()).map_or(target.clone(), |(above, name)| above.join(name)))
 }
 
 /// What to do about it.
@@ -86,11 +94,15 @@ mod tests {
         symlink(at("home/list.yaml"), at("etc/b.yaml")).unwrap();
         symlink(at("etc/b.yaml"), at("etc/c.yaml")).unwrap();
         symlink(at("home"), at("etc/d")).unwrap();
+        symlink(at("home/gone.yaml"), at("etc/gone.yaml")).unwrap();
+        symlink("../home/away/gone.yaml", at("etc/away.yaml")).unwrap();
         let told = |config: &str, file: &str| {
             let path = at(file);
             among(&hiding, &at(config), [path.as_path()].into_iter())
         };
-        for hidden in ["etc/b.yaml", "etc/c.yaml", "etc/d/list.yaml", "home/list.yaml"] {
+        for hidden in
+            ["etc/b.yaml", "etc/c.yaml", "etc/d/list.yaml", "home/list.yaml", "etc/gone.yaml"]
+        {
             let said = told("etc/milter.yaml", hidden);
             assert!(said.len() == 1 && said[0].contains("ProtectHome="), "{hidden}: {said:?}");
             assert_eq!(told("home/milter.yaml", hidden), [""; 0]);

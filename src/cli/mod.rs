@@ -13,6 +13,7 @@ mod hidden;
 mod import;
 mod ledger_file;
 mod milter;
+mod reload;
 mod report;
 mod requirements;
 mod setup;
@@ -55,6 +56,8 @@ struct Cli {
 enum Command {
     /// Run the milter: answer the MTA's questions until told to stop
     Milter(milter::Args),
+    /// Let the running milter read its policy at once, and say what came of it
+    Reload(reload::Args),
     /// Validate the policy, and the settings; say all that is wrong
     Check(check::Args),
     /// Show, step by step, what the policy says of a recipient and a session; no mail is sent
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Milter(args) => milter::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Entries(args) => entries::run(&args),

@@ -1,7 +1,9 @@
 //! Figures that others keep, read when Prometheus asks.
 
+use crate::last_good::Keeping;
 use crate::last_hour::LastHour;
-use crate::reload::{Keeping, PolicyState};
+use crate::reload::PolicyState;
+use crate::standing::Standing;
 use crate::status::Checkup;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -14,13 +16,15 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use std::{fmt, path::PathBuf, sync::Arc};
 use tokio::sync::watch::Receiver;
 
-/// How the policy in force, the ledger and the MTA's own TLS are.
+/// How the policy and the settings in force are, the ledger, and the MTA's own TLS.
 #[derive(Debug)]
 pub struct StateCollector {
     /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
     /// How it stands to its files.
     pub state: Receiver<PolicyState>,
+    /// The settings in force, and their sockets.
+    pub standing: Receiver<Standing>,
     /// What the ledger counts of itself.
     pub ledger: Arc<LedgerCounts>,
     /// Whether mail is encrypted.
@@ -33,6 +37,7 @@ impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let policy = self.policy.load();
         let state = self.state.borrow().clone();
+        let Standing { settings, missing, .. } = self.standing.borrow().clone();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("policy_domains", "Domains that are opted in", count(policy.domains.len())),
@@ -62,6 +67,21 @@ impl Collector for StateCollector {
                 "nothing_encrypted",
                 "Whether there was enough mail in the last hour to tell, and none of it came over TLS",
                 self.last_hour.so_far(Timestamp::now()).nothing_encrypted().into(),
+            ),
+            (
+                "settings_last_good",
+                "Whether the milter has started under the last good settings, since it could not use the file",
+                settings.last_good.is_some().into(),
+            ),
+            (
+                "settings_keeping_failing",
+                "Whether the settings in force cannot be kept as the last good ones",
+                (settings.keeping == Keeping::Failing).into(),
+            ),
+            (
+                "sockets_missing",
+                "Sockets of the settings that the milter cannot listen on",
+                count(missing.len()),
             ),
             (
                 "ledger_queue",

@@ -22,4 +22,4 @@ mod server;
 pub use activity::{Activity, RecipientCounts};
 pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
 pub use probe::{ANOTHER, probe};
-pub use server::{Shutdown, serve};
+pub use server::{Shutdown, Sockets, serve};

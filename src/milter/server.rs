@@ -30,7 +30,7 @@ use std::sync::{
 };
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long to wait before the next try when accepting fails (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -48,6 +48,24 @@ const WAKE: Token = Token(usize::MAX);
 /// by whoever stops the milter.
 pub type Shutdown = watch::Receiver<u32>;
 
+/// The sockets to serve.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Those that there are.
+    pub bound: Vec<Listener>,
+    /// Those that come later.
+    pub late: mpsc::UnboundedReceiver<Listener>,
+    /// So many of these come at most.
+    pub most_late: usize,
+}
+
+impl From<Vec<Listener>> for Sockets {
+    /// No others come.
+    fn from(bound: Vec<Listener>) -> Self {
+        Self { bound, late: mpsc::unbounded_channel().1, most_late: 0 }
+    }
+}
+
 /// Serves connections on all sockets until told to stop; then no more are accepted, and those
 /// that are open may go on for the drain time. Returns how many were cut off after it.
 ///
@@ -55,15 +73,35 @@ pub type Shutdown = watch::Receiver<u32>;
 ///
 /// When the system refuses what the loop needs, or the loop dies.
 pub async fn serve(
-    listeners: Vec<Listener>,
+    sockets: impl Into<Sockets>,
     context: Arc<Context>,
     limits: Limits,
     mut shutdown: Shutdown,
 ) -> io::Result<usize> {
+    let mut sockets = sockets.into();
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKE)?;
     let stop_requests = Arc::new(AtomicU32::new(0));
-    let mut server = Server::new(poll, listeners, context, limits, Arc::clone(&stop_requests))?;
+    let (pass_on, late) = std::sync::mpsc::channel();
+    let mut server = Server {
+        // Tokens of sockets that come later are kept free.
+        first: sockets.bound.len() + sockets.most_late,
+        poll,
+        acceptors: Vec::new(),
+        late,
+        connections: Slab::new(),
+        context,
+        limits,
+        stop_requests: Arc::clone(&stop_requests),
+        buffers: Buffers::new(),
+        ready: Vec::new(),
+        full: false,
+        sweep_at: None,
+        end_at: None,
+    };
+    for listener in sockets.bound.drain(..) {
+        server.listen(listener)?;
+    }
     let (done, mut ended) = oneshot::channel();
     thread::Builder::new().name("milter".into()).spawn(move || done.send(server.run()))?;
     let mut pulse = tokio::time::interval(PULSE);
@@ -77,6 +115,10 @@ pub async fn serve(
             times = shutdown.wait_for(|times| *times > seen) => {
                 stop_requests.store(times.map_or(u32::MAX, |times| *times), Ordering::Relaxed);
             }
+            Some(listener) = sockets.late.recv() => {
+                // An error means that the thread ends.
+                let _ = pass_on.send(listener);
+            }
             _ = pulse.tick() => {}
         }
         waker.wake()?;
@@ -88,6 +130,8 @@ struct Server {
     poll: Poll,
     /// Their tokens come first.
     acceptors: Vec<Acceptor>,
+    /// Sockets to serve as well.
+    late: std::sync::mpsc::Receiver<Listener>,
     connections: Slab<Connection>,
     /// Where the tokens of connections begin.
     first: usize,
@@ -107,31 +151,23 @@ struct Server {
 }
 
 impl Server {
-    fn new(
-        poll: Poll,
-        listeners: Vec<Listener>,
-        context: Arc<Context>,
-        limits: Limits,
-        stop_requests: Arc<AtomicU32>,
-    ) -> io::Result<Self> {
-        let mut acceptors = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            acceptors.push(Acceptor::new(listener, poll.registry(), Token(number))?);
+    /// Serves one more socket.
+    fn listen(&mut self, listener: Listener) -> io::Result<()> {
+        let token = Token(self.acceptors.len());
+        self.acceptors.push(Acceptor::new(listener, self.poll.registry(), token)?);
+        Ok(())
+    }
+
+    /// Serves the sockets that have come since.
+    fn listen_to_late(&mut self) {
+        while let Ok(listener) = self.late.try_recv() {
+            // Once it is to stop, nobody is let in any more.
+            if self.end_at.is_none()
+                && let Err(error) = self.listen(listener)
+            {
+                tracing::error!(%error, "a socket cannot be served");
+            }
         }
-        Ok(Self {
-            first: acceptors.len(),
-            poll,
-            acceptors,
-            connections: Slab::new(),
-            context,
-            limits,
-            stop_requests,
-            buffers: Buffers::new(),
-            ready: Vec::new(),
-            full: false,
-            sweep_at: None,
-            end_at: None,
-        })
     }
 
     /// Serves until it has to stop; returns how many connections are cut off.
@@ -145,6 +181,7 @@ impl Server {
             }
             now = Instant::now();
             self.context.activity.turn();
+            self.listen_to_late();
             for key in std::mem::take(&mut self.ready) {
                 self.turn(key, now);
             }

@@ -1,7 +1,8 @@
 //! A socket that is bound: by what the settings say, or by systemd.
 
 use config::settings::{Listen, SocketSpec};
-use nix::unistd::Group;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, Gid, Group, faccessat, getegid, geteuid, getgroups};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     fs, io,
@@ -182,6 +183,55 @@ fn unix_listener(path: &Path, listen: &Listen) -> io::Result<Listener> {
     Ok(Listener { address, socket: ListeningSocket::Unix(listener) })
 }
 
+/// Why a socket could not be bound as things are; found without binding it, by the rights of this user if
+/// `with_rights` says so.
+///
+/// A directory below /run need not be there before the service is started, which makes it.
+#[must_use]
+pub fn obstacle(listen: &Listen, with_rights: bool) -> Option<BindError> {
+    let SocketSpec::Unix(path) = &listen.socket else { return None };
+    let found = foresee(path, listen, with_rights);
+    found.err().map(|source| BindError {
+        address: listen.socket.clone(),
+        remedy: remedy(&listen.socket, &source),
+        source,
+    })
+}
+
+fn foresee(path: &Path, listen: &Listen, with_rights: bool) -> io::Result<()> {
+    let group = listen.group.as_deref().map(find_group).transpose()?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    match fs::metadata(directory) {
+        Ok(metadata) if !metadata.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && directory.starts_with("/run") => {
+            return Ok(());
+        }
+        // Whether it is there, this user need not be let see.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !with_rights => {}
+        found => {
+            found?;
+        }
+    }
+    if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.file_type().is_socket()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "what lies there is no socket"));
+    }
+    if !with_rights {
+        return Ok(());
+    }
+    let may_make = AccessFlags::W_OK | AccessFlags::X_OK;
+    faccessat(AT_FDCWD, directory, may_make, AtFlags::AT_EACCESS)?;
+    let gid = group.map(|group| group.gid);
+    let is_member = |gid: Gid| {
+        geteuid().is_root()
+            || getegid() == gid
+            || getgroups().is_ok_and(|groups| groups.contains(&gid))
+    };
+    if gid.is_some_and(|gid| !is_member(gid)) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
 fn find_group(name: &str) -> io::Result<Group> {
     Group::from_name(name)?.ok_or_else(|| {
         io::Error::new(io::ErrorKind::NotFound, format!("there is no group `{name}`"))
@@ -193,11 +243,12 @@ fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
         (_, io::ErrorKind::AddrInUse) => {
             "another process listens there; stop it, or choose another socket"
         }
-        (SocketSpec::Unix(path), io::ErrorKind::NotFound)
+        (SocketSpec::Unix(path), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
             if !path.parent().is_some_and(Path::is_dir) =>
         {
             "create the directory, and let the milter's user write to it"
         }
+        (_, io::ErrorKind::AlreadyExists) => "move it away, or choose another path",
         (SocketSpec::Unix(_), io::ErrorKind::PermissionDenied) => {
             "let the milter's user write to the directory; for `group`, make it a member of the group"
         }

@@ -10,7 +10,7 @@ mod own;
 mod passed;
 mod waiting;
 
-pub use listener::{BindError, BoundAddress, Listener, ListeningSocket, bind_tcp};
+pub use listener::{BindError, BoundAddress, Listener, ListeningSocket, bind_tcp, obstacle};
 pub(crate) use own::own_addresses;
 pub use passed::passed_by_systemd;
 pub use waiting::Waiting;

@@ -3,26 +3,24 @@
 //! A change of a policy file, or SIGHUP, leads to the whole policy being read anew; only if all
 //! of it is valid is it put in force, in one step. What changed is logged. A policy with errors
 //! changes nothing: the one in force stays, and the log says what is wrong, and where. That also holds
-//! for a start: it goes on under the last good policy ([`LastGood`]).
+//! for a start: it goes on under the last good policy ([`crate::last_good`]).
 //!
 //! All of this happens on a thread of its own: a large policy, or a disk that does not answer,
 //! keeps no mail waiting.
 
 mod changes;
-mod last_good;
 mod start;
 mod watch;
 
 pub use changes::Changes;
-pub use last_good::{Keeper, LastGood, Unusable};
 
+use crate::background::{AFTER_A_PANIC, step_back};
+use crate::last_good::{Keeper, Keeping, Unusable};
 use crate::logging;
 use arc_swap::ArcSwap;
 use config::policy_file::{self, Loaded, Snapshot, Sources};
 use config::yaml::Problems;
 use policy::Policy;
-use rustix::{process::setpriority_process, thread::gettid};
-use serde::{Deserialize, Serialize};
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -37,8 +35,6 @@ use watch::Watch;
 const REMIND: Duration = Duration::from_secs(600);
 /// How often files that the system did not let be read are read again, though they did not change.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long the files are left alone after a panic.
-const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 
 /// A request to read the policy at once. It is answered when that is done, well or not.
 pub type Request = oneshot::Sender<()>;
@@ -57,6 +53,8 @@ pub struct PolicyState {
     pub reloads: u64,
     /// How often one could not be.
     pub failures: u64,
+    /// How often a request was answered.
+    pub asked: u64,
     /// Whether it is the last good policy, under which the milter has started since it could not use
     /// the files.
     pub last_good: bool,
@@ -64,21 +62,6 @@ pub struct PolicyState {
     pub keeping: Keeping,
     /// How often it could not be.
     pub keeping_failures: u64,
-}
-
-/// Whether the policy in force is kept as the last good one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Keeping {
-    /// There is no `state_dir`.
-    #[default]
-    Off,
-    /// It will be in a moment.
-    Pending,
-    /// It is.
-    Kept,
-    /// It cannot be written.
-    Failing,
 }
 
 /// Why there is no policy to start under.
@@ -129,15 +112,6 @@ pub struct Reloader {
 /// How long what could not be read is left alone: a long list is not read all the time.
 fn pause_after(reading: Duration) -> Duration {
     RETRY.max(reading * 50)
-}
-
-/// Lets the threads that judge mail go before this one where there are too few processors for all.
-fn step_back() {
-    // As a job in batch(1).
-    const NICE: i32 = 10;
-    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
-        tracing::warn!(%error, "a thread that reads or keeps the policy cannot lower its priority");
-    }
 }
 
 impl Reloader {
@@ -192,7 +166,7 @@ impl Reloader {
                 };
                 self.retry_at = None;
                 self.reload();
-                answer(request);
+                self.answer(request);
             }
             self.retired.retain(|policy| Arc::strong_count(policy) > 1);
             self.remind();
@@ -208,7 +182,7 @@ impl Reloader {
                     }
                     self.retry_at = None;
                     self.reload();
-                    answer(request);
+                    self.answer(request);
                 }
             }
         }
@@ -328,12 +302,13 @@ impl Reloader {
             );
         }
     }
-}
 
-/// Tells who asked that the policy has been read.
-fn answer(request: Option<Request>) {
-    if let Some(request) = request {
-        // Nobody may wait for it any more.
-        let _ = request.send(());
+    /// Tells who asked that the policy has been read.
+    fn answer(&self, request: Option<Request>) {
+        if let Some(request) = request {
+            self.state.send_modify(|state| state.asked += 1);
+            // Nobody may wait for it any more.
+            let _ = request.send(());
+        }
     }
 }

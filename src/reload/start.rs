@@ -1,9 +1,8 @@
 //! The policy that the milter starts under: what its files say, or the last good one.
 
 use super::watch::Watch;
-use super::{
-    Keeper, Keeping, LastGood, NoPolicy, PolicyState, RejectedPolicy, Reloader, pause_after,
-};
+use super::{NoPolicy, PolicyState, RejectedPolicy, Reloader, pause_after};
+use crate::last_good::{Keeper, Keeping, LastGood, What};
 use crate::logging;
 use crate::wording::age;
 use arc_swap::ArcSwap;
@@ -35,6 +34,7 @@ impl Reloader {
             rejected: None,
             reloads: 0,
             failures: 0,
+            asked: 0,
             last_good: false,
             keeping: if state_dir.is_some() { Keeping::Pending } else { Keeping::Off },
             keeping_failures: 0,
@@ -71,7 +71,14 @@ impl Reloader {
         };
         let (state, _) = channel(state);
         let keeper = state_dir.and_then(|state_dir| {
-            let keeper = Keeper::start(state_dir.into(), path.into(), state.clone());
+            let state = state.clone();
+            let keeper =
+                Keeper::start(What::Policy, state_dir.into(), path.into(), move |keeping| {
+                    state.send_modify(|state| {
+                        state.keeping = keeping;
+                        state.keeping_failures += u64::from(keeping == Keeping::Failing);
+                    });
+                });
             keeper
                 .inspect_err(|error| tracing::error!(%error, "the last good policy is not kept"))
                 .ok()

@@ -1,8 +1,9 @@
 //! What the status file holds.
 
+use crate::last_good::Keeping;
 use crate::last_hour::HourCounts;
 use crate::milter::RecipientCounts;
-use crate::reload::Keeping;
+use crate::standing::{LastGoodStart, SettingsState};
 use crate::wording::{age, counted};
 use config::files;
 use jiff::Timestamp;
@@ -23,6 +24,12 @@ pub struct Status {
     pub started: Timestamp,
     /// The sockets that it listens on (`unix:PATH`, `inet:HOST:PORT`).
     pub listening: Vec<String>,
+    /// The sockets of the settings that it cannot listen on, and why, each in a line.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// The settings in force.
+    #[serde(default)]
+    pub settings: SettingsState,
     /// The policy in force.
     pub policy: PolicyStatus,
     /// What it has judged.
@@ -58,6 +65,9 @@ pub struct PolicyStatus {
     pub since: Timestamp,
     /// What its files looked like when they were last read ([`config::policy_file::Sources`]).
     pub fingerprint: u64,
+    /// How often the milter was asked since its start to read them, and has, well or not.
+    #[serde(default)]
+    pub asked: u64,
     /// Whether it is the last good policy, under which the milter has started since it could not use
     /// the files.
     #[serde(default)]
@@ -95,21 +105,34 @@ impl Status {
     #[must_use]
     pub fn line(&self, now: Timestamp) -> String {
         let PolicyStatus { domains, senders, since, problem, last_good, .. } = &self.policy;
-        let age = age(*since, now);
+        let age_of_policy = age(*since, now);
         let holds = format!("{}, {}", counted(*domains, "domain"), counted(*senders, "sender"));
         let mut line = match problem {
-            None => format!("{holds}; policy in force for {age}"),
+            None => format!("{holds}; policy in force for {age_of_policy}"),
             Some(problem) if *last_good => format!(
-                "PROBLEM: the policy's files have errors: {}; in force is the last good policy, of {age} \
+                "PROBLEM: the policy's files have errors: {}; in force is the last good policy, of {age_of_policy} \
                  ago, with {holds}",
                 problem.first
             ),
             Some(problem) => format!(
-                "PROBLEM: policy not reloaded: {}; in force for {age} is the one before, with \
+                "PROBLEM: policy not reloaded: {}; in force for {age_of_policy} is the one before, with \
                  {holds}",
                 problem.first
             ),
         };
+        if let Some(LastGoodStart { since, problem }) = &self.settings.last_good {
+            line.push_str(&format!(
+                "; PROBLEM: at the start, the settings could not be used: {problem}; in force are the last good \
+                 settings, of {} ago, until they are mended and the milter is restarted",
+                age(*since, now)
+            ));
+        }
+        for missing in &self.missing {
+            line.push_str(&format!("; PROBLEM: {missing}"));
+        }
+        if self.settings.keeping == Keeping::Failing {
+            line.push_str("; PROBLEM: the last good settings cannot be kept, see the log");
+        }
         if self.policy.keeping == Keeping::Failing {
             line.push_str("; PROBLEM: the last good policy cannot be kept, see the log");
         }
@@ -144,12 +167,15 @@ pub(super) mod tests {
             pid: 1,
             started: Timestamp::UNIX_EPOCH,
             listening: vec![],
+            missing: vec![],
+            settings: SettingsState::default(),
             policy: PolicyStatus {
                 path: "policy.yaml".into(),
                 domains: 4,
                 senders: 1,
                 since: Timestamp::UNIX_EPOCH,
                 fingerprint: u64::MAX,
+                asked: 0,
                 last_good: false,
                 keeping: Keeping::Kept,
                 problem: None,
@@ -181,6 +207,13 @@ pub(super) mod tests {
             errors: 2,
             first: "policy.yaml:3: there is no key `mod` here".into(),
         });
+        status.settings.last_good =
+            Some(LastGoodStart { since: at(0), problem: "milter.yaml: empty".into() });
+        assert!(status.line(at(7200)).ends_with(
+            "; PROBLEM: at the start, the settings could not be used: milter.yaml: empty; in force are the last \
+             good settings, of 2 hours ago, until they are mended and the milter is restarted"
+        ));
+        status.settings.last_good = None;
         status.recipients.unknown_tls = 1;
         status.last_hour = HourCounts { encrypted: 0, plaintext: 20, is_telling: true };
         status.ledger = Some(LedgerStatus { written: 1, lost: 0, failing: true });

@@ -5,6 +5,7 @@ use super::file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
 use crate::last_hour::HourCounts;
 use crate::milter::Activity;
 use crate::reload::PolicyState;
+use crate::standing::Standing;
 use crate::systemd::{self, Watchdog};
 use crate::trial::TrialKey;
 use arc_swap::ArcSwap;
@@ -28,8 +29,8 @@ pub struct Reporter {
     pub file: Option<StatusFile>,
     /// When the milter started.
     pub started: Timestamp,
-    /// Its sockets.
-    pub listening: Vec<String>,
+    /// The settings that it runs under, and their sockets.
+    pub standing: watch::Receiver<Standing>,
     /// The policy's main file.
     pub path: PathBuf,
     /// The policy in force.
@@ -50,17 +51,21 @@ impl Reporter {
     pub fn status(&self) -> Status {
         let state = self.state.borrow().clone();
         let policy = self.policy.load();
+        let Standing { settings, listening, missing } = self.standing.borrow().clone();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             started: self.started,
-            listening: self.listening.clone(),
+            listening,
+            missing,
+            settings,
             policy: PolicyStatus {
                 path: self.path.clone(),
                 domains: policy.domains.len(),
                 senders: policy.senders.len(),
                 since: state.since,
                 fingerprint: state.fingerprint,
+                asked: state.asked,
                 last_good: state.last_good,
                 keeping: state.keeping,
                 problem: state.rejected.map(|rejected| ProblemStatus {

@@ -1,6 +1,6 @@
 //! A start beside broken files: the milter goes on under the policy that was last in force.
 
-use crate::support::Milter;
+use crate::support::{Milter, UNIT_STATE};
 use serde_json::Value;
 use std::{
     fs,
@@ -22,27 +22,28 @@ fn milter() -> Milter {
     milter
 }
 
-fn refuses(milter: &Milter, domain: &str) -> bool {
+pub fn refuses(milter: &Milter, domain: &str) -> bool {
     let mut mta = milter.session();
     mta.mail();
     mta.rcpt(&format!("<user@{domain}>"), &[]).0 == b'y'
 }
 
-fn run(milter: &Milter, arguments: &[&str]) -> Output {
+pub fn run(milter: &Milter, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
         .args(arguments)
         .arg("--config")
         .arg(milter.path("milter.yaml"))
+        .env("STATE_DIRECTORY", milter.path(UNIT_STATE))
         .output()
         .unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     [&*output.stdout, &*output.stderr].concat().iter().map(|octet| char::from(*octet)).collect()
 }
 
 /// What the milter says of itself, once it says this.
-fn status(milter: &Milter, pointer: &str, wanted: &Value) -> Value {
+pub fn status(milter: &Milter, pointer: &str, wanted: &Value) -> Value {
     let begun = std::time::Instant::now();
     loop {
         let text = fs::read(milter.path("run/status.json")).unwrap_or_default();
@@ -161,7 +162,7 @@ fn a_kept_policy_that_is_not_to_be_trusted_is_said_and_not_used() {
             "a form that this version does not know",
         ),
         (
-            text_of(&good, &format!("\"policy\":\"{other}"), "\"policy\":\"/other"),
+            text_of(&good, &format!("\"source\":\"{other}"), "\"source\":\"/other"),
             0o640,
             "is not used for another",
         ),
@@ -192,7 +193,7 @@ fn a_kept_policy_that_is_not_to_be_trusted_is_said_and_not_used() {
         assert!(text(&run(&milter, &["milter"])).contains("its owner is user 65534"));
         fs::remove_file(&kept).unwrap();
     }
-    assert!(text(&run(&milter, &["milter"])).contains("no policy has been in force yet"));
+    assert!(text(&run(&milter, &["milter"])).contains("no policy ever came into force"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod faults;
 mod hostile_mta;
 mod last_good;
+mod last_good_settings;
 mod ledger;
 mod metrics;
 #[path = "../support/policy_mutations.rs"]

@@ -21,6 +21,9 @@ pub const ALL_OPTIONS: u32 = 0x1f_ffff;
 /// The Unix socket, in the milter's directory.
 pub const SOCKET: &str = "milter.sock";
 
+/// The state directory of the service, as systemd would name it, in the milter's directory.
+pub const UNIT_STATE: &str = "unit-state";
+
 /// The milter as a process, logging JSON.
 pub struct Milter {
     pub process: Child,
@@ -57,6 +60,7 @@ impl Milter {
         let mut process = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
             .args(["milter", "--config"])
             .arg(&path)
+            .env("STATE_DIRECTORY", directory.path().join(UNIT_STATE))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,6 +1,6 @@
 //! One file in YAML: octets to text to tree, and to what is decoded from it.
 
-use crate::yaml::{self, Decoder, Problems};
+use crate::yaml::{self, Decoder, Problems, shown_path};
 use nix::errno::Errno;
 use std::{
     fs,
@@ -68,14 +68,19 @@ fn shows_in_a_stamp(kind: ErrorKind) -> bool {
 }
 
 fn remedy(path: &Path, error: &io::Error) -> String {
-    if let (ErrorKind::NotFound, Ok(target)) = (error.kind(), fs::read_link(path)) {
-        return format!(
-            "check the path: it is a link to {}, which is not there, or not for the service: a sandbox hides \
-             /home, /root, /run/user and the /tmp of others from it",
-            target.display()
-        );
+    let Ok(target) = fs::read_link(path) else { return remedy_of(error).to_owned() };
+    let target = shown_path(&target);
+    match error.kind() {
+        ErrorKind::NotFound => format!(
+            "check the path: it is a link to {target}, which is not there, or not for the service: a sandbox \
+             hides /home, /root, /run/user and the /tmp of others from it"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "it is a link to {target}: let the user that the milter runs as go through all directories on the \
+             way there, and read it; or put the file itself in its place"
+        ),
+        _ => remedy_of(error).to_owned(),
     }
-    remedy_of(error).to_owned()
 }
 
 fn remedy_of(error: &io::Error) -> &'static str {

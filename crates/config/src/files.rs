@@ -63,6 +63,16 @@ pub fn check_size(octets: u64) -> io::Result<u64> {
 ///
 /// Those of the system, without the path.
 pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
+    replace_and(path, octets, mode, fs::File::sync_all)
+}
+
+/// Replaces a file; `settle` has the system bring a file or a directory to the disk.
+fn replace_and(
+    path: &Path,
+    octets: &[u8],
+    mode: u32,
+    settle: impl Fn(&fs::File) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = directory(path);
     let prefix = draft_prefix(path).ok_or(ErrorKind::InvalidFilename)?;
     let mut draft =
@@ -78,9 +88,9 @@ pub fn replace(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
         })?;
     }
     file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.sync_all()?;
+    settle(file)?;
     draft.persist(path)?;
-    fs::File::open(directory)?.sync_all()
+    settle(&fs::File::open(directory)?)
 }
 
 /// Removes what [`replace`] left beside `path` where the program was killed meanwhile: drafts that
@@ -147,6 +157,43 @@ mod tests {
             }
             assert_eq!(names(directory.path()), ["status.json"]);
         }
+    }
+
+    #[test]
+    fn a_file_is_on_the_disk_before_it_takes_the_place_of_another_and_then_its_name_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kept");
+        fs::write(&path, "before").unwrap();
+        // What is brought to the disk, and what a reader would find at that moment.
+        let settled = std::cell::RefCell::new(Vec::new());
+        replace_and(&path, b"after", 0o600, |file| {
+            let metadata = file.metadata()?;
+            let size = metadata.is_file().then_some(metadata.len());
+            settled.borrow_mut().push((size, fs::read_to_string(&path)?));
+            file.sync_all()
+        })
+        .unwrap();
+        let expected = [(Some(5), "before".to_owned()), (None, "after".to_owned())];
+        assert_eq!(settled.into_inner(), expected);
+        // One that does not get there changes nothing.
+        let failed = replace_and(&path, b"third", 0o600, |_| Err(ErrorKind::StorageFull.into()));
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(names(directory.path()), ["kept"]);
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_stays_with_whom_it_belonged_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kept");
+        fs::write(&path, "before").unwrap();
+        let own = fs::metadata(&path).unwrap();
+        // Only root can give a file to others.
+        let given = std::os::unix::fs::chown(&path, Some(1), Some(2)).is_ok();
+        let (owner, group) = if given { (1, 2) } else { (own.uid(), own.gid()) };
+        replace(&path, b"after", 0o640).unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!((after.uid(), after.gid(), after.mode() & 0o777), (owner, group, 0o640));
     }
 
     #[test]

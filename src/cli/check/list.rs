@@ -1,9 +1,11 @@
 //! `check --list`: a file of entries, before it is put in place.
 //!
 //! It is read as the included file that it would become, with all the rest of the policy as it is: whether a
-//! requirement is there, or a domain is named already, shows only there.
+//! requirement is there, or a domain is named already, shows only there. The list itself is read as whoever
+//! asks: it lies with them so far. The rest is read as the milter's user.
 
 use super::{summary, wrong_ones};
+use crate::cli::eyes::Eyes;
 use crate::cli::status;
 use config::files;
 use config::policy_file::{Candidate, Loaded, load, load_candidate};
@@ -15,7 +17,7 @@ use std::{
 };
 
 /// Checks a list among the entries of a policy; without one, by itself.
-pub(super) fn check(list: &Path, policy: Option<&Path>) -> ExitCode {
+pub(super) fn check(list: &Path, policy: Option<&Path>, eyes: &Eyes) -> ExitCode {
     let contents = match files::read_limited(list) {
         Ok(contents) => contents,
         Err(error) => {
@@ -24,8 +26,30 @@ pub(super) fn check(list: &Path, policy: Option<&Path>) -> ExitCode {
         }
     };
     let Some(policy) = policy else { return report(list, list, by_itself(list)) };
-    let now = load(policy);
-    let Some((place, loaded)) = in_place(list, policy, &now, &contents) else {
+    let here = fs::canonicalize(list).ok();
+    let look = || {
+        let now = load(policy);
+        let found = in_place(list, here.as_deref(), policy, &now, &contents);
+        (now, found)
+    };
+    let (now, found) = eyes.look(look).unwrap_or_else(|error| {
+        eprintln!("warning: the files cannot be looked at as the milter's user: {error}");
+        look()
+    });
+    // In its place already, it has to be readable there.
+    let denied = found.as_ref().filter(|(place, _)| is_same(place, list)).and_then(|(place, _)| {
+        let read = eyes.look(|| files::read_limited(place).map(drop)).ok()?;
+        read.err().map(|error| (place, error))
+    });
+    if let Some((place, error)) = denied {
+        eprintln!(
+            "error: {}: cannot be read by the milter's user: {error}\n  = help: let it read the file (chgrp, \
+             chmod g+r)",
+            place.display()
+        );
+        return wrong_ones(1);
+    }
+    let Some((place, loaded)) = found else {
         // Where the policy itself cannot be read, nobody knows what it includes.
         if let Err(problems) = now.policy {
             eprintln!("{problems}");
@@ -62,15 +86,15 @@ fn by_itself(list: &Path) -> Loaded {
 /// Where the policy would read a file of this name from, and what becomes of it then.
 fn in_place(
     list: &Path,
+    here: Option<&Path>,
     policy: &Path,
     now: &Loaded,
     contents: &[u8],
 ) -> Option<(PathBuf, Loaded)> {
     let name = list.file_name()?;
-    let here = fs::canonicalize(list).ok();
     let included = || now.sources.files().filter(|path| *path != policy);
     // It lies in its place already; or it would take the place of a file; or it would be a new one.
-    let itself = included().filter(|path| fs::canonicalize(path).ok() == here);
+    let itself = included().filter(|path| fs::canonicalize(path).ok().as_deref() == here);
     let another = included().filter(|path| path.file_name() == Some(name));
     let new = now.sources.directories().map(|directory| directory.join(name));
     let places = itself.chain(another).map(Path::to_path_buf).chain(new);

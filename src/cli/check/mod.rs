@@ -1,19 +1,16 @@
 //! `mandatory-tls check`: is everything valid, and does the MTA do its part?
 
+mod installed;
 mod list;
 mod postfix;
 
 use super::eyes::{Eyes, INSTALLED};
-use super::{hidden, sockets, status};
-use crate::reload::{LastGood, Unusable};
-use crate::wording::{age, counted};
-use config::files;
+use super::status;
+use crate::wording::counted;
 use config::finding::Acceptance;
-use config::policy_file::{self, Loaded, Sources};
+use config::policy_file::{self, Loaded};
 use config::settings::Settings;
-use config::yaml::{Problems, shown_path};
-use jiff::Timestamp;
-use nix::unistd::geteuid;
+use config::yaml::Problems;
 use policy::Policy;
 use std::{
     path::{Path, PathBuf},
@@ -48,7 +45,7 @@ pub(super) struct Args {
     /// parameter (port-not-asked:589/inet). Also `accept` in the settings
     #[arg(long, value_name = "ID", requires = "postfix")]
     accept: Vec<Acceptance>,
-    /// Errors in the policy count for nothing where the milter would start under the last good one
+    /// Errors count for nothing where the milter would start under the last good policy or settings
     #[arg(long, conflicts_with = "policy")]
     allow_last_good: bool,
     /// Check this list of entries as the file that it would become among those that the policy includes,
@@ -75,7 +72,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut wrong = 0;
     let (settings, policy) = match &args.what.policy {
         Some(path) => (None, valid_policy(policy_file::load(path), path, &mut wrong)),
-        None => installed(args, &mut wrong),
+        None => installed::check(&args.what.config, args.allow_last_good, &mut wrong),
     };
     if let Some(directory) = &args.postfix {
         let (Some(settings), Some(policy)) = (&settings, &policy) else {
@@ -100,25 +97,23 @@ pub(super) fn run(args: &Args) -> ExitCode {
     wrong_ones(wrong)
 }
 
-/// Warns of files that the service does not see.
-fn say_hidden(config: &Path, sources: &Sources) {
-    for hidden in hidden::told(config, sources) {
-        eprintln!("warning: {hidden}\n  = help: {}", hidden::REMEDY);
-    }
-}
-
 fn check_list(list: &Path, what: &What) -> ExitCode {
     let mut wrong = 0;
-    let policy = match &what.policy {
-        Some(policy) => Some(policy.clone()),
+    let (policy, eyes) = match &what.policy {
+        Some(policy) => (Some(policy.clone()), Eyes::default()),
         // Before there is anything that it could become a part of.
-        None if what.config == Path::new(INSTALLED) && !what.config.exists() => None,
+        None if what.config == Path::new(INSTALLED) && !what.config.exists() => {
+            (None, Eyes::default())
+        }
         None => match report(Settings::load(&what.config), &mut wrong) {
-            Some(settings) => Some(settings.policy),
+            Some(settings) => {
+                let eyes = Eyes::of_milter(&what.config, Some(&settings));
+                (Some(settings.policy), eyes)
+            }
             None => return wrong_ones(wrong),
         },
     };
-    list::check(list, policy.as_deref())
+    list::check(list, policy.as_deref(), &eyes)
 }
 
 fn wrong_ones(wrong: usize) -> ExitCode {
@@ -127,63 +122,6 @@ fn wrong_ones(wrong: usize) -> ExitCode {
     }
     eprintln!("\n{}", counted(wrong, "error"));
     status::CONFIG.into()
-}
-
-/// The settings, and the policy that they name, as the milter's user sees them.
-fn installed(args: &Args, wrong: &mut usize) -> (Option<Settings>, Option<Policy>) {
-    let config = &args.what.config;
-    let Some(settings) = settings(config, wrong) else { return (None, None) };
-    let eyes = Eyes::of_milter(config, &settings);
-    let seen = eyes.look(|| {
-        let readable = files::read_limited(config).map(drop);
-        let last_good = || LastGood::load(settings.state_dir.as_deref(), &settings.policy);
-        let loaded = policy_file::load(&settings.policy);
-        let last_good = loaded.policy.is_err().then(last_good);
-        (readable, loaded, last_good)
-    });
-    let (readable, loaded, last_good) = match seen {
-        Ok(seen) => seen,
-        Err(error) => {
-            let user = eyes.user().unwrap_or_default();
-            eprintln!("warning: the files cannot be looked at as user {user}: {error}");
-            (Ok(()), policy_file::load(&settings.policy), None)
-        }
-    };
-    say_hidden(config, &loaded.sources);
-    let mut denied = eyes.unreadable(config, &loaded.sources);
-    denied.extend(readable.is_err().then(|| config.clone()));
-    let policy = valid_policy(loaded, &settings.policy, wrong);
-    let user = eyes.user().unwrap_or_default();
-    for path in &denied {
-        *wrong += 1;
-        let path = shown_path(path);
-        eprintln!(
-            "error: the milter's user, {user}, cannot read {path}\n  = help: chgrp {user} {path} && chmod g+rX {path}"
-        );
-    }
-    if policy.is_none() && !user.is_empty() && geteuid().is_root() {
-        eprintln!("note: the files were read as user {user}, whom the milter runs as");
-    }
-    if let Some(last_good) = last_good {
-        let would_start = say_last_good(last_good);
-        if args.allow_last_good && would_start && denied.is_empty() {
-            *wrong = 0;
-        }
-    }
-    (Some(settings), policy)
-}
-
-/// Says what the milter would start under beside broken files, and whether it would.
-fn say_last_good(last_good: Result<LastGood, Unusable>) -> bool {
-    match &last_good {
-        Ok(LastGood { policy, since, .. }) => eprintln!(
-            "note: a start of the milter goes on under the last good policy, of {} ago: {}",
-            age(*since, Timestamp::now()),
-            summary(policy)
-        ),
-        Err(why) => eprintln!("note: the milter cannot start beside these files: {why}"),
-    }
-    last_good.is_ok()
 }
 
 fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy> {
@@ -195,15 +133,6 @@ fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy
     let policy = report(policy, wrong)?;
     println!("{}: valid; {}", path.display(), summary(&policy));
     Some(policy)
-}
-
-fn settings(path: &Path, wrong: &mut usize) -> Option<Settings> {
-    let settings = report(Settings::load(path), wrong)?;
-    let passed = settings.systemd.then(|| "the sockets that systemd passes".to_owned());
-    let sockets = settings.listen.iter().map(|listen| listen.socket.to_string());
-    let sockets: Vec<String> = passed.into_iter().chain(sockets).collect();
-    println!("{}: valid; listens on {}", path.display(), sockets.join(", "));
-    Some(sockets::with_systemd(settings))
 }
 
 fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {

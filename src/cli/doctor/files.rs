@@ -4,7 +4,7 @@ use super::{Answer, Health, Patient, is_denied};
 use crate::cli::ledger_file::left_behind;
 use crate::cli::{check, hidden};
 use crate::command;
-use crate::reload::{Keeping, LastGood};
+use crate::last_good::{Keeping, LastGood};
 use crate::status::PolicyStatus;
 use crate::wording::{age, counted};
 use config::finding::FindingId;

@@ -8,11 +8,12 @@ mod metrics;
 mod mta;
 mod service;
 mod sessions;
+mod settings;
 
 use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
+use crate::last_good::{LastGood, LastGoodSettings, Unusable};
 use crate::milter;
-use crate::reload::{LastGood, Unusable};
 use crate::status::{Checkup, Status};
 use crate::wording::counted;
 use config::finding::{Acceptance, Accepted, FindingId};
@@ -190,7 +191,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let answers = match Settings::load(&args.config) {
         Ok(settings) => {
             let accepted = settings.accept.with(&args.accept);
-            let answers = examine(settings, args).into_iter();
+            let eyes = Eyes::of_milter(&args.config, Some(&settings));
+            let how = settings::found(&args.config, &eyes);
+            let answers = examine(settings, args, &eyes, how).into_iter();
             answers.map(|answer| answer.unless(&accepted)).collect()
         }
         Err(_) if is_denied(fs::File::open(&args.config).map(drop)) => {
@@ -198,9 +201,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
             vec![Answer::unseen("settings", message)]
         }
         Err(problems) => {
-            let remedy = "mend it; nothing else was looked at";
-            let message = problems.to_string();
-            vec![Answer::new(FindingId::SettingsBroken, Health::Error, "settings", message, remedy)]
+            let eyes = Eyes::of_milter(&args.config, None);
+            let kept = || LastGoodSettings::load(&args.config);
+            let kept = eyes.look(kept).unwrap_or_else(|_| kept());
+            let how = settings::broken(&problems, &kept);
+            match kept {
+                Ok(kept) => examine(kept.settings, args, &eyes, how),
+                Err(_) => vec![how],
+            }
         }
     };
     for answer in &answers {
@@ -231,10 +239,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn examine(settings: Settings, args: &Args) -> Vec<Answer> {
+/// Looks at all that the settings name; `how` is what was found of themselves.
+fn examine(settings: Settings, args: &Args, eyes: &Eyes, how: Answer) -> Vec<Answer> {
     let config = &args.config;
     let settings = sockets::with_systemd(settings);
-    let eyes = Eyes::of_milter(config, &settings);
     let look = || {
         let policy = policy_file::load(&settings.policy);
         let last_good = || LastGood::load(settings.state_dir.as_deref(), &settings.policy);
@@ -243,10 +251,11 @@ fn examine(settings: Settings, args: &Args) -> Vec<Answer> {
     };
     // Where it cannot become the milter's user, its own eyes have to do.
     let (policy, last_good) = eyes.look(look).unwrap_or_else(|_| look());
-    let mut answers = vec![Answer::right("settings", config.display().to_string())];
+    let mut answers = vec![how];
     let (status, how) = service::look(&settings);
     let is_status_unseen = how.iter().any(|answer| answer.health == Health::Unseen);
     answers.extend(how);
+    answers.extend(status.as_ref().map(settings::in_force).unwrap_or_default());
     let (config, postfix) = (config.clone(), args.postfix.clone());
     let patient =
         Patient { config, postfix, settings, policy, last_good, status, is_status_unseen };

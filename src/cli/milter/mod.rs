@@ -4,21 +4,21 @@ mod listeners;
 mod observers;
 mod process;
 mod signals;
+mod start;
 
 use super::status;
+use crate::last_good::{Keeper, Keeping, Place, What};
 use crate::logging::{self, Log};
 use crate::milter::{Activity, Context, serve};
 use crate::net::{Listener, Waiting, passed_by_systemd};
-use crate::reload::{NoPolicy, Reloader};
+use crate::standing::Standing;
 use crate::status::{Reporter, StatusFile};
 use crate::systemd;
 use crate::trial::TrialKey;
-use config::policy_file::Sources;
 use config::settings::{LogTarget, Settings};
-use config::yaml::{Problem, Problems};
 use observers::Observers;
+use start::{NotStarted, Start};
 use std::{
-    fmt::Display,
     io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -32,8 +32,10 @@ SIGINT stop: no more connections are accepted, SMTP sessions that are under way 
 limits.drain_seconds (30 unless it is set); a second one stops at once.
 
 A policy with errors changes nothing: the one in force stays. So does it over a restart: what was last in
-force is kept in state_dir, and the milter starts under it until the files are mended. Only where there
-is none, it does not start (exit status 78).
+force is kept in state_dir, and the milter starts under it until the files are mended. So it is with the
+settings, which are kept in $STATE_DIRECTORY (the installed ones: /var/lib/mandatory-tls); mended, they are
+in force after another restart. Only where nothing was kept, it does not start (exit status 78). Sockets
+that cannot be had are tried again as long as there is another one to serve.
 
 The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or
 INPUT_MAIL_FILTER(`mandatory-tls', `S=inet:8893@127.0.0.1, F=T') (Sendmail, sendmail.mc).";
@@ -63,33 +65,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(failure) => {
             systemd::status(&format!("PROBLEM: the milter cannot start: {}", failure.why));
             if let Some(waiting) = waiting {
-                waiting.turn_away(|| failure.files != failure.files.look_again());
+                waiting.turn_away(|| failure.has_changed());
             }
             failure.status.into()
         }
-    }
-}
-
-/// Why the milter does not start. The log has it already.
-struct NotStarted {
-    status: u8,
-    /// In one line.
-    why: String,
-    /// Where a change may mend it.
-    files: Sources,
-}
-
-impl NotStarted {
-    /// Something that the system refused.
-    fn unavailable(error: impl Display) -> Self {
-        let why = error.to_string();
-        Self { status: status::UNAVAILABLE, why, files: Sources::default() }
-    }
-
-    /// Files that have errors.
-    fn config(problems: &Problems, files: Sources) -> Self {
-        let first = problems.first_error().map(Problem::in_one_line);
-        Self { status: status::CONFIG, why: first.unwrap_or_default(), files }
     }
 }
 
@@ -98,46 +77,31 @@ fn start(
     passed: io::Result<Vec<Listener>>,
     waiting: &mut Option<Waiting>,
 ) -> Result<ExitCode, NotStarted> {
-    let files = Sources::of_file(config);
-    let settings = Settings::load(config).map_err(|problems| {
-        eprintln!("{problems}");
-        NotStarted::config(&problems, files)
-    })?;
-    let _guard = logging::set_up(&settings.log).map_err(|error| {
-        eprintln!("error: the log cannot be set up: {error}");
-        NotStarted::unavailable(error)
-    })?;
-    let passed = passed.map_err(|error| {
-        tracing::error!(%error, "cannot use the sockets that systemd passes");
-        NotStarted::unavailable(error)
+    // What is logged at the very end is written when this goes.
+    let mut log = None;
+    let found = passed
+        .map_err(|error| {
+            let why = format!("cannot use the sockets that systemd passes: {error}");
+            eprintln!("error: {why}");
+            NotStarted::unavailable(why)
+        })
+        .and_then(|passed| Ok((start::find(config, &passed, &mut log)?, passed)));
+    let (found, passed) = found.inspect_err(|failed| {
+        if log.is_some() {
+            tracing::error!("the milter does not start: {}", failed.why);
+        }
     })?;
     // A panic ends one connection; it belongs into the log like everything else.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
     }));
-    let reloader = first_policy(&settings)?;
-    process::raise_descriptor_limit(settings.limits.connections);
+    process::raise_descriptor_limit(found.settings.limits.connections);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
-    let code = runtime.block_on(daemon(settings, reloader, passed, waiting));
+    let code = runtime.block_on(daemon(found, passed, waiting));
     // Connections that outlived the drain are cut off.
     runtime.shutdown_background();
     code
-}
-
-/// The policy to start under.
-fn first_policy(settings: &Settings) -> Result<Reloader, NotStarted> {
-    let state_dir = settings.state_dir.as_deref();
-    let start = Reloader::start(&settings.policy, state_dir, settings.log.local_parts);
-    start.map_err(|no_policy| {
-        let NoPolicy { problems, files, last_good } = *no_policy;
-        tracing::error!(
-            errors = problems.count(),
-            "the policy has errors, the milter does not start: {last_good}"
-        );
-        logging::problems(&problems);
-        NotStarted::config(&problems, files)
-    })
 }
 
 fn cannot_start(error: io::Error) -> NotStarted {
@@ -146,19 +110,27 @@ fn cannot_start(error: io::Error) -> NotStarted {
 }
 
 async fn daemon(
-    settings: Settings,
-    reloader: Reloader,
+    found: Start,
     passed: Vec<Listener>,
     waiting: &mut Option<Waiting>,
 ) -> Result<ExitCode, NotStarted> {
+    let Start { settings, state, contents, mut sockets, reloader } = found;
     let activity = Arc::<Activity>::default();
+    let standing = watch::Sender::new(Standing { settings: state, ..Standing::default() });
     let observers =
-        Observers::start(&settings, &reloader, activity.last_hour()).map_err(cannot_start)?;
+        Observers::start(&settings, &reloader, activity.last_hour(), standing.subscribe())
+            .map_err(cannot_start)?;
     let trial_key = TrialKey::new().map_err(cannot_start)?;
-    // Last, so that whoever waits for a socket finds all else in place.
-    let listeners = listeners::listen(&settings, passed).ok_or_else(|| {
-        NotStarted::unavailable("it cannot listen as `listen` in the settings wants, see the log")
-    })?;
+    // The sockets come last, so that whoever waits for one finds all else in place.
+    sockets.take(&settings, passed);
+    // What is in force from what was kept is kept already.
+    let kept = contents.and_then(|contents| Some((keep_settings(&settings, &standing)?, contents)));
+    let settings_keeper = kept.as_ref().map(|(keeper, _)| Arc::clone(keeper));
+    let sockets = sockets.serve(&standing, move || {
+        if let Some((keeper, contents)) = kept {
+            keeper.keep(contents, jiff::Timestamp::now());
+        }
+    });
     let ledger = settings.ledger.is_some().then(|| observers.ledger.counts());
     let context = Arc::new(Context {
         policy: reloader.policy(),
@@ -175,7 +147,7 @@ async fn daemon(
     let reporter = Arc::new(Reporter {
         file: settings.status_file.map(StatusFile::at),
         started: jiff::Timestamp::now(),
-        listening: listeners.iter().map(|listener| listener.address().to_string()).collect(),
+        standing: standing.subscribe(),
         path: settings.policy,
         policy: reloader.policy(),
         state: reloader.state(),
@@ -194,17 +166,44 @@ async fn daemon(
     logging::leave_terminal();
     systemd::ready(&reporter.line());
     let reports = tokio::spawn(Arc::clone(&reporter).run());
-    let served = serve(listeners, context, settings.limits, stopped).await;
+    let served = serve(sockets, context, settings.limits, stopped).await;
     reports.abort();
     let _ = reports.await;
     reporter.remove_file();
     if let Some(recorder) = observers.recorder {
         recorder.finish();
     }
-    if let Some(keeper) = keeper {
+    for keeper in keeper.into_iter().chain(settings_keeper) {
         keeper.finish();
     }
     Ok(ended(served))
+}
+
+/// What keeps the settings in force for a start beside a broken file; none where they are not to be kept.
+fn keep_settings(settings: &Settings, standing: &watch::Sender<Standing>) -> Option<Arc<Keeper>> {
+    let path = standing.borrow().settings.path.clone();
+    let place = Place::of(&path);
+    let Some(directory) = place.as_ref().and_then(|place| place.to_keep(settings)) else {
+        if let Some(place) = place {
+            place.forget();
+        }
+        if settings.state_dir.is_some() {
+            tracing::info!(
+                "the settings are not kept, and a start beside broken ones fails: nothing names the directory \
+                 for them (STATE_DIRECTORY)"
+            );
+        }
+        return None;
+    };
+    standing.send_modify(|standing| standing.settings.keeping = Keeping::Pending);
+    let tell = {
+        let standing = standing.clone();
+        move |keeping| standing.send_modify(|standing| standing.settings.keeping = keeping)
+    };
+    Keeper::start(What::Settings, directory.into(), path, tell)
+        .inspect_err(|error| tracing::error!(%error, "the settings are not kept"))
+        .ok()
+        .map(Arc::new)
 }
 
 /// Says how it ended: `served` is how many connections were cut off.

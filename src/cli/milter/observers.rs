@@ -6,11 +6,12 @@ use crate::last_hour::LastHour;
 use crate::metrics::{self, Metrics, StateCollector};
 use crate::net::bind_tcp;
 use crate::reload::Reloader;
+use crate::standing::Standing;
 use crate::status::Checkup;
 use config::settings::{MetricsSettings, Settings, SocketSpec};
 use ledger::{Ledger, Recorder};
 use std::{io, sync::Arc};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 /// The ledger and the metrics.
 pub(super) struct Observers {
@@ -25,6 +26,7 @@ impl Observers {
         settings: &Settings,
         reloader: &Reloader,
         last_hour: Arc<LastHour>,
+        standing: watch::Receiver<Standing>,
     ) -> io::Result<Self> {
         let (ledger, recorder) = start_ledger(settings)?;
         let Some(wanted) = &settings.metrics else {
@@ -35,6 +37,7 @@ impl Observers {
         let state = StateCollector {
             policy,
             state,
+            standing,
             ledger: ledger.counts(),
             last_hour,
             checkup: settings.status_file.as_deref().map(Checkup::beside),

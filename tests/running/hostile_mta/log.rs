@@ -37,6 +37,7 @@ const LOST: &str =
 const OWN: &[&str] = &[
     "policy loaded from ",
     "the policy in force is kept in ",
+    "the settings in force are kept in ",
     "no last good policy is kept",
     "the ledger ",
     "metrics on http://127.0.0.1:",

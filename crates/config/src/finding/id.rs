@@ -192,6 +192,10 @@ pub enum FindingId {
     // --- the milter, its files and its host ---
     /// The settings have errors.
     SettingsBroken,
+    /// The milter's user cannot read the settings.
+    SettingsUnreadable,
+    /// The milter runs under other settings than the file has.
+    SettingsNotInForce,
     /// The settings name no file in which the milter says how it is.
     StatusNotTold,
     /// That file cannot be read.
@@ -202,6 +206,8 @@ pub enum FindingId {
     MilterOutdated,
     /// A socket of the milter does not answer.
     SocketSilent,
+    /// The milter cannot listen on a socket of the settings.
+    SocketMissing,
     /// Another program answers on a socket of the milter.
     SocketOfAnother,
     /// Nobody, or another program, answers where the milter's metrics are to be.
@@ -214,7 +220,7 @@ pub enum FindingId {
     FilesHidden,
     /// What the files say is not in force.
     PolicyNotInForce,
-    /// The policy in force cannot be kept for a later start.
+    /// The policy or the settings in force cannot be kept for a later start.
     LastGoodNotKept,
     /// No recipient was named since the milter started.
     MacrosNotSeen,

@@ -23,7 +23,10 @@ use crate::finding::Accepted;
 use crate::yaml::{Decoder, Fields, Node, Problems, Value};
 use crate::{document, files};
 use policy::OnUnknownTls;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// The settings of the milter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +64,18 @@ impl Settings {
     ///
     /// All that is wrong with the file, with places.
     pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::decode(path, files::read_limited(path))
+    }
+
+    /// Reads settings that lie at `path` from what came of reading that file.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them, with places.
+    pub fn decode(path: &Path, octets: io::Result<Vec<u8>>) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let settings =
-            document::read(path, files::read_limited(path), &mut problems, |decoder, root| {
-                read(decoder, root, path)
-            });
+            document::read(path, octets, &mut problems, |decoder, root| read(decoder, root, path));
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems),
