@@ -43,7 +43,7 @@ fn judged(
     macros.extend(of_route);
     let batch: String = macros.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
     let mut session = Session::new(OnUnknownTls::Defer, true);
-    session.mail(b"<sender@elsewhere.example>", Arc::clone(policy));
+    session.mail(b"<sender@elsewhere.example>", None, Arc::clone(policy));
     session.macros(Stage::Rcpt, batch.as_bytes());
     let judgement = session.rcpt(argument.as_bytes(), Timestamp::UNIX_EPOCH, || unreachable!());
     let seen = judgement.verdict.finding.as_ref().map_or("", |finding| finding.subject.seen_in());

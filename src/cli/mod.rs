@@ -4,6 +4,7 @@ mod check;
 mod digest;
 mod doctor;
 mod entries;
+mod entry_name;
 mod explain;
 mod export;
 mod eyes;

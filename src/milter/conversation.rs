@@ -172,7 +172,8 @@ impl Conversation {
             }
             CommandKind::Mail => {
                 let argument = packet::argument(payload).ok_or(ProtocolError::Malformed(letter))?;
-                self.session.mail(argument, self.context.policy.load_full());
+                let size = packet::size(payload);
+                self.session.mail(argument, size, self.context.policy.load_full());
                 self.trial = self.context.trial_key.recognise(payload, Timestamp::now());
                 if self.trial.is_some() {
                     self.session.judge_as_stranger();
@@ -246,7 +247,12 @@ impl Conversation {
         }
         answers.send_now();
         self.context.log.judged(&judgement);
-        self.context.ledger.judged(&judgement.case, &judgement.verdict, judgement.client_name);
+        self.context.ledger.judged(
+            &judgement.case,
+            &judgement.verdict,
+            judgement.client_name,
+            &judgement.envelope(),
+        );
         self.session.answered();
         Ok(())
     }

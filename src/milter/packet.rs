@@ -81,6 +81,15 @@ pub(super) fn argument(payload: &[u8]) -> Option<&[u8]> {
     payload.get(..end)
 }
 
+/// The size of the message in octets, where the parameters of MAIL announce one (RFC 1870, section 6).
+pub(super) fn size(payload: &[u8]) -> Option<u64> {
+    let parameters = payload.split(|octet| *octet == 0).skip(1);
+    parameters
+        .filter_map(|parameter| parameter.split_at_checked(b"SIZE=".len()))
+        .find(|(name, _)| name.eq_ignore_ascii_case(b"SIZE="))
+        .and_then(|(_, digits)| str::from_utf8(digits).ok()?.parse().ok())
+}
+
 /// A batch of macros: the stage it belongs to, and names and values. `None` for stages whose macros
 /// are not read.
 pub(super) fn macros(payload: &[u8]) -> Option<(Stage, &[u8])> {

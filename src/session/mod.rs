@@ -14,6 +14,7 @@ mod macros;
 pub use macros::{MacroValues, Macros, Stage};
 
 use jiff::Timestamp;
+use ledger::Envelope;
 use macros::filled;
 use policy::tls::certificate::Certificate;
 use policy::{
@@ -50,6 +51,8 @@ struct Message {
     /// Held from MAIL to the end of the message, so that a message sees one policy.
     policy: Arc<Policy>,
     sender: Sender,
+    /// The size that MAIL announced, in octets.
+    size: Option<u64>,
     /// The recipient and TLS state that are being judged.
     recipient: Recipient,
     tls: TlsState,
@@ -72,6 +75,7 @@ pub struct Judgement<'s> {
     pub queue_id: Option<&'s [u8]>,
     /// The recipient as the client wrote it.
     pub argument: &'s [u8],
+    size: Option<u64>,
     macros: &'s Macros,
 }
 
@@ -80,6 +84,12 @@ impl<'s> Judgement<'s> {
     #[must_use]
     pub fn mail_addr(&self) -> Option<&'s [u8]> {
         filled(self.macros.read(Stage::Mail).mail_addr)
+    }
+
+    /// By what the message is known again when it is tried again.
+    #[must_use]
+    pub fn envelope(&self) -> Envelope<'s> {
+        Envelope { sender: self.mail_addr(), size: self.size, recipient: self.argument }
     }
 }
 
@@ -100,12 +110,14 @@ impl Session {
         self.connection = connection;
     }
 
-    /// A message begins: `argument` is that of MAIL, `policy` the one in force.
-    pub fn mail(&mut self, argument: &[u8], policy: Arc<Policy>) {
+    /// A message begins: `argument` is that of MAIL, `size` what it announces in octets, `policy` the one
+    /// in force.
+    pub fn mail(&mut self, argument: &[u8], size: Option<u64>, policy: Arc<Policy>) {
         self.macros.clear(Stage::Rcpt);
         self.message = Some(Message {
             policy,
             sender: Sender::new(argument, filled(self.macros.read(Stage::Mail).mail_addr)),
+            size,
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
             is_stranger: false,
@@ -141,6 +153,7 @@ impl Session {
         let message = self.message.get_or_insert_with(|| Message {
             policy: policy(),
             sender: Sender::default(),
+            size: None,
             recipient: Recipient::default(),
             tls: TlsState::Unknown,
             is_stranger: false,
@@ -162,6 +175,7 @@ impl Session {
         Judgement {
             client_name: self.connection.name.as_ref(),
             queue_id: filled(macros.i).or_else(|| filled(of_mail().i)),
+            size: message.size,
             macros: &self.macros,
             case,
             verdict,

@@ -162,6 +162,81 @@ fn the_html_of_a_mail_fits_a_telephone_and_a_dark_screen_and_needs_nothing_from_
     }
 }
 
+/// The text of the one mail that there is, on one line.
+fn only_text(ledger: &Ledger) -> String {
+    let output = ledger.text(&["digest", "--send"]);
+    assert_eq!(output, "1 sent\n");
+    let mail = parsed(&mails(ledger)[0]);
+    mail["text"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_digest_says_from_when_on_mail_is_refused_and_over_what_it_came() {
+    for (language, enforce_from, words) in [
+        ("en", "2027-01-01", "From 2027-01-01 on, such mail is refused."),
+        ("de", "2027-01-01", "Ab 2027-01-01 werden solche E-Mails abgewiesen."),
+        ("en", "2027-01-01T08:30:00+01:00", "From 2027-01-01 07:30 UTC on, such mail is refused."),
+    ] {
+        let policy = format!(
+            "domains: [{{ domain: example.org, enforce_from: {enforce_from}, contact: a@b.test, language: {language} }}]"
+        );
+        let mut ledger =
+            Ledger::new(&policy, "digest: { from: gw@mx.example, sendmail: ./sendmail }");
+        sendmail(&ledger, 0);
+        let mail = refused("192.0.2.1", "", "example.org");
+        let old = Over::Tls("TLSv1", "AES128-SHA");
+        let old = Mail { over: old, reason: ReasonKind::ProtocolVersion, ..mail };
+        ledger.add(1, 1, Mail { verdict: Decision::WouldRefuse, ..old });
+        let text = only_text(&ledger);
+        assert!(text.contains(words) && text.contains("TLS: TLSv1, AES128-SHA"), "{text}");
+    }
+}
+
+#[test]
+fn a_digest_counts_a_message_once_however_often_it_was_tried_and_says_how_often() {
+    let mut ledger = Ledger::new(POLICY, "digest: { from: gw@mx.example, sendmail: ./sendmail }");
+    sendmail(&ledger, 0);
+    ledger.add_attempts(1, 12, Some(11), refused("192.0.2.1", "", "example.org"));
+    let text = only_text(&ledger);
+    assert!(text.contains("Recipients: 1, in 12 attempts"), "{text}");
+}
+
+#[test]
+fn a_digest_tells_a_customer_nothing_that_only_the_operator_can_do() {
+    let mut ledger = Ledger::new(
+        &POLICY.replace(", mode: monitor, ", ", "),
+        "digest: { from: gw@mx.example, sendmail: ./sendmail }",
+    );
+    sendmail(&ledger, 0);
+    ledger.bound_domains(150);
+    // Servers of which the gateway's own MTA did not tell: the sender is not to blame.
+    let unknown =
+        Mail { reason: ReasonKind::UnknownTls, ..refused("192.0.2.250", "", "example.org") };
+    ledger.add(1, 9, unknown);
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+    for to in ["example.org", "a.example.com"] {
+        for number in 0..200_u8 {
+            let client: &'static str = format!("198.51.100.{number}").leak();
+            ledger.add(1, 1, refused(client, "", to));
+        }
+    }
+    assert_eq!(ledger.text(&["digest", "--send"]), "2 sent\n");
+    for mail in mails(&ledger) {
+        for part in ["text", "html"] {
+            let mail = parsed(&mail)[part].as_str().unwrap().to_owned();
+            for word in
+                ["mandatory-tls report", "rows_per", "milter.yaml", "policy.yaml", "192.0.2.250"]
+            {
+                assert!(!mail.contains(word), "{word} in {mail}");
+            }
+            assert!(
+                mail.contains("whoever runs this gateway")
+                    || mail.contains("Betreiber dieses Gateways")
+            );
+        }
+    }
+}
+
 #[test]
 fn nobody_is_told_the_same_thing_twice() {
     let mut ledger = ledger();
@@ -212,14 +287,14 @@ fn a_flood_of_peers_makes_a_mail_that_names_the_worst_and_counts_the_rest() {
         "{text}"
     );
     assert!(!text.contains("\n* 198.51.100.29\n"), "{text}");
-    let more = "and 32 more; `mandatory-tls report example.org` shows them";
+    let more = "and 32 more; whoever runs this gateway can list them";
     assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");
     let html = english["html"].as_str().unwrap();
     assert!(html.contains("and 32 more; "));
     // Some mail services cut what is longer.
     assert!(html.len() < 100_000, "{}", html.len());
     let text = german["text"].as_str().unwrap().replace("\r\n", "\n");
-    let more = "und 31 weitere; `mandatory-tls report DOMAIN` zeigt sie";
+    let more = "und 31 weitere; der Betreiber dieses Gateways kann sie auflisten";
     assert!(text.contains(&format!("\n\n{more}\n\n")), "{text}");
     // The rest counts as told.
     assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");

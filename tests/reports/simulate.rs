@@ -145,7 +145,9 @@ fn a_hundred_thousand_rows_are_gone_through() {
     database
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
-             INSERT INTO mail SELECT unixepoch() / 86400 - i % 30, 'milter',
+             INSERT INTO mail (day, source, domain, found, client, name, sender, tls_version,
+                 cipher, certificate, flags, verdict, reason, count, first, last)
+                 SELECT unixepoch() / 86400 - i % 30, 'milter',
                  'd' || (i % 1000) || '.example', 'recipient',
                  '10.' || (i >> 16) || '.' || (i >> 8 & 255) || '.' || (i & 255),
                  'host' || i || '.example.net', 's' || (i % 5000) || '.example',
@@ -162,4 +164,73 @@ fn a_hundred_thousand_rows_are_gone_through() {
     let found = ledger.json(&["simulate", "--policy", "new.yaml", "--since", "40d"]);
     assert!(report["totals"]["judged"].as_u64().unwrap() > 100_000);
     assert_eq!(found["newly_refused"], 2_000 + 6);
+}
+
+#[test]
+fn each_change_of_a_verdict_is_shown_also_that_mail_would_no_longer_be_refused() {
+    let ledger = two_weeks();
+    let found = try_policy(&ledger, "domains: [example.org, { domain: example.com, mode: off }]");
+    assert_eq!(found["no_longer_would_refuse"], 6);
+    assert_eq!(found["peers"].as_array().unwrap().len(), 2);
+    assert_eq!(found["domains"][0]["no_longer_would_refuse"], 6);
+    let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
+    assert!(!text.contains("Nothing changes"), "{text}");
+    let line = "  would no longer refuse         6   from 2 peers to 1 domain\n";
+    assert!(text.contains(line) && text.contains("mx.clinic.example"), "{text}");
+    let csv = ledger.text(&["simulate", "--policy", "new.yaml", "--format", "csv"]);
+    let mut csv = csv::Reader::from_reader(csv.as_bytes());
+    let place = csv.headers().unwrap().iter().position(|head| head == "no_longer_would_refuse");
+    let sum: u64 =
+        csv.records().map(|row| row.unwrap()[place.unwrap()].parse::<u64>().unwrap()).sum();
+    assert_eq!(sum, 6);
+    // An exception in mode monitor is such a change, too.
+    let exception = "domains: [example.org, { domain: example.com, mode: monitor, \
+                     exceptions: [{ client: 192.0.2.200, reason: x }] }]";
+    assert_eq!(try_policy(&ledger, exception)["no_longer_would_refuse"], 2);
+}
+
+#[test]
+fn what_is_below_a_domain_can_be_tried_like_an_entry_and_a_mailbox_says_why_it_cannot() {
+    let mut ledger = Ledger::new("domains: ['*.example.org', a.example.org]", "");
+    let mail = Mail {
+        to: "b.example.org",
+        client: "192.0.2.1",
+        name: "",
+        sender: "peer.example",
+        over: Over::Plaintext,
+        verdict: Decision::Refuse,
+        reason: ReasonKind::Plaintext,
+    };
+    ledger.add(1, 3, mail);
+    // It has an entry of its own, which goes on deciding; and the domain itself is not below itself.
+    ledger.add(1, 5, Mail { to: "a.example.org", ..mail });
+    ledger.add(1, 7, Mail { to: "example.org", ..mail });
+    let found = ledger.json(&["simulate", "--domain", "*.example.org", "--mode", "monitor"]);
+    assert_eq!((&found["newly_let_through"], &found["judged"]), (&3.into(), &8.into()));
+    let output = ledger.run(&["simulate", "--domain", "boss@a.example.org"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        error.contains("holds no local parts") && error.contains("--domain a.example.org"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_message_that_was_tried_many_times_counts_once() {
+    let mut ledger = two_weeks();
+    let mail = Mail {
+        to: "example.org",
+        client: "192.0.2.1",
+        name: "",
+        sender: "peer.example",
+        over: Over::Plaintext,
+        verdict: Decision::Refuse,
+        reason: ReasonKind::Plaintext,
+    };
+    ledger.add_attempts(1, 100, Some(99), mail);
+    let found = try_policy(&ledger, "domains: [example.com]");
+    assert_eq!(found["newly_let_through"], 45 + 1);
+    let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
+    assert!(text.contains("122 attempts, compared with"), "{text}");
 }

@@ -80,15 +80,26 @@ impl Ledger {
 
     /// Takes in mail, so many days ago at noon.
     pub fn add(&mut self, days_ago: Day, count: u64, mail: Mail) {
-        self.add_found(SubjectKind::Recipient, days_ago, count, mail);
+        self.add_found(SubjectKind::Recipient, days_ago, (count, Some(0)), mail);
+    }
+
+    /// The same, with so many attempts that repeat another; none: it is not known how many do.
+    pub fn add_attempts(&mut self, days_ago: Day, count: u64, repeats: Option<u64>, mail: Mail) {
+        self.add_found(SubjectKind::Recipient, days_ago, (count, repeats), mail);
     }
 
     /// The same of mail that was judged for its sender, a partner.
     pub fn add_for_sender(&mut self, days_ago: Day, count: u64, mail: Mail) {
-        self.add_found(SubjectKind::Sender, days_ago, count, mail);
+        self.add_found(SubjectKind::Sender, days_ago, (count, Some(0)), mail);
     }
 
-    fn add_found(&mut self, found: SubjectKind, days_ago: Day, count: u64, mail: Mail) {
+    fn add_found(
+        &mut self,
+        found: SubjectKind,
+        days_ago: Day,
+        (count, repeats): (u64, Option<u64>),
+        mail: Mail,
+    ) {
         let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
         let at = i64::from(day) * DAY + DAY / 2;
         let tls = match mail.over {
@@ -114,7 +125,7 @@ impl Ledger {
             reason: mail.reason,
         };
         let key = RowKey::new(&key, Source::Milter, &self.clients);
-        let row = Row { key, tally: Tally { count, first: at, last: at } };
+        let row = Row { key, tally: Tally { count, repeats, first: at, last: at } };
         self.store.write_rows([&row].into_iter()).unwrap();
     }
 

@@ -6,6 +6,7 @@ use ledger::{History, Reader, Row, Selection, Store};
 use nix::sys::signal::Signal;
 use policy::Decision;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -57,6 +58,109 @@ fn mail(mta: &mut Mta) {
     assert_eq!(mta.rcpt("<a@example.com>", &TLS).0, b'c');
     assert_eq!(mta.rcpt("<a@example.net>", &[]).0, b'c');
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// A message as a server tries it: with what MAIL says besides the sender.
+fn attempt(mta: &mut Mta, parameters: &str, recipient: &str, tls: &[(&str, &str)]) {
+    let mail_addr = ("{mail_addr}", "a@b.test");
+    mta.macros(b'M', &[mail_addr]);
+    mta.send(b'M', format!("<a@b.test>\0{parameters}").as_bytes());
+    mta.rcpt(recipient, tls);
+    mta.send(b'A', b"");
+}
+
+#[test]
+fn a_message_that_is_tried_again_and_again_is_one_recipient_in_many_attempts() {
+    let milter = Milter::start(POLICY, SETTINGS);
+    for session in 0..12 {
+        let mut mta = milter.session();
+        attempt(&mut mta, "SIZE=1000\0BODY=8BITMIME\0", "<a@example.com>", &[]);
+        // Another message to the same, and the same to another.
+        if session % 4 == 0 {
+            attempt(&mut mta, "BODY=8BITMIME\0size=2000\0", "<a@example.com>", &[]);
+        }
+        if session < 2 {
+            attempt(&mut mta, "SIZE=1000\0", "<b@example.com>", &[]);
+        }
+        // What is let through has arrived: each one is another message.
+        attempt(&mut mta, "SIZE=1000\0", "<a@example.org>", &[]);
+        attempt(&mut mta, "SIZE=1000\0", "<a@example.com>", &TLS);
+    }
+    wait_for_total(&file(&milter), 12 + 3 + 2 + 24);
+    let mut found: Vec<_> = rows(&file(&milter))
+        .iter()
+        .map(|row| (row.key.verdict, row.tally.count, row.tally.repeats))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            (Decision::Accept, 12, Some(0)),
+            (Decision::WouldRefuse, 12, Some(0)),
+            (Decision::Refuse, 17, Some(14))
+        ]
+    );
+}
+
+/// What the text for the data-protection officer says of mail: the cells of its table, by row.
+fn promised() -> Vec<Vec<&'static str>> {
+    let text = include_str!("../../docs/data-protection.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.map(|row| row.split(" | ").collect()).collect()
+}
+
+#[test]
+fn what_is_recorded_of_whom_is_what_the_data_protection_officer_is_told() {
+    let table = promised();
+    let [head, _, rows @ ..] = &*table else { panic!("{table:?}") };
+    assert_eq!(*head, ["mail to a domain that is", "from anybody", "from a partner (`senders`)"]);
+    let domains: [&[&str]; 3] =
+        [&["enforced.example", "monitored.example"], &["off.example"], &["other.example"]];
+    assert_eq!(rows.len(), domains.len());
+    let policy = "domains:
+  - enforced.example
+  - { domain: monitored.example, mode: monitor }
+  - { domain: off.example, mode: off }
+senders: [partner.example, { domain: no-partner.example, mode: off }]
+";
+    let senders: [&[&str]; 2] = [&["anybody.example", "no-partner.example"], &["partner.example"]];
+    for trusted in ["", "trusted: { clients: [203.0.113.9] }"] {
+        let milter = Milter::start(&format!("{policy}{trusted}"), SETTINGS);
+        let mut mta = milter.session();
+        let mut expected = Vec::new();
+        for (row, to) in rows.iter().zip(domains) {
+            for (cell, from) in row[1..].iter().zip(senders) {
+                for (to, from) in to.iter().flat_map(|to| from.iter().map(move |from| (to, from))) {
+                    match *cell {
+                        "recorded" => expected.push((to.to_string(), from.to_string())),
+                        cell => assert_eq!(cell, "not recorded"),
+                    }
+                    for tls in [&[][..], &TLS] {
+                        let sender = format!("someone@{from}");
+                        mta.macros(b'M', &[("{mail_addr}", &sender)]);
+                        mta.send(b'M', format!("<{sender}>\0").as_bytes());
+                        mta.rcpt(&format!("<someone@{to}>"), tls);
+                        mta.send(b'A', b"");
+                    }
+                }
+            }
+        }
+        // The last one to be sure that all before was judged.
+        mta.rcpt("<end@enforced.example>", &[]);
+        expected.push(("enforced.example".into(), "<>".into()));
+        wait_for_total(&file(&milter), 2 * expected.len() as u64 - 1);
+        let found: BTreeSet<_> = rows_of(&milter);
+        assert_eq!(found, expected.into_iter().collect(), "{trusted}");
+        for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+            let octets = fs::read(milter.path("state").join(name)).unwrap();
+            assert!(!octets.windows(7).any(|part| part == b"someone"), "a local part in {name}");
+        }
+    }
+}
+
+/// Recipient and sender domains in the ledger.
+fn rows_of(milter: &Milter) -> BTreeSet<(String, String)> {
+    rows(&file(milter)).into_iter().map(|row| (row.key.domain, row.key.sender)).collect()
 }
 
 /// Runs a command of the shell, with the path as `$1`.

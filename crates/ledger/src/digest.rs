@@ -5,7 +5,8 @@ use crate::model::day::Day;
 use crate::model::key::SubjectKind;
 use crate::model::reason::RecordedReason;
 use crate::model::row::{OTHERS, Row};
-use policy::{Decision, DomainName, Language, Policy};
+use crate::report::{Outcome, Outcomes};
+use policy::{Decision, DomainName, Language, Policy, ReasonKind, Schedule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// News for the contact of one entry of the policy.
@@ -17,6 +18,9 @@ pub struct Digest {
     pub contact: String,
     /// The language to tell it in.
     pub language: Language,
+    /// From when on mail is refused, or has been, where the policy says a time; in seconds since
+    /// 1970-01-01.
+    pub enforce_from: Option<i64>,
     /// Peers; those that were refused come first.
     pub peers: Vec<PeerNews>,
 }
@@ -36,13 +40,18 @@ pub struct PeerNews {
     pub senders: BTreeSet<String>,
     /// Why.
     pub reasons: BTreeSet<RecordedReason>,
-    /// Recipients.
+    /// Version and cipher of its sessions, where these had any: a few of them.
+    pub sessions: BTreeSet<(String, String)>,
+    /// Recipients, each one of a message once, however often it was tried.
     pub count: u64,
+    /// Attempts for these recipients: each RCPT.
+    pub attempts: u64,
     /// The first time, in seconds since 1970-01-01.
     pub first: i64,
     /// The last time.
     pub last: i64,
-    /// Whether it has come with adequate TLS since.
+    /// Whether it has come with adequate TLS since, for all the same senders and domains, as
+    /// [`Outcome::Resolved`] has it.
     pub resolved: bool,
     /// Whether the contact was told of it before. Such news stays in a digest only for the others
     /// together: they are no reason to send a mail, but whoever reads one has to know that it does not
@@ -60,6 +69,8 @@ impl PeerNews {
 
 /// How many sender domains of a peer are told at most.
 const MOST_SENDERS: usize = 20;
+/// How many pairs of version and cipher of a peer are told at most.
+const MOST_SESSIONS: usize = 3;
 
 /// Collects the news of all entries with a contact, told or not.
 ///
@@ -74,20 +85,20 @@ pub fn digests<H: History>(
     let mut entries: BTreeMap<String, EntryNews> = BTreeMap::new();
     // The entry of each domain, none where it has no contact. Kept, since many rows have few domains.
     let mut of_domain: HashMap<String, Option<String>> = HashMap::new();
-    history.each(&Selection { since, domain: None }, |row| {
+    history.each(&Selection { since, ..Selection::default() }, |row| {
         if row.key.found != SubjectKind::Recipient || row.key.is_trusted() {
+            return;
+        }
+        // Where the MTA did not tell of TLS, only the operator can help, and the sender is not to blame.
+        if row.key.reason == RecordedReason::Known(ReasonKind::UnknownTls) {
             return;
         }
         if !of_domain.contains_key(&row.key.domain) {
             let found = contact(policy, &row.key.domain);
-            let name = found.as_ref().map(|(name, ..)| name.clone());
+            let name = found.as_ref().map(|(name, _)| name.clone());
             of_domain.insert(row.key.domain.clone(), name);
-            if let Some((name, contact, language)) = found {
-                entries.entry(name).or_insert(EntryNews {
-                    contact,
-                    language,
-                    peers: HashMap::new(),
-                });
+            if let Some((name, news)) = found {
+                entries.entry(name).or_insert(news);
             }
         }
         if let Some(Some(name)) = of_domain.get(&row.key.domain)
@@ -96,44 +107,51 @@ pub fn digests<H: History>(
             entry.add(&row);
         }
     })?;
-    let digests = entries.into_iter().map(|(name, entry)| entry.finish(name));
+    let until = history.span()?.map_or(0, |(_, last)| last);
+    let digests = entries.into_iter().map(|(name, entry)| entry.finish(name, until));
     Ok(digests.filter(Digest::has_news).collect())
 }
 
-/// The entry that decides for a domain, its contact and its language.
-fn contact(policy: &Policy, domain: &str) -> Option<(String, String, Language)> {
+/// The entry that decides for a domain, if it has a contact, and what to tell that of it.
+fn contact(policy: &Policy, domain: &str) -> Option<(String, EntryNews)> {
     let found = policy.domains.find_domain(&DomainName::parse(domain).ok()?)?;
-    let contact = found.entry.contact.clone()?;
-    Some((found.pattern.to_string(), contact, found.entry.language))
+    let news = EntryNews {
+        contact: found.entry.contact.clone()?,
+        language: found.entry.language,
+        enforce_from: match found.entry.schedule {
+            Schedule::EnforceFrom(start) => Some(start.as_second()),
+            Schedule::Always(_) => None,
+        },
+        peers: HashMap::new(),
+        outcomes: Outcomes::default(),
+    };
+    Some((found.pattern.to_string(), news))
 }
 
 /// The news of one entry under way.
 struct EntryNews {
     contact: String,
     language: Language,
+    enforce_from: Option<i64>,
     peers: HashMap<String, PeerHistory>,
+    outcomes: Outcomes,
 }
 
 #[derive(Default)]
 struct PeerHistory {
     refused: Option<PeerNews>,
     would_refuse: Option<PeerNews>,
-    adequate: Option<i64>,
 }
 
 impl EntryNews {
     fn add(&mut self, row: &Row) {
-        let peer = self.peers.entry(row.key.client.clone()).or_default();
+        self.outcomes.add(row);
         let refused = match row.key.verdict {
-            Decision::Accept => {
-                if row.key.is_adequate() {
-                    peer.adequate = peer.adequate.max(Some(row.tally.last));
-                }
-                return;
-            }
+            Decision::Accept => return,
             Decision::WouldRefuse => false,
             Decision::Refuse => true,
         };
+        let peer = self.peers.entry(row.key.client.clone()).or_default();
         let news = if refused { &mut peer.refused } else { &mut peer.would_refuse };
         let news = news.get_or_insert_with(|| PeerNews {
             client: row.key.client.clone(),
@@ -142,17 +160,23 @@ impl EntryNews {
             domains: BTreeSet::new(),
             senders: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            sessions: BTreeSet::new(),
             count: 0,
+            attempts: 0,
             first: row.tally.first,
             last: row.tally.last,
             resolved: false,
             told: false,
         });
-        news.count += row.tally.count;
+        news.count += row.tally.recipients();
+        news.attempts += row.tally.count;
         news.first = news.first.min(row.tally.first);
         news.last = news.last.max(row.tally.last);
         news.reasons.insert(row.key.reason.clone());
         news.domains.insert(row.key.shown_domain());
+        if row.key.is_session() && news.sessions.len() < MOST_SESSIONS {
+            news.sessions.insert((row.key.tls_version.clone(), row.key.cipher.clone()));
+        }
         if news.senders.len() < MOST_SENDERS {
             news.senders.insert(row.key.sender.clone());
         }
@@ -161,12 +185,13 @@ impl EntryNews {
         }
     }
 
-    fn finish(self, entry: String) -> Digest {
+    fn finish(self, entry: String, until: i64) -> Digest {
+        let outcomes = self.outcomes.finish(until).peers;
         let mut peers: Vec<PeerNews> = Vec::new();
         for peer in self.peers.into_values() {
             for mut news in [peer.refused, peer.would_refuse].into_iter().flatten() {
-                let since = peer.adequate.is_some_and(|adequate| adequate > news.last);
-                news.resolved = since && !news.is_others();
+                news.resolved =
+                    matches!(outcomes.get(&news.client), Some(Outcome::Resolved { .. }));
                 peers.push(news);
             }
         }
@@ -174,7 +199,8 @@ impl EntryNews {
             let rank = |news: &PeerNews| (news.refused, !news.resolved, news.count);
             rank(other).cmp(&rank(one)).then(one.client.cmp(&other.client))
         });
-        Digest { entry, contact: self.contact, language: self.language, peers }
+        let Self { contact, language, enforce_from, .. } = self;
+        Digest { entry, contact, language, enforce_from, peers }
     }
 }
 
@@ -199,7 +225,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{TODAY, key, row};
     use crate::model::key::Key;
-    use policy::{Entry, Mode, Pattern, ReasonKind};
+    use policy::{Entry, Mode, Pattern};
 
     fn digest(rows: Vec<Row>) -> Vec<Digest> {
         let mut policy = Policy::default();
@@ -221,6 +247,21 @@ mod tests {
             assert_eq!((news.count, news.resolved), (2, resolved), "{reason:?}");
             assert_eq!(news.reasons, BTreeSet::from([ReasonKind::Plaintext.into()]));
         }
+    }
+
+    #[test]
+    fn a_digest_names_the_sessions_and_leaves_out_what_only_the_operator_can_mend() {
+        let old = crate::fixtures::tls("TLSv1", "AES128-SHA", "128");
+        let key_of = |tls, reason| Key { tls, reason, ..key("192.0.2.1") };
+        let rows = vec![
+            row(&key_of(old, ReasonKind::ProtocolVersion), 2),
+            row(&key_of(policy::TlsState::Plaintext, ReasonKind::Plaintext), 3),
+            row(&key_of(policy::TlsState::Unknown, ReasonKind::UnknownTls), 4),
+        ];
+        let [digest] = &*digest(rows) else { panic!("one entry") };
+        let [news] = &*digest.peers else { panic!("{:?}", digest.peers) };
+        assert_eq!(news.count, 5);
+        assert_eq!(news.sessions, BTreeSet::from([("TLSv1".into(), "AES128-SHA".into())]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the tests of several modules begin with.
 
-use crate::history::{History, Selection, Told};
+use crate::history::{Domains, History, Selection, Told};
 use crate::model::clients::Clients;
 use crate::model::day::{DAY, Day};
 use crate::model::key::{Key, SenderDomain, SubjectKind};
@@ -41,7 +41,7 @@ pub fn key(client: &str) -> Key {
 pub fn row(key: &Key, count: u64) -> Row {
     let first = i64::from(key.day) * DAY + 10;
     let key = RowKey::new(key, Source::Milter, &Clients::Full);
-    Row { key, tally: Tally { count, first, last: first + 5 } }
+    Row { key, tally: Tally { count, repeats: Some(0), first, last: first + 5 } }
 }
 
 /// Rows in memory: nothing was lost, and nobody was told of any.
@@ -74,6 +74,11 @@ impl History for Vec<Row> {
 }
 
 fn is_wanted(row: &Row, selection: &Selection) -> bool {
-    let domain = selection.domain.as_ref().is_none_or(|domain| *domain == row.key.domain);
-    row.key.day >= selection.since && domain
+    let domain = &*row.key.domain;
+    let is_of_domains = match &selection.domains {
+        Domains::All => true,
+        Domains::One(wanted) => domain == wanted.as_str(),
+        Domains::Below(parent) => domain.ends_with(&format!(".{parent}")),
+    };
+    row.key.day >= selection.since && is_of_domains
 }

@@ -2,6 +2,7 @@
 
 use crate::model::day::Day;
 use crate::model::row::Row;
+use policy::{DomainName, Pattern};
 use std::collections::HashSet;
 
 /// Which rows are wanted.
@@ -9,8 +10,32 @@ use std::collections::HashSet;
 pub struct Selection {
     /// The first day.
     pub since: Day,
-    /// One recipient domain; none: all.
-    pub domain: Option<String>,
+    /// Of which recipient domains.
+    pub domains: Domains,
+}
+
+/// Recipient domains, as the name of an entry has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Domains {
+    /// All, and recipients without one.
+    #[default]
+    All,
+    /// This one.
+    One(DomainName),
+    /// All that are below this one, not itself.
+    Below(DomainName),
+}
+
+/// What an entry of this name is about. The ledger holds no local parts: of a mailbox, it is all mail
+/// for its domain.
+impl From<&Pattern> for Domains {
+    fn from(pattern: &Pattern) -> Self {
+        match pattern {
+            Pattern::Mailbox(_, domain) | Pattern::Domain(domain) => Self::One(domain.clone()),
+            Pattern::Below(domain) => Self::Below(domain.clone()),
+            Pattern::Every => Self::All,
+        }
+    }
 }
 
 /// What the contact of an entry was told of: clients, and whether they were refused.

@@ -34,6 +34,8 @@ pub struct Difference {
     pub newly_let_through: u64,
     /// Let through by both, but the new one alone would refuse them in mode enforce.
     pub newly_would_refuse: u64,
+    /// Let through by both, but the old one alone would refuse them in mode enforce.
+    pub no_longer_would_refuse: u64,
 }
 
 impl Difference {
@@ -46,14 +48,18 @@ impl Difference {
                 self.newly_let_through += count;
             }
             (Decision::Accept, Decision::WouldRefuse) => self.newly_would_refuse += count,
-            (Decision::Accept | Decision::WouldRefuse, Decision::Accept)
+            (Decision::WouldRefuse, Decision::Accept) => self.no_longer_would_refuse += count,
+            (Decision::Accept, Decision::Accept)
             | (Decision::WouldRefuse, Decision::WouldRefuse)
             | (Decision::Refuse, Decision::Refuse) => {}
         }
     }
 
     fn total(self) -> u64 {
-        self.newly_refused + self.newly_let_through + self.newly_would_refuse
+        self.newly_refused
+            + self.newly_let_through
+            + self.newly_would_refuse
+            + self.no_longer_would_refuse
     }
 }
 
@@ -92,8 +98,11 @@ pub struct PeerDifference {
 /// What a simulation found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Simulation {
-    /// Recipients that were judged by both policies.
+    /// Recipients that were judged by both policies: each one of a message once, however often it was
+    /// tried.
     pub judged: u64,
+    /// Attempts for these recipients: each RCPT.
+    pub attempts: u64,
     /// Those that are decided differently.
     #[serde(flatten)]
     pub difference: Difference,
@@ -149,7 +158,7 @@ struct Comparison {
 
 impl Comparison {
     fn add(&mut self, row: &Row, trial: Trial<'_>) {
-        let count = row.tally.count;
+        let count = row.tally.recipients();
         if row.key.is_of_any_domain() {
             self.simulation.not_judged += count;
             return;
@@ -177,6 +186,7 @@ impl Comparison {
         let old = old.decision();
         let new = verdict.decision();
         self.simulation.judged += count;
+        self.simulation.attempts += row.tally.count;
         if row.key.is_coarse() {
             self.simulation.coarse += count;
         }
@@ -236,8 +246,13 @@ fn hangs_on_tls(verdict: &Verdict<'_>) -> bool {
     matches!(verdict.reason().kind(), ReasonKind::UnknownTls | ReasonKind::UnknownTlsPassed)
 }
 
-fn worst(difference: Difference) -> (u64, u64, u64) {
-    (difference.newly_refused, difference.newly_would_refuse, difference.newly_let_through)
+fn worst(difference: Difference) -> (u64, u64, u64, u64) {
+    (
+        difference.newly_refused,
+        difference.newly_would_refuse,
+        difference.newly_let_through,
+        difference.no_longer_would_refuse,
+    )
 }
 
 #[cfg(test)]
@@ -265,6 +280,41 @@ mod tests {
         let [worst, other] = &*found.peers else { panic!("{:?}", found.peers) };
         assert_eq!((&*worst.client, &*other.client), ("192.0.2.2", "192.0.2.1"));
         assert_eq!(worst.reasons, BTreeSet::from([ReasonKind::Plaintext.into()]));
+    }
+
+    #[test]
+    fn each_change_of_a_verdict_is_one_of_the_differences_and_no_other_is() {
+        use Decision::{Accept, Refuse, WouldRefuse};
+        let all = [Accept, WouldRefuse, Refuse];
+        for (old, new) in all.into_iter().flat_map(|old| all.map(|new| (old, new))) {
+            let mut difference = Difference::default();
+            difference.add(old, new, 3);
+            let Difference {
+                newly_refused,
+                newly_let_through,
+                newly_would_refuse,
+                no_longer_would_refuse,
+            } = difference;
+            let expected = match (old, new) {
+                _ if old == new => [0, 0, 0, 0],
+                (_, Refuse) => [3, 0, 0, 0],
+                (Refuse, _) => [0, 3, 0, 0],
+                (_, WouldRefuse) => [0, 0, 3, 0],
+                (_, Accept) => [0, 0, 0, 3],
+            };
+            let found =
+                [newly_refused, newly_let_through, newly_would_refuse, no_longer_would_refuse];
+            assert_eq!(found, expected, "{old:?} to {new:?}");
+            assert_eq!(difference.total() > 0, old != new);
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_tried_many_times_is_one_recipient() {
+        let mut often = row(&key("192.0.2.1"), 12);
+        often.tally.repeats = Some(11);
+        let found = enforced(vec![often]);
+        assert_eq!((found.judged, found.attempts, found.difference.newly_refused), (1, 12, 1));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
         "tls_failed",
         "tls_unknown",
         "not_judged",
+        "attempts",
+        "refused_attempts",
     ])?;
     for group in &report.groups {
         let totals = group.totals;
@@ -48,6 +50,8 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
             &totals.tls_failed.to_string(),
             &totals.tls_unknown.to_string(),
             &totals.not_judged.to_string(),
+            &totals.attempts.to_string(),
+            &totals.refused_attempts.to_string(),
         ])?;
     }
     csv.flush()

@@ -5,41 +5,51 @@ mod csv;
 mod language;
 mod table;
 
+use super::entry_name::EntryName;
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
 use super::since::since;
 use clap::ValueEnum;
 use ledger::report::{By, Query, Report};
 use ledger::{Day, Reader};
-use policy::{Decision, DomainName, Language};
+use policy::{Decision, Language, Pattern};
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
 const AFTER_HELP: &str = "\
-Counted are recipients (one message to three recipients counts three times) in mail for opted-in
-domains; mail of trusted clients is left out. Encrypted means that the session satisfies the
-baseline. What became of a peer that was refused:
+Counted are recipients in mail for opted-in domains: one message to three recipients counts three
+times, and each once however often it is tried. Attempts are counted apart. A milter sees no message
+that it refuses, so attempts of the same peer for the same sender, recipient and size of message are
+taken for one, where no more than 12 hours lie between them and 5 days since the first. Mail of trusted
+clients is left out. Encrypted means that the session satisfies the baseline.
 
-  resolved       it has come with TLS since, or another server has for the same sender domain
-  still failing  it goes on, the last time less than two days before the end of the ledger
-  gave up        it was refused and has not come back for two days
-  quiet          the same in mode monitor: nothing was refused, and nothing came since
+What became of a peer that was refused, up to the last mail that the ledger tells of:
+
+  resolved       it has come with TLS since for the same senders, and nothing of these was refused
+                 since; where both had come in turns, not for 5 days
+  still failing  it goes on, the last time not more than a day ago (or in mode monitor, 5 days)
+  not back yet   it has not come again yet; servers try for 5 days
+  not back       it has not come again for 5 days; shown is when it was last seen
+  other server   the same, but another server has since come with TLS for the same sender domain
+  quiet          it was let through in mode monitor, and has not come for 5 days
 
 Days are days in UTC.
 
 Examples:
   mandatory-tls report
   mandatory-tls report example.org --since 30d --by sender
+  mandatory-tls report '*.example.org'
   mandatory-tls report example.org --since 30d --format html > report.html";
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Only mail for this domain
-    domain: Option<DomainArg>,
+    /// Only mail for this domain, or with `*.example.org` for those below one; of a mailbox, all mail for
+    /// its domain
+    domain: Option<EntryName>,
     /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
     since: Day,
@@ -65,18 +75,6 @@ pub(super) struct Args {
 /// The most lines where nothing else is said. A page folds away what is too much to read.
 const TABLE_LINES: usize = 25;
 const PAGE_LINES: usize = 10_000;
-
-/// A domain as an argument.
-#[derive(Clone, Debug)]
-pub(super) struct DomainArg(pub DomainName);
-
-impl std::str::FromStr for DomainArg {
-    type Err = policy::DomainError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        DomainName::parse(text).map(Self)
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ByArg {
@@ -144,8 +142,13 @@ fn report(args: &Args) -> Result<(), Failure> {
         VerdictArg::WouldRefuse => Decision::WouldRefuse,
         VerdictArg::Accepted => Decision::Accept,
     });
-    let domain = args.domain.as_ref().map(|domain| domain.0.to_string());
-    let query = Query { since: args.since, domain, by, verdict };
+    let of = args.domain.as_ref().map(|name| name.0.clone());
+    if let Some(Pattern::Mailbox(_, domain)) = &of {
+        eprintln!(
+            "The ledger holds no local parts: this is all mail for {domain} that was recorded."
+        );
+    }
+    let query = Query { since: args.since, of, by, verdict };
     let report = Report::new(&ledger, &query)
         .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
     let limit = |usual| match args.limit {
@@ -165,9 +168,7 @@ fn report(args: &Args) -> Result<(), Failure> {
             let language = match args.language {
                 Some(LanguageArg::En) => Language::English,
                 Some(LanguageArg::De) => Language::German,
-                None => {
-                    language::of_domain(&args.place, args.domain.as_ref().map(|domain| &domain.0))
-                }
+                None => language::of_entry(&args.place, args.domain.as_ref().map(|name| &name.0)),
             };
             let page = pages::report::page(&report, by, limit(PAGE_LINES), language)
                 .map_err(io::Error::other)?;

@@ -1,8 +1,8 @@
 //! A report for a terminal, to be read at a glance.
 
-use crate::cli::table;
+use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
-use comfy_table::Table;
+use ledger::DAY;
 use ledger::report::{By, Group, Report, date_text};
 use pages::report::{name_of, notes, outcome_text, share_text};
 use pages::text::{blank_zero, few, number};
@@ -12,43 +12,78 @@ use std::io::{self, Write};
 const BAR: u64 = 20;
 
 pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize) -> io::Result<()> {
-    let whose = report.domain.as_deref().unwrap_or("All domains");
     let totals = report.totals;
     if totals.judged == 0 {
-        writeln!(out, "{whose}, since {}", date_text(report.since))?;
-        writeln!(out, "\nNo mail was judged in this time.")?;
-        if report.trusted == 0 {
-            writeln!(
-                out,
-                "The ledger holds mail for domains that are opted in, and what was imported."
-            )?;
-            if let Some(domain) = &report.domain {
-                writeln!(out, "Is it opted in?  mandatory-tls entries --domain {domain}")?;
-            }
-        }
+        nothing(out, report)?;
         return footnotes(out, report);
     }
-    writeln!(out, "{whose}, {} to {}\n", date_text(report.since), date_text(report.until))?;
+    let whose = report.domain.as_deref().unwrap_or("All domains");
+    let (since, until) = (date_text(report.since), date_text(report.until));
+    let later = report.ledger_begins.filter(|begins| *begins >= report.since + DAY);
+    let begins = later.map(|begins| format!(" (the ledger begins on {})", date_text(begins)));
+    writeln!(out, "{whose}, {since} to {until}{}\n", begins.unwrap_or_default())?;
     let line = |out: &mut dyn Write, name: &str, value: &str, more: &str| {
         writeln!(out, "{}", format!("  {name:<14}{value:>8}   {more}").trim_end())
     };
+    let attempts = |attempts: u64, recipients: u64| {
+        if attempts > recipients {
+            format!("in {} attempts", number(attempts))
+        } else {
+            String::new()
+        }
+    };
     let peers = counted(report.peers, "peer");
-    line(out, "recipients", &number(totals.judged), &format!("from {peers}"))?;
+    let in_attempts = attempts(totals.attempts, totals.judged);
+    line(out, "recipients", &number(totals.judged), &format!("from {peers} {in_attempts}"))?;
     line(out, "encrypted", &share_text(totals.share()), &bar(totals.encrypted, totals.known()))?;
-    line(out, "refused", &number(totals.refused), "")?;
+    let in_attempts = attempts(totals.refused_attempts, totals.refused);
+    line(out, "refused", &number(totals.refused), &in_attempts)?;
     line(out, "would refuse", &number(totals.would_refuse), "")?;
     if !report.outcomes.is_empty() {
         line(out, "peers at fault", &number(report.outcomes.values().sum()), &outcomes(report))?;
     }
     writeln!(out)?;
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
-    table::print(out, &table(shown, by), report.groups.len(), limit)?;
+    table(shown, by).print(out, report.groups.len(), limit)?;
     footnotes(out, report)
 }
 
+/// That no mail was judged, and where to look.
+fn nothing(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let whose = report.domain.as_deref().unwrap_or("All domains");
+    writeln!(out, "{whose}, since {}", date_text(report.since))?;
+    writeln!(out, "\nNo mail was judged in this time.")?;
+    if report.trusted > 0 {
+        return Ok(());
+    }
+    match report.ledger_begins.zip(report.ledger_ends) {
+        Some((begins, ends)) => {
+            let (begins, ends) = (date_text(begins), date_text(ends));
+            writeln!(
+                out,
+                "The ledger has mail from {begins} to {ends}, for domains that are opted in"
+            )?;
+            writeln!(out, "and what was imported.")?;
+        }
+        None => {
+            writeln!(
+                out,
+                "The ledger is empty: no mail for a domain that is opted in was judged, and"
+            )?;
+            writeln!(out, "nothing was imported.")?;
+        }
+    }
+    if let Some(domain) = &report.domain {
+        let domain = domain.trim_start_matches("*.");
+        writeln!(out, "Is it opted in?  mandatory-tls entries --domain {domain}")?;
+    }
+    Ok(())
+}
+
 fn footnotes(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for note in notes(report) {
-        writeln!(out, "\n{note}")?;
+    for text in notes(report) {
+        writeln!(out)?;
+        note(out, &text)?;
     }
     Ok(())
 }
@@ -56,8 +91,10 @@ fn footnotes(out: &mut impl Write, report: &Report) -> io::Result<()> {
 fn outcomes(report: &Report) -> String {
     let words = [
         ("still-failing", "still failing"),
-        ("gave-up", "gave up"),
+        ("not-back-yet", "not back yet"),
+        ("not-back", "not back"),
         ("quiet", "quiet"),
+        ("other-server", "other server"),
         ("resolved", "resolved"),
     ];
     let found = words
@@ -67,36 +104,39 @@ fn outcomes(report: &Report) -> String {
 }
 
 fn table(groups: &[Group], by: By) -> Table {
-    let mut table = table::plain();
-    let whose = matches!(by, By::Peer | By::Sender);
-    let mut header = vec![by.name().to_uppercase()];
-    header.extend(["RECIPIENTS", "ENCRYPTED", "REFUSED", "WOULD REFUSE", "WHY"].map(str::to_owned));
-    if whose {
-        header.push(if by == By::Peer { "SENDERS" } else { "PEERS" }.into());
-        header.push("STATUS".into());
-    }
-    table.set_header(header);
+    let head = match by {
+        By::Peer => "PEER",
+        By::Sender => "SENDER",
+        By::Domain => "DOMAIN",
+        By::Version => "VERSION",
+        By::Cipher => "CIPHER",
+        By::Day => "DAY",
+    };
+    let heads = vec![head, "RECIPIENTS", "ENCRYPTED", "REFUSED", "WOULD REFUSE"];
+    let mut table = Table::new(heads);
     for group in groups {
         let totals = group.totals;
-        let name = match &*group.host {
-            "" => name_of(group, by),
-            host => format!("{host}\n{}", name_of(group, by)),
+        let own = name_of(group, by);
+        let (name, address) =
+            if group.host.is_empty() { (own, String::new()) } else { (group.host.clone(), own) };
+        let others = few(&group.others);
+        let others = match by {
+            By::Peer if !others.is_empty() => format!("from {others}"),
+            _ => others,
         };
-        let mut row = vec![
-            name,
+        let mut details = vec![address, others, group.reason_words().join(", ")];
+        if totals.refused_attempts > totals.refused {
+            details.push(format!("refused in {} attempts", number(totals.refused_attempts)));
+        }
+        details.push(group.outcome.map(outcome_text).unwrap_or_default());
+        let figures = vec![
             number(totals.judged),
             share_text(totals.share()),
             blank_zero(totals.refused),
             blank_zero(totals.would_refuse),
-            group.reason_words().join("\n"),
         ];
-        if whose {
-            row.push(few(&group.others));
-            row.push(group.outcome.map(outcome_text).unwrap_or_default());
-        }
-        table.add_row(row);
+        table.add(Row { name, figures, details });
     }
-    table::right(&mut table, 1..=4);
     table
 }
 

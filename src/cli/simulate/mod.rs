@@ -2,16 +2,16 @@
 
 mod output;
 
+use super::entry_name::{EntryName, deciding};
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
-use super::report::DomainArg;
 use super::since::since;
 use clap::ValueEnum;
 use config::policy_file;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use ledger::simulation::{Simulation, Trial, simulate};
-use ledger::{Day, History, Reader, Selection};
+use ledger::{Day, Domains, History, Reader, Selection};
 use policy::{Entry, Mode, Pattern, Policy, Schedule};
 use std::{
     path::{Path, PathBuf},
@@ -20,8 +20,9 @@ use std::{
 
 const AFTER_HELP: &str = "\
 Every recipient in the ledger is judged twice, by the policy in force (which the settings name)
-and by the other one, with the same code as in the milter; shown is what differs. Both judge as
-of now, or as of --at. The ledger holds only mail for domains that were opted in: to learn about
+and by the other one, with the same code as in the milter; shown is each change of a verdict. Both
+judge as of now, or as of --at. A message that was refused and tried again counts once (`report --help`
+says how). The ledger holds only mail for domains that were opted in: to learn about
 others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts:
 entries for single mailboxes are not looked at. Where it holds no single addresses (`clients` in the
 settings), mail of trusted clients is counted, and not judged.
@@ -67,9 +68,10 @@ struct What {
     /// Try this policy
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Try the policy in force with another mode or requirement for this domain
+    /// Try the policy in force with another mode or requirement for this domain, or with
+    /// `*.example.org` for those below one
     #[arg(long, value_name = "DOMAIN")]
-    domain: Option<DomainArg>,
+    domain: Option<EntryName>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,12 +108,12 @@ fn tried(args: &Args) -> Result<(), Failure> {
     let old = load(&settings.policy)?;
     let new = match (&args.what.policy, &args.what.domain) {
         (Some(path), _) => load(path)?,
-        (None, Some(domain)) => with_domain(&old, domain, args)?,
+        (None, Some(name)) => with_entry(&old, &name.0, args)?,
         (None, None) => return Err(Failure::usage("error: name --policy or --domain")),
     };
     let ledger = args.place.open()?;
-    let domain = args.what.domain.as_ref().map(|domain| domain.0.to_string());
-    let selection = Selection { since: args.since, domain };
+    let domains = args.what.domain.as_ref().map(|name| Domains::from(&name.0)).unwrap_or_default();
+    let selection = Selection { since: args.since, domains };
     let now = args.at.unwrap_or_else(Timestamp::now);
     let trial = Trial { old: &old, new: &new, now, on_unknown_tls: settings.on_unknown_tls };
     let simulation = judged(&ledger, &selection, trial, args.progress)
@@ -148,12 +150,14 @@ fn judged(
     simulation
 }
 
-/// The policy in force with another entry for a domain.
-fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Policy, Failure> {
-    let mut entry = match policy.domains.find_domain(&domain.0) {
-        Some(found) => found.entry.clone(),
-        None => Entry::bare(Mode::Enforce),
-    };
+/// The policy in force with another entry of this name.
+fn with_entry(policy: &Policy, name: &Pattern, args: &Args) -> Result<Policy, Failure> {
+    if let Pattern::Mailbox(_, domain) = name {
+        return Err(Failure::usage(format!(
+            "error: the ledger holds no local parts: nothing is known of {name} alone\n  = help: try its domain, --domain {domain}"
+        )));
+    }
+    let mut entry = deciding(policy, name).cloned().unwrap_or_else(|| Entry::bare(Mode::Enforce));
     entry.schedule = Schedule::Always(match args.mode {
         ModeArg::Off => Mode::Off,
         ModeArg::Monitor => Mode::Monitor,
@@ -168,6 +172,6 @@ fn with_domain(policy: &Policy, domain: &DomainArg, args: &Args) -> Result<Polic
         })?;
     }
     let mut policy = policy.clone();
-    policy.domains.replace(&Pattern::Domain(domain.0.clone()), entry);
+    policy.domains.replace(name, entry);
     Ok(policy)
 }

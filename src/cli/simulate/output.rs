@@ -1,8 +1,7 @@
 //! What a simulation found, for people and for programs.
 
-use crate::cli::table::{plain, print, right};
+use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
-use comfy_table::Table;
 use ledger::Day;
 use ledger::report::{date_text, day_text};
 use ledger::simulation::{Difference, PeerDifference, Simulation};
@@ -11,6 +10,7 @@ use pages::text::{blank_zero, few, number};
 use std::{
     collections::HashSet,
     io::{self, Write},
+    iter,
     path::Path,
 };
 
@@ -32,6 +32,7 @@ pub(super) fn csv(simulation: &Simulation) -> io::Result<()> {
         "reasons",
         "senders",
         "last",
+        "no_longer_would_refuse",
     ])?;
     for peer in &simulation.peers {
         csv.write_record([
@@ -44,6 +45,7 @@ pub(super) fn csv(simulation: &Simulation) -> io::Result<()> {
             &join(peer.reasons.iter().map(RecordedReason::word)),
             &join(peer.senders.iter().map(String::as_str)),
             &date_text(peer.last),
+            &peer.difference.no_longer_would_refuse.to_string(),
         ])?;
     }
     csv.flush()
@@ -60,97 +62,111 @@ pub(super) fn table(
     limit: usize,
 ) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let judged = number(simulation.judged);
-    writeln!(
-        out,
-        "Since {}: {judged} recipients, compared with {}\n",
-        day_text(since),
-        in_force.display()
+    let (judged, attempts) = (simulation.judged, simulation.attempts);
+    let attempts = if attempts > judged {
+        format!(" in {} attempts", number(attempts))
+    } else {
+        String::new()
+    };
+    let since = day_text(since);
+    let (judged_text, in_force) = (number(judged), in_force.display());
+    note(
+        &mut out,
+        &format!("Since {since}: {judged_text} recipients{attempts}, compared with {in_force}"),
     )?;
+    writeln!(out)?;
     let not_judged = simulation.not_judged
         + simulation.trusted_not_judged
         + simulation.version_unknown
         + simulation.tls_unknown;
-    if simulation.judged + not_judged == 0 {
-        writeln!(
-            out,
-            "The ledger holds no such mail: it knows domains that were opted in, and what was imported."
+    if judged + not_judged == 0 {
+        note(
+            &mut out,
+            "The ledger holds no such mail: it knows domains that were opted in, and what was imported.",
         )?;
     } else {
         differences(&mut out, simulation, limit)?;
     }
-    if simulation.coarse > 0 {
-        writeln!(
-            out,
-            "\nOf {} recipients the ledger does not hold the single client, its certificate or the sender: rules about these are judged roughly.",
-            number(simulation.coarse)
-        )?;
-    }
-    if simulation.not_judged > 0 {
-        writeln!(
-            out,
-            "\n{} more recipients are not judged: their days were full (`rows_per_day`), and the ledger does not hold their domains.",
-            number(simulation.not_judged)
-        )?;
-    }
-    for (count, why) in [
+    for (count, what) in [
+        (
+            simulation.coarse,
+            "of these recipients are judged roughly by rules about single clients, certificates or senders, which the ledger does not hold for them.",
+        ),
+        (
+            simulation.not_judged,
+            "more recipients are not judged: their days were full (`rows_per_day`), and the ledger does not hold their domains.",
+        ),
         (
             simulation.version_unknown,
-            "their sessions were encrypted, but the log told neither version nor cipher (`smtpd_tls_loglevel = 1` has them logged)",
+            "more recipients cannot be judged: their sessions were encrypted, but the log told neither version nor cipher (`smtpd_tls_loglevel = 1` has them logged).",
         ),
-        (simulation.tls_unknown, "the log did not tell whether their sessions were encrypted"),
+        (
+            simulation.tls_unknown,
+            "more recipients cannot be judged: the log did not tell whether their sessions were encrypted.",
+        ),
+        (
+            simulation.trusted_not_judged,
+            "more recipients, in mail of trusted clients, are not judged: the ledger does not hold their addresses (`clients` under `ledger`, or full days), which `trusted` asks for.",
+        ),
     ] {
         if count > 0 {
-            writeln!(out, "\n{} more recipients cannot be judged: {why}.", number(count))?;
+            writeln!(out)?;
+            note(&mut out, &format!("{} {what}", number(count)))?;
         }
-    }
-    if simulation.trusted_not_judged > 0 {
-        writeln!(
-            out,
-            "\n{} more recipients, in mail of trusted clients, are not judged: the ledger does not hold their addresses (`clients` under `ledger`, or full days), which `trusted` asks for.",
-            number(simulation.trusted_not_judged)
-        )?;
     }
     out.flush()
 }
 
+/// A way in which verdicts change.
+#[derive(Clone, Copy)]
+struct Change {
+    name: &'static str,
+    head: &'static str,
+    of: fn(&Difference) -> u64,
+}
+
+/// All of them. Refused and would be refused are the words for what mode enforce and mode monitor do.
+const CHANGES: [Change; 4] = [
+    Change { name: "newly refused", head: "REFUSED", of: |difference| difference.newly_refused },
+    Change {
+        name: "newly let through",
+        head: "LET THROUGH",
+        of: |difference| difference.newly_let_through,
+    },
+    Change {
+        name: "newly would refuse",
+        head: "WOULD REFUSE",
+        of: |difference| difference.newly_would_refuse,
+    },
+    Change {
+        name: "would no longer refuse",
+        head: "NO LONGER",
+        of: |difference| difference.no_longer_would_refuse,
+    },
+];
+
 fn differences(out: &mut impl Write, simulation: &Simulation, limit: usize) -> io::Result<()> {
-    let difference = simulation.difference;
-    for (name, count, of) in [
-        ("newly refused", difference.newly_refused, newly_refused as fn(Difference) -> u64),
-        ("newly let through", difference.newly_let_through, newly_let_through),
-        ("newly would refuse", difference.newly_would_refuse, newly_would_refuse),
-    ] {
-        let line = format!("  {name:<19}{:>9}   {}", number(count), whose(simulation, of));
+    for Change { name, of, .. } in CHANGES {
+        let count = of(&simulation.difference);
+        let line = format!("  {name:<23}{:>9}   {}", number(count), whose(simulation, of));
         writeln!(out, "{}", line.trim_end())?;
     }
     if simulation.peers.is_empty() {
-        writeln!(out, "\nNothing changes.")?;
-    } else {
-        writeln!(out)?;
-        print(out, &domains(simulation, limit), simulation.domains.len(), limit)?;
-        writeln!(out)?;
-        print(out, &peers(simulation, limit), simulation.peers.len(), limit)?;
+        return writeln!(out, "\nNothing changes.");
     }
-    Ok(())
+    // What does not occur needs no column.
+    let mut changes = CHANGES.to_vec();
+    changes.retain(|change| (change.of)(&simulation.difference) > 0);
+    writeln!(out)?;
+    domains(simulation, &changes, limit).print(out, simulation.domains.len(), limit)?;
+    writeln!(out)?;
+    peers(simulation, &changes, limit).print(out, simulation.peers.len(), limit)
 }
 
-fn newly_refused(difference: Difference) -> u64 {
-    difference.newly_refused
-}
-
-fn newly_let_through(difference: Difference) -> u64 {
-    difference.newly_let_through
-}
-
-fn newly_would_refuse(difference: Difference) -> u64 {
-    difference.newly_would_refuse
-}
-
-/// How many peers and domains a difference concerns.
-fn whose(simulation: &Simulation, of: fn(Difference) -> u64) -> String {
-    let domains = simulation.domains.iter().filter(|domain| of(domain.difference) > 0).count();
-    let peers = simulation.peers.iter().filter(|peer| of(peer.difference) > 0);
+/// How many peers and domains a change concerns.
+fn whose(simulation: &Simulation, of: fn(&Difference) -> u64) -> String {
+    let domains = simulation.domains.iter().filter(|domain| of(&domain.difference) > 0).count();
+    let peers = simulation.peers.iter().filter(|peer| of(&peer.difference) > 0);
     let peers = peers.map(|peer| &peer.client).collect::<HashSet<_>>().len();
     if peers == 0 {
         return String::new();
@@ -158,55 +174,46 @@ fn whose(simulation: &Simulation, of: fn(Difference) -> u64) -> String {
     format!("from {} to {}", counted(peers, "peer"), counted(domains, "domain"))
 }
 
-fn domains(simulation: &Simulation, limit: usize) -> Table {
-    let mut table = plain();
-    table.set_header(["DOMAIN", "RECIPIENTS", "REFUSED", "LET THROUGH", "WOULD REFUSE"]);
+fn domains(simulation: &Simulation, changes: &[Change], limit: usize) -> Table {
+    let heads =
+        ["DOMAIN", "RECIPIENTS"].into_iter().chain(changes.iter().map(|change| change.head));
+    let mut table = Table::new(heads.collect());
     for domain in simulation.domains.iter().take(limit) {
-        let mut row = vec![domain.domain.clone(), number(domain.recipients)];
-        row.extend(figures(domain.difference));
-        table.add_row(row);
+        let mut figures = vec![number(domain.recipients)];
+        figures.extend(changes.iter().map(|change| blank_zero((change.of)(&domain.difference))));
+        table.add(Row { name: domain.domain.clone(), figures, details: vec![] });
     }
-    right(&mut table, 1..=4);
     table
 }
 
-fn peers(simulation: &Simulation, limit: usize) -> Table {
-    let mut table = plain();
-    table.set_header([
-        "PEER",
-        "TO",
-        "REFUSED",
-        "LET THROUGH",
-        "WOULD REFUSE",
-        "WHY",
-        "SENDERS",
-        "LAST",
-    ]);
+fn peers(simulation: &Simulation, changes: &[Change], limit: usize) -> Table {
+    let heads = iter::once("PEER").chain(changes.iter().map(|change| change.head));
+    let mut table = Table::new(heads.collect());
     for peer in simulation.peers.iter().take(limit) {
+        let (name, address) = names(peer);
         let senders: Vec<String> = peer.senders.iter().cloned().collect();
-        let mut row = vec![name(peer), peer.domain.clone()];
-        row.extend(figures(peer.difference));
-        row.extend([
-            peer.reasons.iter().map(RecordedReason::word).collect::<Vec<_>>().join("\n"),
-            few(&senders),
-            date_text(peer.last),
-        ]);
-        table.add_row(row);
+        let senders = few(&senders);
+        let from = if senders.is_empty() { String::new() } else { format!("from {senders} ") };
+        let reasons: Vec<_> = peer.reasons.iter().map(RecordedReason::word).collect();
+        let details = vec![
+            address,
+            format!("{from}to {}", peer.domain),
+            reasons.join(", "),
+            format!("last on {}", date_text(peer.last)),
+        ];
+        let figures =
+            changes.iter().map(|change| blank_zero((change.of)(&peer.difference))).collect();
+        table.add(Row { name, figures, details });
     }
-    right(&mut table, 2..=4);
     table
 }
 
-fn name(peer: &PeerDifference) -> String {
+/// What a peer is called, and its address where that is something else.
+fn names(peer: &PeerDifference) -> (String, String) {
     match (&*peer.client, &*peer.host) {
-        (OTHERS, _) => "(others)".into(),
-        ("", _) => "(no address)".into(),
-        (client, "") => client.into(),
-        (client, host) => format!("{host}\n{client}"),
+        (OTHERS, _) => ("(others)".into(), String::new()),
+        ("", _) => ("(no address)".into(), String::new()),
+        (client, "") => (client.into(), String::new()),
+        (client, host) => (host.into(), client.into()),
     }
-}
-
-fn figures(difference: Difference) -> [String; 3] {
-    [difference.newly_refused, difference.newly_let_through, difference.newly_would_refuse]
-        .map(blank_zero)
 }

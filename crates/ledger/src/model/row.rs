@@ -282,6 +282,12 @@ impl RowKey {
         tls::kind(&self.tls_version) == tls::Kind::Encrypted
     }
 
+    /// Whether the mail came over TLS, in a version or with a cipher that is known.
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        tls::kind(&self.tls_version) == tls::Kind::Session
+    }
+
     /// Whether the mail came in plaintext after the client had tried TLS.
     #[must_use]
     pub fn is_tls_failed(&self) -> bool {

@@ -3,8 +3,11 @@
 /// How often, from when to when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// Recipients.
+    /// Attempts: each RCPT that was judged.
     pub count: u64,
+    /// Of these, the ones that repeat an attempt that was refused before, so that `count - repeats`
+    /// are recipients of messages. Not known of what an earlier release recorded.
+    pub repeats: Option<u64>,
     /// The first of them, in seconds since 1970-01-01.
     pub first: i64,
     /// The last of them, in seconds since 1970-01-01.
@@ -12,16 +15,30 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One recipient, at this time.
+    /// One recipient, at this time, not tried before.
     #[must_use]
     pub fn once(at: i64) -> Self {
-        Self { count: 1, first: at, last: at }
+        Self { count: 1, repeats: Some(0), first: at, last: at }
+    }
+
+    /// The same recipient of the same message once more, at this time.
+    #[must_use]
+    pub fn again(at: i64) -> Self {
+        Self { repeats: Some(1), ..Self::once(at) }
     }
 
     /// Adds another one.
     pub fn add(&mut self, other: Self) {
         self.count += other.count;
+        self.repeats = self.repeats.zip(other.repeats).map(|(mine, theirs)| mine + theirs);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+    }
+
+    /// Recipients of messages, each counted once however often it was tried. Where that is not known,
+    /// each attempt counts as one.
+    #[must_use]
+    pub fn recipients(&self) -> u64 {
+        self.count.saturating_sub(self.repeats.unwrap_or_default())
     }
 }

@@ -25,11 +25,11 @@ impl Batch {
     }
 
     /// Counts a recipient. Returns whether there was room.
-    pub fn add(&mut self, seen: &KeyRef<'_>, at: i64) -> bool {
+    pub fn add(&mut self, seen: &KeyRef<'_>, tally: Tally) -> bool {
         if let Some(row) = self.rows.get_mut(seen) {
-            row.add(Tally::once(at));
+            row.add(tally);
         } else if self.rows.len() < MOST_ROWS {
-            self.rows.insert(seen.to_key(), Tally::once(at));
+            self.rows.insert(seen.to_key(), tally);
         } else {
             *self.lost.entry(seen.day).or_default() += 1;
             return false;
@@ -55,11 +55,15 @@ mod tests {
         let mut batch = Batch::default();
         let most = u32::try_from(MOST_ROWS).unwrap();
         let client = |number: u32| key(&std::net::Ipv4Addr::from(number).to_string());
-        let added =
-            (0..most + 3).filter(|number| batch.add(&client(*number).borrowed(), 7)).count();
+        let added = (0..most + 3)
+            .filter(|number| batch.add(&client(*number).borrowed(), Tally::once(7)))
+            .count();
         assert_eq!((added, batch.rows.len()), (MOST_ROWS, MOST_ROWS));
-        assert!(batch.add(&client(0).borrowed(), 9), "a row that is there needs no room");
-        assert_eq!(batch.rows[&client(0)], Tally { count: 2, first: 7, last: 9 });
+        assert!(
+            batch.add(&client(0).borrowed(), Tally::again(9)),
+            "a row that is there needs no room"
+        );
+        assert_eq!(batch.rows[&client(0)], Tally { count: 2, repeats: Some(1), first: 7, last: 9 });
         assert_eq!(batch.lost, BTreeMap::from([(TODAY, 3)]));
     }
 
@@ -83,7 +87,7 @@ mod tests {
         ];
         let mut batch = Batch::default();
         for key in others.iter().chain(&others) {
-            batch.add(&key.borrowed(), 7);
+            batch.add(&key.borrowed(), Tally::once(7));
         }
         assert_eq!(batch.rows.len(), others.len());
         assert!(others.iter().all(|key| batch.rows[key].count == 2));

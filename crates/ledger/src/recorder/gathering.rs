@@ -1,7 +1,9 @@
 //! The batch under way, between those who add to it and the thread that writes it.
 
+use super::attempts::{Attempt, Attempts};
 use super::batch::{Batch, MOST_ROWS};
 use crate::model::key::KeyRef;
+use crate::model::tally::Tally;
 use std::{
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -27,6 +29,7 @@ pub(super) struct Gathering {
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
+    attempts: Attempts,
     is_over: bool,
 }
 
@@ -36,11 +39,14 @@ impl Gathering {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a recipient. Returns whether there was room.
-    pub fn add(&self, seen: &KeyRef<'_>, at: i64) -> bool {
+    /// Adds a recipient; of one that was refused, the attempt is remembered. Returns whether there was
+    /// room.
+    pub fn add(&self, seen: &KeyRef<'_>, at: i64, refused: Option<Attempt>) -> bool {
         let mut state = self.state();
         let was = (state.batch.is_empty(), is_half_full(&state.batch));
-        let has_room = state.batch.add(seen, at);
+        let repeats = refused.is_some_and(|attempt| state.attempts.repeats(attempt, at));
+        let tally = if repeats { Tally::again(at) } else { Tally::once(at) };
+        let has_room = state.batch.add(seen, tally);
         let is = (state.batch.is_empty(), is_half_full(&state.batch));
         drop(state);
         if is != was {
@@ -108,7 +114,7 @@ mod tests {
             let add = |numbers: std::ops::Range<u32>| {
                 for number in numbers {
                     let client = Some(std::net::Ipv4Addr::from(number).into());
-                    gathering.add(&Key { client, ..key("192.0.2.1") }.borrowed(), 7);
+                    gathering.add(&Key { client, ..key("192.0.2.1") }.borrowed(), 7, None);
                 }
             };
             add(0..half - 1);
@@ -148,8 +154,9 @@ mod tests {
             });
             let adders: Vec<_> = (0..THREADS)
                 .map(|_| {
-                    scope
-                        .spawn(|| (0..EACH).all(|_| gathering.add(&key("192.0.2.1").borrowed(), 7)))
+                    scope.spawn(|| {
+                        (0..EACH).all(|_| gathering.add(&key("192.0.2.1").borrowed(), 7, None))
+                    })
                 })
                 .collect();
             assert!(adders.into_iter().all(|adder| adder.join().unwrap()));

@@ -5,19 +5,23 @@
 //! writing thread takes the batch and leaves an empty one; a disk that does not answer delays no mail.
 //! When the batch is full, the recipient is not recorded, and is counted as lost.
 
+mod attempts;
 mod batch;
 mod counts;
 mod gathering;
 mod retention;
 mod writer;
 
+pub use attempts::Envelope;
 pub use counts::LedgerCounts;
 
 use crate::model::key::KeyRef;
+use attempts::Attempt;
 use config::LedgerSettings;
 use gathering::Gathering;
-use policy::{Case, DomainName, Verdict};
+use policy::{Case, Decision, DomainName, Verdict};
 use std::{
+    hash::RandomState,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -40,6 +44,8 @@ const LAST_BATCH: Duration = Duration::from_secs(5);
 pub struct Ledger {
     gathering: Option<Arc<Gathering>>,
     counts: Arc<LedgerCounts>,
+    /// For the hashes of attempts.
+    key: RandomState,
 }
 
 /// What ends the ledger in order.
@@ -79,16 +85,25 @@ impl Ledger {
             let _ = finished.send(());
         })?;
         let recorder = Recorder { gathering: Arc::clone(&gathering), done };
-        Ok((Self { gathering: Some(gathering), counts }, recorder))
+        Ok((Self { gathering: Some(gathering), counts, key: RandomState::new() }, recorder))
     }
 
     /// Takes note of a case and its verdict. Never waits for the file. `client_name` is the client's
-    /// name, where the MTA vouches for it.
-    pub fn judged(&self, case: &Case<'_>, verdict: &Verdict<'_>, client_name: Option<&DomainName>) {
+    /// name, where the MTA vouches for it; by `envelope` a message is known again when it is tried again.
+    pub fn judged(
+        &self,
+        case: &Case<'_>,
+        verdict: &Verdict<'_>,
+        client_name: Option<&DomainName>,
+        envelope: &Envelope<'_>,
+    ) {
         if let Some(gathering) = &self.gathering
             && let Some(seen) = KeyRef::new(case, verdict, client_name)
         {
-            let has_room = gathering.add(&seen, case.now.as_second());
+            // What was let through has arrived: the next one is another message.
+            let refused =
+                (seen.verdict == Decision::Refuse).then(|| Attempt::new(&self.key, case, envelope));
+            let has_room = gathering.add(&seen, case.now.as_second(), refused);
             let counts = &self.counts;
             let count = if has_room { &counts.added } else { &counts.lost };
             count.fetch_add(1, Ordering::Relaxed);

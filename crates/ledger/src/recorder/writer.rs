@@ -286,7 +286,9 @@ mod tests {
 
     fn batch() -> Batch {
         let mut batch = Batch::default();
-        batch.rows.insert(key("192.0.2.1"), Tally { count: 3, first: 1, last: 2 });
+        batch
+            .rows
+            .insert(key("192.0.2.1"), Tally { count: 3, repeats: Some(0), first: 1, last: 2 });
         batch
     }
 

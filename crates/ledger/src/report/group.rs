@@ -5,9 +5,11 @@ use super::outcome::Outcome;
 use super::totals::Totals;
 use crate::model::reason::RecordedReason;
 use crate::model::row::Row;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use policy::Decision;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 /// Recipients that have something in common.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,11 +44,15 @@ impl Group {
 /// Groups under way, by name.
 #[derive(Default)]
 pub(super) struct Groups {
-    groups: HashMap<String, Building>,
+    groups: Vec<Building>,
+    /// Their places, by name. The groups lie apart, so that a table with room to spare is small.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
 }
 
 /// A group under way.
 pub(super) struct Building {
+    name: String,
     pub host: String,
     totals: Totals,
     first: i64,
@@ -67,23 +73,31 @@ const MOST_OTHERS: usize = 50;
 impl Groups {
     /// Adds a row to the group of this name, and returns the group.
     pub fn add(&mut self, name: &str, row: &Row, encrypted: bool) -> &mut Building {
-        // Looked up first: most rows belong to a group that is there, and need no name of its own.
-        if !self.groups.contains_key(name) {
-            let building = Building {
-                host: String::new(),
-                totals: Totals::default(),
-                first: row.tally.first,
-                last: row.tally.last,
-                faults: None,
-            };
-            return self.groups.entry(name.to_owned()).or_insert(building).add(row, encrypted);
-        }
-        let known = self.groups.get_mut(name).expect("it was looked up");
-        known.add(row, encrypted)
+        let Self { groups, places, hasher } = self;
+        let hash = hasher.hash_one(name);
+        let is_named = |place: &usize| groups.get(*place).is_some_and(|group| group.name == name);
+        let place = match places.find(hash, is_named) {
+            Some(place) => *place,
+            None => {
+                groups.push(Building {
+                    name: name.to_owned(),
+                    host: String::new(),
+                    totals: Totals::default(),
+                    first: row.tally.first,
+                    last: row.tally.last,
+                    faults: None,
+                });
+                let place = groups.len() - 1;
+                let name_at = |place: &usize| groups.get(*place).map_or("", |group| &group.name);
+                places.insert_unique(hash, place, |place| hasher.hash_one(name_at(place)));
+                place
+            }
+        };
+        groups.get_mut(place).expect("it was found, or has just been added").add(row, encrypted)
     }
 
     pub fn finish(self) -> Vec<Group> {
-        self.groups.into_iter().map(|(name, building)| building.finish(name)).collect()
+        self.groups.into_iter().map(Building::finish).collect()
     }
 }
 
@@ -94,7 +108,7 @@ impl Building {
         self.last = self.last.max(row.tally.last);
         if row.key.verdict != Decision::Accept {
             let faults = self.faults.get_or_insert_default();
-            *faults.reasons.entry(row.key.reason.clone()).or_default() += row.tally.count;
+            *faults.reasons.entry(row.key.reason.clone()).or_default() += row.tally.recipients();
         }
         self
     }
@@ -108,12 +122,12 @@ impl Building {
         }
     }
 
-    fn finish(self, name: String) -> Group {
+    fn finish(self) -> Group {
         let Faults { reasons, others } = self.faults.map(|faults| *faults).unwrap_or_default();
         let mut reasons: Vec<_> = reasons.into_iter().collect();
         reasons.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
         Group {
-            name,
+            name: self.name,
             host: self.host,
             totals: self.totals,
             reasons: reasons.into_iter().map(|(reason, _)| reason).collect(),
@@ -133,7 +147,8 @@ pub(super) fn sort(groups: &mut [Group], by: By) {
         return;
     }
     let rank = |group: &Group| {
-        let resolved = matches!(group.outcome, Some(Outcome::Resolved { .. }));
+        let resolved =
+            matches!(group.outcome, Some(Outcome::Resolved { .. } | Outcome::OtherServer { .. }));
         let fault = group.totals.at_fault();
         (fault > 0 && !resolved, fault, group.totals.judged)
     };

@@ -6,18 +6,18 @@ mod group;
 mod outcome;
 mod totals;
 
-pub use crate::model::day::{date_text, day_text};
+pub use crate::model::day::{date_text, day_text, moment_text};
 pub use by::By;
 pub use group::Group;
 pub use outcome::Outcome;
+pub(crate) use outcome::Outcomes;
 pub use totals::{Totals, share};
 
-use crate::history::{History, Selection};
+use crate::history::{Domains, History, Selection};
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::row::{OTHERS, Row, Source};
 use group::{Groups, sort};
-use outcome::Outcomes;
-use policy::Decision;
+use policy::{Decision, Pattern};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Query {
     /// The first day.
     pub since: Day,
-    /// One recipient domain, or all.
-    pub domain: Option<String>,
+    /// Of which recipient domains: as an entry of this name has them, or of all.
+    pub of: Option<Pattern>,
     /// By what to add up.
     pub by: By,
     /// Only groups in which this was decided.
@@ -37,12 +37,16 @@ pub struct Query {
 /// What the ledger says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// The domain that was asked for; none: all.
+    /// The domain that was asked for, or `*.example.org` for those below one; none: all.
     pub domain: Option<String>,
     /// The first day, in seconds since 1970-01-01.
     pub since: i64,
-    /// The last moment that the ledger tells of.
+    /// The last moment that the ledger tells of; `since` where it tells of nothing as late.
     pub until: i64,
+    /// The first moment that the ledger tells of, of whichever domain; none where it is empty.
+    pub ledger_begins: Option<i64>,
+    /// The last moment.
+    pub ledger_ends: Option<i64>,
     /// All together, without the trusted.
     pub totals: Totals,
     /// Recipients in mail of trusted clients: let through without being judged, and in no other figure
@@ -50,6 +54,9 @@ pub struct Report {
     pub trusted: u64,
     /// Recipients known from the MTA's log, which the milter did not judge; they are among the others.
     pub from_log: u64,
+    /// Recipients that would have been refused, of domains that refused others in the same time: what
+    /// came before a domain was enforced is not to be compared with what came after.
+    pub before_enforced: u64,
     /// Recipients, of all domains, that could not be recorded.
     pub lost: u64,
     /// Sending servers.
@@ -72,12 +79,11 @@ impl Report {
     /// When what was recorded cannot be read.
     pub fn new<H: History>(history: &H, query: &Query) -> Result<Self, H::Error> {
         let mut draft = Draft::new(query.by);
-        let selection = Selection { since: query.since, domain: query.domain.clone() };
+        let domains = query.of.as_ref().map(Domains::from).unwrap_or_default();
+        let selection = Selection { since: query.since, domains };
         history.each(&selection, |row| draft.add(&row))?;
-        // Up to the last row: only as long as the ledger goes on does it show who has given up.
-        let until = history.span()?.map_or(i64::from(query.since) * DAY, |(_, last)| last);
-        let lost = history.lost(query.since)?;
-        Ok(draft.into_report(query, until, lost))
+        let (span, lost) = (history.span()?, history.lost(query.since)?);
+        Ok(draft.into_report(query, span, lost))
     }
 }
 
@@ -87,12 +93,20 @@ struct Draft {
     totals: Totals,
     trusted: u64,
     from_log: u64,
+    regimes: HashMap<String, Regime>,
     days: BTreeMap<Day, Group>,
     versions: Groups,
     groups: Groups,
     outcomes: Outcomes,
     /// Whether a version with a cipher counts as encrypted. Kept, since many rows have few such pairs.
     encrypted: HashMap<String, HashMap<String, bool>>,
+}
+
+/// What a domain did with mail that was not adequate.
+#[derive(Default)]
+struct Regime {
+    would_refuse: u64,
+    refused: bool,
 }
 
 impl Draft {
@@ -102,6 +116,7 @@ impl Draft {
             totals: Totals::default(),
             trusted: 0,
             from_log: 0,
+            regimes: HashMap::new(),
             days: BTreeMap::new(),
             versions: Groups::default(),
             groups: Groups::default(),
@@ -112,11 +127,11 @@ impl Draft {
 
     fn add(&mut self, row: &Row) {
         if row.key.is_trusted() {
-            self.trusted += row.tally.count;
+            self.trusted += row.tally.recipients();
             return;
         }
         if row.key.source == Source::Log {
-            self.from_log += row.tally.count;
+            self.from_log += row.tally.recipients();
         }
         let encrypted = self.is_encrypted(row);
         self.totals.add(row, encrypted);
@@ -139,6 +154,15 @@ impl Draft {
         };
         let building = self.groups.add(name, row, encrypted);
         if key.verdict != Decision::Accept {
+            let regime = match self.regimes.get_mut(&key.domain) {
+                Some(regime) => regime,
+                None => self.regimes.entry(key.domain.clone()).or_default(),
+            };
+            if key.verdict == Decision::Refuse {
+                regime.refused = true;
+            } else {
+                regime.would_refuse += row.tally.recipients();
+            }
             match self.by {
                 By::Peer => building.with(&key.sender),
                 By::Sender => building.with(&key.client),
@@ -165,7 +189,12 @@ impl Draft {
         encrypted
     }
 
-    fn into_report(self, query: &Query, until: i64, lost: u64) -> Report {
+    fn into_report(self, query: &Query, span: Option<(i64, i64)>, lost: u64) -> Report {
+        let since = i64::from(query.since) * DAY;
+        // Up to the last row: only as long as the ledger goes on does it show who has not come back.
+        let until = span.map_or(since, |(_, last)| last.max(since));
+        let regimes = self.regimes.values().filter(|regime| regime.refused);
+        let before_enforced = regimes.map(|regime| regime.would_refuse).sum();
         let worst = self.outcomes.finish(until);
         let mut groups = self.groups.finish();
         for group in &mut groups {
@@ -188,12 +217,15 @@ impl Draft {
             }
         }
         Report {
-            domain: query.domain.clone(),
-            since: i64::from(query.since) * DAY,
+            domain: query.of.as_ref().and_then(whose),
+            since,
             until,
+            ledger_begins: span.map(|(first, _)| first),
+            ledger_ends: span.map(|(_, last)| last),
             totals: self.totals,
             trusted: self.trusted,
             from_log: self.from_log,
+            before_enforced,
             lost,
             peers: worst.all_peers,
             outcomes,
@@ -201,6 +233,15 @@ impl Draft {
             versions,
             groups,
         }
+    }
+}
+
+/// The domains that a report is of, in words; none for all.
+fn whose(pattern: &Pattern) -> Option<String> {
+    match Domains::from(pattern) {
+        Domains::All => None,
+        Domains::One(domain) => Some(domain.to_string()),
+        Domains::Below(_) => Some(pattern.to_string()),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::key::Key;
 use crate::model::reason::RecordedReason;
 use crate::model::row::Row;
 
-const QUERY: Query = Query { since: TODAY, domain: None, by: By::Peer, verdict: None };
+const QUERY: Query = Query { since: TODAY, of: None, by: By::Peer, verdict: None };
 
 fn report(rows: Vec<Row>) -> Report {
     Report::new(&rows, &QUERY).unwrap()

@@ -4,7 +4,8 @@ use crate::model::row::Row;
 use policy::Decision;
 use serde::Serialize;
 
-/// Recipients by what became of them.
+/// Recipients by what became of them: a message to three counts three times, however often it was
+/// tried. See [`Tally`](crate::Tally) for attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// All, but those in mail of trusted clients.
@@ -25,12 +26,23 @@ pub struct Totals {
     pub would_refuse: u64,
     /// Refused.
     pub refused: u64,
+    /// All attempts: each RCPT that was judged, also for a message that was refused before.
+    pub attempts: u64,
+    /// Those of the refused.
+    pub refused_attempts: u64,
+    /// Refused attempts of which an earlier release did not record whether they repeat others. Each is
+    /// counted as a recipient.
+    pub untold_attempts: u64,
 }
 
 impl Totals {
     pub(super) fn add(&mut self, row: &Row, encrypted: bool) {
-        let count = row.tally.count;
+        let count = row.tally.recipients();
         self.judged += count;
+        self.attempts += row.tally.count;
+        if row.tally.repeats.is_none() {
+            self.untold_attempts += row.tally.count;
+        }
         if encrypted {
             self.encrypted += count;
         }
@@ -45,7 +57,10 @@ impl Totals {
             _ if !row.key.is_judged() => self.not_judged += count,
             Decision::Accept => self.accepted += count,
             Decision::WouldRefuse => self.would_refuse += count,
-            Decision::Refuse => self.refused += count,
+            Decision::Refuse => {
+                self.refused += count;
+                self.refused_attempts += row.tally.count;
+            }
         }
     }
 

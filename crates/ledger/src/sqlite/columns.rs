@@ -9,7 +9,7 @@ use crate::model::row::{Row, RowKey, Source};
 use crate::model::tally::Tally;
 use crate::sqlite::error::StoreError;
 use policy::Decision;
-use rusqlite::types::ToSqlOutput;
+use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Params, Row as Stored, params_from_iter};
 use std::str::FromStr;
 
@@ -19,19 +19,19 @@ macro_rules! key_columns {
     ($($column:ident),+ $(,)?) => {
         /// Adds a row that is not there yet; takes [`values`].
         pub(super) const INSERT: &str = concat!(
-            "INSERT INTO mail (count, first, last", $(", ", stringify!($column),)+
-            ") VALUES (?, ?, ?", $(key_columns!(@value $column),)+ ")"
+            "INSERT INTO mail (count, repeats, first, last", $(", ", stringify!($column),)+
+            ") VALUES (?, ?, ?, ?", $(key_columns!(@value $column),)+ ")"
         );
 
         /// Adds to the row with this key, if it is there; takes [`values`].
         pub(super) const UPDATE: &str = concat!(
-            "UPDATE mail SET count = count + ?, first = min(first, ?), last = max(last, ?)
+            "UPDATE mail SET count = count + ?, repeats = repeats + ?, first = min(first, ?), last = max(last, ?)
              WHERE true", $(" AND ", stringify!($column), " = ?",)+
         );
 
         /// All columns, as [`read`] takes them.
         pub(super) const SELECT: &str =
-            concat!("SELECT count, first, last", $(", ", stringify!($column),)+ " FROM mail");
+            concat!("SELECT count, repeats, first, last", $(", ", stringify!($column),)+ " FROM mail");
 
         /// The columns of the key.
         #[cfg(test)]
@@ -41,6 +41,7 @@ macro_rules! key_columns {
         pub(super) fn values(key: &RowKey, tally: Tally) -> impl Params {
             params_from_iter([
                 ToSqlOutput::from(signed(tally.count)),
+                tally.repeats.map_or(ToSqlOutput::Owned(Value::Null), |repeats| signed(repeats).into()),
                 tally.first.into(),
                 tally.last.into(),
                 $(key.$column.value(),)+
@@ -50,11 +51,15 @@ macro_rules! key_columns {
         /// The row that [`SELECT`] found.
         pub(super) fn read(row: &Stored<'_>) -> Result<Row, StoreError> {
             let count: i64 = row.get(0)?;
-            let tally = Tally { count: count.unsigned_abs(), first: row.get(1)?, last: row.get(2)? };
-            let mut columns = 3..;
+            let repeats: Option<i64> = row.get(1)?;
+            let (first, last) = (row.get(2)?, row.get(3)?);
+            let mut columns = 4..;
             let mut next = || columns.next().unwrap_or_default();
             let key = RowKey { $($column: Column::read(row, next())?),+ };
-            Ok(Row { key, tally })
+            // Only what was refused is tried again.
+            let none = (key.verdict != Decision::Refuse).then_some(0);
+            let repeats = repeats.map(i64::unsigned_abs).or(none);
+            Ok(Row { key, tally: Tally { count: count.unsigned_abs(), repeats, first, last } })
         }
     };
     (@value $column:ident) => { ", ?" };
@@ -194,7 +199,7 @@ mod tests {
         };
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         assert_eq!(columns("WHERE pk > 0"), names(KEY));
-        assert_eq!(columns("WHERE pk = 0"), names(&["count", "first", "last"]));
+        assert_eq!(columns("WHERE pk = 0"), names(&["count", "repeats", "first", "last"]));
     }
 
     #[test]

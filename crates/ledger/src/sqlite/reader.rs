@@ -1,6 +1,6 @@
 //! Reading the ledger, also while the milter writes it.
 
-use crate::history::{History, Selection, Told};
+use crate::history::{Domains, History, Selection, Told};
 use crate::model::day::Day;
 use crate::model::row::Row;
 use crate::sqlite::error::StoreError;
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
+    /// [`columns::SELECT`], for the version of the file.
+    select: String,
 }
 
 impl Reader {
@@ -36,7 +38,12 @@ impl Reader {
             connection.busy_timeout(PATIENCE)?;
             match schema::version(&connection)? {
                 0 => Err(StoreError::Foreign),
-                _ => Ok(Self { connection }),
+                // Whoever reads a file may not have the right to bring it up to date.
+                1..schema::WITH_REPEATS => {
+                    let select = columns::SELECT.replacen(" repeats,", " NULL AS repeats,", 1);
+                    Ok(Self { connection, select })
+                }
+                _ => Ok(Self { connection, select: columns::SELECT.into() }),
             }
         };
         let uri = uri(path)?;
@@ -52,17 +59,23 @@ impl Reader {
 }
 
 /// Which rows are wanted, with [`wanted`] as its parameters; for behind [`columns::SELECT`].
-const WANTED: &str = "WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)";
+const WANTED: &str = "WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)
+                      AND (?3 IS NULL OR substr(domain, -length(?3)) = ?3)";
 
 fn wanted(selection: &Selection) -> impl Params + '_ {
-    (selection.since, selection.domain.as_deref())
+    let (one, ending) = match &selection.domains {
+        Domains::All => (None, None),
+        Domains::One(domain) => (Some(domain.as_str()), None),
+        Domains::Below(domain) => (None, Some(format!(".{domain}"))),
+    };
+    (selection.since, one, ending)
 }
 
 impl History for Reader {
     type Error = StoreError;
 
     fn each(&self, selection: &Selection, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
-        let sql = format!("{} {WANTED} ORDER BY day, domain", columns::SELECT);
+        let sql = format!("{} {WANTED} ORDER BY day, domain", self.select);
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(wanted(selection))?;
         while let Some(row) = rows.next()? {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -67,10 +67,15 @@ const STEPS: [&str; 5] = [
     // several names, and several hosts have one.
     "CREATE TABLE imported (day INTEGER NOT NULL, prints BLOB NOT NULL) STRICT;
      CREATE INDEX imported_day ON imported (day);",
+    // How many attempts repeat another. Of what was refused until now, nobody knows: NULL.
+    "ALTER TABLE mail ADD COLUMN repeats INTEGER;",
 ];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// The first version that holds how many attempts repeat another.
+pub(super) const WITH_REPEATS: i64 = 6;
 
 /// Marks the file as a ledger for file(1) and for us: "mtls".
 const APPLICATION: i64 = 0x6d74_6c73;
@@ -117,6 +122,11 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{History, Selection};
+    use crate::model::row::Row;
+    use crate::model::tally::Tally;
+    use crate::sqlite::columns;
+    use crate::sqlite::reader::Reader;
 
     #[test]
     fn a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_its_rows() {
@@ -173,6 +183,62 @@ mod tests {
                 "log TLSv1.3 TLSv1.3 accept adequate 10 20",
             ]
         );
+    }
+
+    #[test]
+    fn of_what_an_earlier_release_recorded_repeats_are_not_known_if_it_was_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..5] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 5).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION).unwrap();
+        for verdict in ["accept", "would-refuse", "refuse"] {
+            let row = "INSERT INTO mail VALUES (20000, 'milter', 'example.com', 'recipient',
+                       '192.0.2.1', '', 'example.net', 'none', 'none', '', 0, ?1, 'plaintext', 12, 1, 2)";
+            connection.execute(row, [verdict]).unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let add = |tally| {
+            let mut rows = Vec::new();
+            let mut statement = connection.prepare(columns::SELECT).unwrap();
+            let mut found = statement.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                rows.push(columns::read(row).unwrap());
+            }
+            for row in &mut rows {
+                connection.execute(columns::UPDATE, columns::values(&row.key, tally)).unwrap();
+            }
+            rows.iter().map(|row| row.tally.repeats).collect::<Vec<_>>()
+        };
+        let again = Tally::again(3);
+        for _ in 0..2 {
+            // In the order of the words for the verdicts.
+            assert_eq!(add(again), [Some(0), None, Some(0)]);
+        }
+    }
+
+    #[test]
+    fn a_ledger_of_an_earlier_release_is_read_without_being_brought_up_to_date() {
+        let directory = tempfile::tempdir().unwrap();
+        for version in 1..STEPS.len() {
+            let path = directory.path().join(version.to_string());
+            let connection = Connection::open(&path).unwrap();
+            for step in &STEPS[..version] {
+                connection.execute_batch(step).unwrap();
+            }
+            connection.pragma_update(None, "user_version", version as i64).unwrap();
+            connection.pragma_update(None, "application_id", APPLICATION).unwrap();
+            for verdict in ["accept", "refuse"] {
+                let row = "INSERT INTO mail VALUES (20000, 'milter', 'example.com', 'recipient',
+                           '192.0.2.1', '', 'example.net', 'none', 'none', '', 0, ?1, 'plaintext', 12, 1, 2)";
+                connection.execute(row, [verdict]).unwrap();
+            }
+            let mut repeats = Vec::new();
+            let each = |row: Row| repeats.push((row.tally.count, row.tally.repeats));
+            Reader::open(&path).unwrap().each(&Selection::default(), each).unwrap();
+            assert_eq!(repeats, [(12, Some(0)), (12, None)], "version {version}");
+        }
     }
 
     #[test]

@@ -50,7 +50,8 @@ fn what_is_written_is_read_and_the_same_again_is_added_up() {
     let mut store = place.store(10, 10);
     let mut wanted = on(TODAY, "192.0.2.1", 3);
     store.write_rows([&wanted].into_iter()).unwrap();
-    let again = Row { tally: Tally { count: 2, first: 7, last: 9 }, ..wanted.clone() };
+    let again =
+        Row { tally: Tally { count: 2, repeats: Some(1), first: 7, last: 9 }, ..wanted.clone() };
     place.store(10, 10).write_rows([&again].into_iter()).unwrap();
     wanted.tally.add(again.tally);
     assert_eq!(wanted.tally.count, 5);

@@ -83,9 +83,10 @@ pub enum MailError {
 /// See [`MailError`].
 pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
     let words = Words::of(digest.language);
+    let would_refuse_hint = words.would_refuse_hint(digest.enforce_from);
     let mut sections = vec![
         section(digest, words.refused, words.refused_hint, true),
-        section(digest, words.would_refuse, words.would_refuse_hint, false),
+        section(digest, words.would_refuse, &would_refuse_hint, false),
     ];
     sections.retain(|section| !section.peers.is_empty() || !section.others.is_empty());
     let subject = words.subject(&digest.entry, count(digest, true), count(digest, false));
@@ -139,7 +140,7 @@ fn section(digest: &Digest, title: &'static str, hint: &str, refused: bool) -> S
         hint: hint.into(),
         hint_text: wrapped(hint),
         peers: named(digest, refused).take(MOST_PEERS).map(|news| peer(news, digest)).collect(),
-        more: words.more(&digest.entry, more),
+        more: words.more(more),
         others_text: wrapped(&others),
         others,
     }
@@ -171,15 +172,21 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
     let reasons: Vec<_> =
         news.reasons.iter().map(|recorded| reason(recorded, digest.language)).collect();
     let named = !news.host.is_empty();
+    let mut facts = vec![Fact { name: words.reason, value: reasons.join(", ") }];
+    facts.extend(news.sessions.iter().map(|(version, cipher)| Fact {
+        name: words.session,
+        // Some MTAs say no version.
+        value: if version == "not-said" { cipher.clone() } else { format!("{version}, {cipher}") },
+    }));
+    facts.extend([
+        Fact { name: words.senders, value: few(&senders) },
+        Fact { name: words.recipients, value: words.recipients(news) },
+        Fact { name: words.last, value: date_text(news.last) },
+    ]);
     PeerLine {
         name: if named { news.host.clone() } else { news.client.clone() },
         address: if named { news.client.clone() } else { String::new() },
-        facts: vec![
-            Fact { name: words.reason, value: reasons.join(", ") },
-            Fact { name: words.senders, value: few(&senders) },
-            Fact { name: words.recipients, value: number(news.count) },
-            Fact { name: words.last, value: date_text(news.last) },
-        ],
+        facts,
         resolved: news.resolved,
     }
 }

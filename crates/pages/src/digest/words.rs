@@ -1,6 +1,9 @@
 //! The words of a digest, by language.
 
+use crate::text::number;
 use ledger::RecordedReason;
+use ledger::digest::PeerNews;
+use ledger::report::moment_text;
 use policy::{Language, ReasonKind};
 use std::borrow::Cow;
 
@@ -20,13 +23,17 @@ pub(super) struct Words {
     pub refused: &'static str,
     pub refused_hint: &'static str,
     pub would_refuse: &'static str,
-    pub would_refuse_hint: &'static str,
+    /// Where the policy says from when on the domain is enforced, and where it does not.
+    would_refuse_hints: [&'static str; 2],
     /// For the subject: one server, and several.
     pub subject_refused: [&'static str; 2],
     pub subject_would_refuse: [&'static str; 2],
     pub senders: &'static str,
     pub recipients: &'static str,
     pub reason: &'static str,
+    /// Version and cipher of a session.
+    pub session: &'static str,
+    attempts: &'static str,
     pub last: &'static str,
     pub resolved: &'static str,
     more: &'static str,
@@ -45,17 +52,22 @@ const ENGLISH: Words = Words {
     refused: "Newly refused",
     refused_hint: "Their mail was refused for now. It waits on their side, they try again for some days, and then tell the senders that it could not be delivered.",
     would_refuse: "Would newly be refused",
-    would_refuse_hint: "Their mail was delivered, because the domain was only monitored at that time, or not judged yet. It is refused as soon as the domain is in mode enforce.",
+    would_refuse_hints: [
+        "Their mail was delivered, because the domain was only monitored at that time, or not judged yet. From {date} on, such mail is refused.",
+        "Their mail was delivered, because the domain was only monitored at that time, or not judged yet. Such mail is refused as soon as encryption is required for the domain (mode enforce).",
+    ],
     subject_refused: ["server newly refused", "servers newly refused"],
     subject_would_refuse: ["server would newly be refused", "servers would newly be refused"],
     senders: "Sender domains",
     recipients: "Recipients",
     reason: "Reason",
+    session: "TLS",
+    attempts: "{count}, in {attempts} attempts",
     last: "Last seen",
     resolved: "has come with TLS since",
-    more: "and {count} more; `mandatory-tls report {}` shows them",
+    more: "and {count} more; whoever runs this gateway can list them",
     and_others: " (and others)",
-    others: "There are others: {count} recipients in mail of servers that are not named. More came in a day than the ledger has rows for (rows_per_domain_and_day in the gateway's settings).",
+    others: "There are others: {count} recipients in mail of servers that are not named, since so many came in a day.",
     advice: "What to tell them",
     advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
     footer: "Written by mandatory-tls for the contact of this domain.",
@@ -68,17 +80,22 @@ const GERMAN: Words = Words {
     refused: "Neu abgewiesen",
     refused_hint: "Ihre E-Mails wurden vorläufig abgewiesen. Sie warten beim sendenden Server, der es einige Tage lang weiter versucht und dann den Absendern meldet, dass sie nicht zugestellt werden konnten.",
     would_refuse: "Würden neu abgewiesen",
-    would_refuse_hint: "Ihre E-Mails wurden zugestellt, weil die Domain zu dieser Zeit nur beobachtet oder noch nicht geprüft wurde. Sie werden abgewiesen, sobald die Domain auf «enforce» gestellt ist.",
+    would_refuse_hints: [
+        "Ihre E-Mails wurden zugestellt, weil die Domain zu dieser Zeit nur beobachtet oder noch nicht geprüft wurde. Ab {date} werden solche E-Mails abgewiesen.",
+        "Ihre E-Mails wurden zugestellt, weil die Domain zu dieser Zeit nur beobachtet oder noch nicht geprüft wurde. Solche E-Mails werden abgewiesen, sobald für die Domain Verschlüsselung verlangt wird (Modus «enforce»).",
+    ],
     subject_refused: ["Server neu abgewiesen", "Server neu abgewiesen"],
     subject_would_refuse: ["Server würde neu abgewiesen", "Server würden neu abgewiesen"],
     senders: "Absender-Domains",
     recipients: "Empfänger",
     reason: "Grund",
+    session: "TLS",
+    attempts: "{count}, in {attempts} Versuchen",
     last: "Zuletzt",
     resolved: "kam seither mit TLS",
-    more: "und {count} weitere; `mandatory-tls report {}` zeigt sie",
+    more: "und {count} weitere; der Betreiber dieses Gateways kann sie auflisten",
     and_others: " (und weitere)",
-    others: "Es gibt weitere: {count} Empfänger in E-Mails von Servern, die hier nicht genannt sind. An einem Tag kamen mehr, als das Ledger Zeilen hat (rows_per_domain_and_day in den Einstellungen des Gateways).",
+    others: "Es gibt weitere: {count} Empfänger in E-Mails von Servern, die hier nicht genannt sind, weil an einem Tag so viele kamen.",
     advice: "Was Sie ihnen sagen können",
     advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
     footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
@@ -111,13 +128,27 @@ impl Words {
     }
 
     /// How many more there are that are not named; empty for none.
-    pub fn more(&self, entry: &str, count: usize) -> String {
-        if count == 0 {
-            return String::new();
+    pub fn more(&self, count: usize) -> String {
+        if count == 0 { String::new() } else { self.more.replace("{count}", &count.to_string()) }
+    }
+
+    /// What becomes of mail that would be refused, where the policy says from when on it is, and where
+    /// it does not.
+    pub fn would_refuse_hint(&self, enforce_from: Option<i64>) -> String {
+        let [dated, undated] = self.would_refuse_hints;
+        match enforce_from {
+            Some(start) => dated.replace("{date}", &moment_text(start)),
+            None => undated.into(),
         }
-        // A report is about one domain, and a wildcard stands for many.
-        let domain = if entry.contains('*') { "DOMAIN" } else { entry };
-        self.more.replace("{count}", &count.to_string()).replace("{}", domain)
+    }
+
+    /// How many recipients, and in how many attempts, where these are more.
+    pub fn recipients(&self, news: &PeerNews) -> String {
+        let count = number(news.count);
+        if news.attempts <= news.count {
+            return count;
+        }
+        self.attempts.replace("{count}", &count).replace("{attempts}", &number(news.attempts))
     }
 }
 

@@ -99,9 +99,11 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
 
 fn tone(outcome: Option<Outcome>) -> (Tone, u8) {
     match outcome {
-        Some(Outcome::StillFailing { .. }) => (Tone::Bad, 4),
-        Some(Outcome::GaveUp { .. }) => (Tone::Bad, 3),
-        Some(Outcome::Quiet { .. }) => (Tone::Warning, 2),
+        Some(Outcome::StillFailing { .. }) => (Tone::Bad, 6),
+        Some(Outcome::NotBackYet { .. }) => (Tone::Bad, 5),
+        Some(Outcome::NotBack { .. }) => (Tone::Bad, 4),
+        Some(Outcome::Quiet { .. }) => (Tone::Warning, 3),
+        Some(Outcome::OtherServer { .. }) => (Tone::Warning, 2),
         Some(Outcome::Resolved { .. }) => (Tone::Good, 1),
         None => (Tone::Plain, 0),
     }

@@ -15,10 +15,12 @@ pub(super) struct Tile {
 }
 
 /// The outcomes in the order of their gravity. Their moments do not matter here.
-const OUTCOMES: [(Outcome, Tone); 4] = [
+const OUTCOMES: [(Outcome, Tone); 6] = [
     (Outcome::StillFailing { since: 0 }, Tone::Bad),
-    (Outcome::GaveUp { since: 0 }, Tone::Bad),
+    (Outcome::NotBackYet { since: 0, attempts: 0, days: 0 }, Tone::Bad),
+    (Outcome::NotBack { since: 0, attempts: 0, days: 0 }, Tone::Bad),
     (Outcome::Quiet { since: 0 }, Tone::Warning),
+    (Outcome::OtherServer { at: 0 }, Tone::Warning),
     (Outcome::Resolved { at: 0 }, Tone::Good),
 ];
 

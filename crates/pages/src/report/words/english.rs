@@ -1,6 +1,6 @@
 //! A report in English.
 
-use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Tiles, Versions, Words};
+use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Statuses, Tiles, Versions, Words};
 use policy::Language;
 
 pub(super) const ENGLISH: Words = Words {
@@ -83,6 +83,10 @@ pub(super) const ENGLISH: Words = Words {
         show_all: "Show all",
         sorted: "Sort by this column",
     },
+    statuses: Statuses {
+        attempts: Counted { one: "1 attempt", many: "{} attempts" },
+        days: Counted { one: "1 day", many: "{} days" },
+    },
     names: Names {
         others: "(others)",
         no_address: "(no address)",
@@ -96,7 +100,7 @@ pub(super) const ENGLISH: Words = Words {
     },
     notes: Notes {
         title: "How to read this",
-        counted: "Counted are recipients: a message to three counts three times. Mail that is refused for now stays with the sender's server, which tries again.",
+        counted: "Counted are recipients: a message to three counts three times, and once however often it is tried. Mail that is refused for now stays with the sender's server, which tries again.",
         encrypted: "Encrypted is a session with TLS 1.0 or later and a cipher that is not broken. A domain may ask for more than that.",
         trusted: Counted {
             one: "1 recipient in mail of trusted clients was not judged and is not counted above.",
@@ -121,6 +125,18 @@ pub(super) const ENGLISH: Words = Words {
         not_judged: Counted {
             one: "1 recipient has no verdict: it hangs on what the MTA's log does not tell of its session.",
             many: "{} recipients have no verdict: it hangs on what the MTA's log does not tell of their sessions.",
+        },
+        attempts: Counted {
+            one: "1 attempt was refused.",
+            many: "{} attempts were refused. Those of one server for the same sender, recipient and size of message are taken for one message, where no more than 12 hours lie between them and 5 days since the first.",
+        },
+        untold_attempts: Counted {
+            one: "1 refused attempt was recorded by an earlier release, which did not tell attempts from messages; it counts as a recipient.",
+            many: "{} refused attempts were recorded by an earlier release, which did not tell attempts from messages; each counts as a recipient.",
+        },
+        before_enforced: Counted {
+            one: "1 recipient came while its domain was only monitored, before it was enforced. Shares of the two times are not comparable: what is refused may be tried again, go another way, or stop.",
+            many: "{} recipients came while their domains were only monitored, before they were enforced. Shares of the two times are not comparable: what is refused may be tried again, go another way, or stop.",
         },
         lost: Counted {
             one: "1 recipient (of all domains) could not be recorded; the milter's log says why.",

@@ -1,6 +1,6 @@
 //! A report in German.
 
-use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Tiles, Versions, Words};
+use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Statuses, Tiles, Versions, Words};
 use policy::Language;
 
 pub(super) const GERMAN: Words = Words {
@@ -86,6 +86,10 @@ pub(super) const GERMAN: Words = Words {
         show_all: "Alle zeigen",
         sorted: "Nach dieser Spalte ordnen",
     },
+    statuses: Statuses {
+        attempts: Counted { one: "1 Versuch", many: "{} Versuche" },
+        days: Counted { one: "1 Tag", many: "{} Tagen" },
+    },
     names: Names {
         others: "(übrige)",
         no_address: "(keine Adresse)",
@@ -99,7 +103,7 @@ pub(super) const GERMAN: Words = Words {
     },
     notes: Notes {
         title: "Wie das zu lesen ist",
-        counted: "Gezählt werden Empfänger: Eine E-Mail an drei zählt dreimal. Was vorläufig abgewiesen wird, bleibt beim sendenden Server, der es weiter versucht.",
+        counted: "Gezählt werden Empfänger: Eine E-Mail an drei zählt dreimal, und einmal, so oft sie auch versucht wird. Was vorläufig abgewiesen wird, bleibt beim sendenden Server, der es weiter versucht.",
         encrypted: "Verschlüsselt ist eine Sitzung mit TLS 1.0 oder neuer und einer Cipher-Suite, die nicht gebrochen ist. Eine Domain kann mehr als das verlangen.",
         trusted: Counted {
             one: "1 Empfänger in E-Mails vertrauter Clients wurde nicht geprüft und ist oben nicht mitgezählt.",
@@ -124,6 +128,18 @@ pub(super) const GERMAN: Words = Words {
         not_judged: Counted {
             one: "1 Empfänger hat kein Urteil: Es hängt an dem, was das Log des MTA über seine Sitzung nicht sagt.",
             many: "{} Empfänger haben kein Urteil: Es hängt an dem, was das Log des MTA über ihre Sitzungen nicht sagt.",
+        },
+        attempts: Counted {
+            one: "1 Versuch wurde abgewiesen.",
+            many: "{} Versuche wurden abgewiesen. Solche eines Servers für denselben Absender, denselben Empfänger und eine E-Mail derselben Grösse gelten als eine E-Mail, wenn höchstens 12 Stunden zwischen ihnen liegen und 5 Tage seit dem ersten.",
+        },
+        untold_attempts: Counted {
+            one: "1 abgewiesenen Versuch hat eine frühere Version festgehalten, die Versuche nicht von E-Mails unterschied; er zählt als Empfänger.",
+            many: "{} abgewiesene Versuche hat eine frühere Version festgehalten, die Versuche nicht von E-Mails unterschied; jeder zählt als Empfänger.",
+        },
+        before_enforced: Counted {
+            one: "1 Empfänger kam, als seine Domain nur beobachtet wurde, bevor für sie Verschlüsselung verlangt wurde. Anteile der beiden Zeiten sind nicht vergleichbar: Was abgewiesen wird, kann wieder versucht werden, einen anderen Weg nehmen oder ausbleiben.",
+            many: "{} Empfänger kamen, als ihre Domains nur beobachtet wurden, bevor für sie Verschlüsselung verlangt wurde. Anteile der beiden Zeiten sind nicht vergleichbar: Was abgewiesen wird, kann wieder versucht werden, einen anderen Weg nehmen oder ausbleiben.",
         },
         lost: Counted {
             one: "1 Empfänger (aller Domains) konnte nicht festgehalten werden; das Log des Milters sagt, warum.",

@@ -10,12 +10,30 @@ impl Words {
         let [english, german] = match outcome {
             Outcome::Resolved { .. } => ["resolved, with TLS on {}", "behoben, mit TLS am {}"],
             Outcome::Quiet { .. } => ["quiet since {}", "still seit {}"],
-            Outcome::GaveUp { .. } => ["gave up on {}", "gab auf am {}"],
+            Outcome::OtherServer { .. } => [
+                "another server of the sender came with TLS on {}",
+                "ein anderer Server des Absenders kam mit TLS am {}",
+            ],
+            Outcome::NotBack { .. } => [
+                "not back: last seen {}, {attempts} on {days}",
+                "nicht wiedergekommen: zuletzt {}, {attempts} an {days}",
+            ],
+            Outcome::NotBackYet { .. } => [
+                "not back yet: last seen {}, {attempts} on {days}",
+                "noch nicht wiedergekommen: zuletzt {}, {attempts} an {days}",
+            ],
             Outcome::StillFailing { .. } => {
                 ["still failing since {}", "scheitert weiterhin, seit {}"]
             }
         };
-        self.pick(english, german).replace("{}", &date_text(outcome.moment()))
+        let text = self.pick(english, german).replace("{}", &date_text(outcome.moment()));
+        let (Outcome::NotBack { attempts, days, .. } | Outcome::NotBackYet { attempts, days, .. }) =
+            outcome
+        else {
+            return text;
+        };
+        let attempts = self.statuses.attempts.of(attempts);
+        text.replace("{attempts}", &attempts).replace("{days}", &self.statuses.days.of(days))
     }
 
     /// The same without its date.
@@ -23,7 +41,9 @@ impl Words {
         let [english, german] = match outcome {
             Outcome::Resolved { .. } => ["resolved", "behoben"],
             Outcome::Quiet { .. } => ["quiet", "still"],
-            Outcome::GaveUp { .. } => ["gave up", "gaben auf"],
+            Outcome::OtherServer { .. } => ["by another server", "über andere Server"],
+            Outcome::NotBack { .. } => ["not back", "nicht wiedergekommen"],
+            Outcome::NotBackYet { .. } => ["not back yet", "noch nicht wiedergekommen"],
             Outcome::StillFailing { .. } => ["still failing", "scheitern weiterhin"],
         };
         self.pick(english, german)

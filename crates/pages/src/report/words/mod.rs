@@ -29,6 +29,7 @@ pub(super) struct Words {
     pub chart: Chart,
     pub versions: Versions,
     pub groups: Groups,
+    pub statuses: Statuses,
     pub names: Names,
     pub notes: Notes,
 }
@@ -136,6 +137,13 @@ pub(super) struct Groups {
     pub sorted: &'static str,
 }
 
+/// The figures of those that were refused and have not come back.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct Statuses {
+    pub attempts: Counted,
+    pub days: Counted,
+}
+
 /// The names of groups that have none of their own.
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Names {
@@ -161,6 +169,10 @@ pub(super) struct Notes {
     pub tls_failed: Counted,
     pub tls_unknown: Counted,
     pub not_judged: Counted,
+    /// Attempts for the refused recipients.
+    pub attempts: Counted,
+    pub untold_attempts: Counted,
+    pub before_enforced: Counted,
     pub lost: Counted,
 }
 
@@ -219,6 +231,9 @@ impl Words {
 
     /// What a reader has to know of the figures, with numbers that are written like this.
     pub fn notes(&self, report: &Report, number: fn(u64) -> String) -> Vec<String> {
+        let totals = report.totals;
+        let attempts =
+            if totals.refused_attempts > totals.refused { totals.refused_attempts } else { 0 };
         let notes = [
             (report.trusted, &self.notes.trusted),
             (report.from_log, &self.notes.from_log),
@@ -226,6 +241,9 @@ impl Words {
             (report.totals.tls_failed, &self.notes.tls_failed),
             (report.totals.tls_unknown, &self.notes.tls_unknown),
             (report.totals.not_judged, &self.notes.not_judged),
+            (attempts, &self.notes.attempts),
+            (totals.untold_attempts, &self.notes.untold_attempts),
+            (report.before_enforced, &self.notes.before_enforced),
             (report.lost, &self.notes.lost),
         ];
         let worth = notes.into_iter().filter(|(count, _)| *count > 0);
