@@ -49,7 +49,7 @@ mod tests {
         ] {
             assert_eq!(since_by(text, today), Ok(today - days), "{text}");
         }
-        for text in ["2026-11-24", "2030-01-01", "9999-12-31"] {
+        for text in ["2026-11-24", "2030-01-01"] {
             let error = since_by(text, today).unwrap_err();
             assert_eq!(error, "that day has not begun: in UTC, it is 2026-11-23", "{text}");
         }
