@@ -257,6 +257,40 @@ fn good_and_bad_are_told_apart_without_colour() {
 }
 
 #[test]
+fn attempts_stand_beside_the_messages_that_they_were_for() {
+    let mut ledger = Ledger::new("domains: [example.org]", "");
+    let refused = Mail {
+        verdict: Decision::Refuse,
+        reason: ReasonKind::Plaintext,
+        ..accepted("example.org", "192.0.2.7", Over::Plaintext)
+    };
+    ledger.add(0, 12, refused);
+    ledger.add(8, 5, Mail { client: "192.0.2.8", ..refused });
+    ledger.add(0, 2, Mail { client: "192.0.2.9", ..refused });
+    let file = rusqlite::Connection::open(ledger.path("ledger.sqlite")).unwrap();
+    for (client, repeats) in [("192.0.2.7", 11), ("192.0.2.8", 3), ("192.0.2.9", 0)] {
+        let update = "UPDATE mail SET repeats = ?2 WHERE client = ?1";
+        assert_eq!(file.execute(update, (client, repeats)).unwrap(), 1);
+    }
+    for (language, tile, first, gone, plain) in [
+        ("en", "19 attempts", "1 12 attempts", "2 5 attempts", "2 2 0 %"),
+        ("de", "19 Versuche", "1 12 Versuche", "2 5 Versuche", "2 2 0 %"),
+    ] {
+        let page = page(&ledger, &["--since", "20d", "--language", language]);
+        assert!(text(&page).contains(tile), "{}", text(&page));
+        let lines = lines(&page, "groups");
+        let line = |client: &str| lines.iter().find(|line| line.starts_with(client)).unwrap();
+        assert!(line("192.0.2.7").contains(first), "{lines:?}");
+        assert!(line("192.0.2.8").contains(gone), "{lines:?}");
+        assert!(line("192.0.2.9").contains(plain), "{lines:?}");
+        // What is known of one that has not come back stands below, in figures.
+        let cells = between(&page, "<td class=\"status bad\" data-v=\"4\">", "</td>");
+        let [cell] = &*cells else { panic!("{cells:?}") };
+        assert!(cell.contains("<small>") && seen(cell).contains(tile.trim_start_matches("19 ")));
+    }
+}
+
+#[test]
 fn thousands_of_lines_are_folded_and_all_there() {
     let mut ledger = Ledger::new("domains: [example.org]", "");
     for number in 0..60_u8 {

@@ -30,10 +30,14 @@ pub(super) struct GroupLine {
     pub name: String,
     pub host: String,
     pub status: String,
+    /// Figures of what became of it; empty for none.
+    pub detail: String,
     pub class: &'static str,
     /// By how grave it is, for the script.
     pub gravity: u8,
     pub refused: String,
+    /// In how many attempts, in words, where these are more; else empty.
+    pub attempts: String,
     pub would_refuse: String,
     pub judged: String,
     pub encrypted: String,
@@ -80,13 +84,22 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
     // Several reasons may have the same words.
     reasons.dedup();
     let blank_zero = |count: u64| if count == 0 { String::new() } else { tight_number(count) };
+    let status = group.outcome.map(|outcome| unbroken(words.outcome(outcome))).unwrap_or_default();
+    let (status, detail) = status.split_once(": ").unwrap_or((&status, ""));
+    let is_repeated = totals.refused_attempts > totals.refused;
     GroupLine {
         name: words.name_of(group, by).to_owned(),
         host: group.host.clone(),
-        status: group.outcome.map(|outcome| unbroken(words.outcome(outcome))).unwrap_or_default(),
+        status: status.to_owned(),
+        detail: detail.to_owned(),
         class: tone.class(),
         gravity,
         refused: blank_zero(totals.refused),
+        attempts: if is_repeated {
+            words.statuses.attempts.of(totals.refused_attempts)
+        } else {
+            String::new()
+        },
         would_refuse: blank_zero(totals.would_refuse),
         judged: tight_number(totals.judged),
         encrypted: words.share(totals.share()),
@@ -100,7 +113,7 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
 fn tone(outcome: Option<Outcome>) -> (Tone, u8) {
     match outcome {
         Some(Outcome::StillFailing { .. }) => (Tone::Bad, 6),
-        Some(Outcome::NotBackYet { .. }) => (Tone::Bad, 5),
+        Some(Outcome::NotBackYet { .. }) => (Tone::Warning, 5),
         Some(Outcome::NotBack { .. }) => (Tone::Bad, 4),
         Some(Outcome::Quiet { .. }) => (Tone::Warning, 3),
         Some(Outcome::OtherServer { .. }) => (Tone::Warning, 2),

@@ -17,14 +17,16 @@
   const texts = new Map();
   const text = row => {
     if (!texts.has(row)) {
-      const cells = [...row.cells].map(cell => cell.textContent);
+      const cells = [...row.cells].flatMap(cell => [...cell.childNodes].map(part => part.textContent));
       // Dates are written so that they do not break.
       texts.set(row, cells.join(" ").toLowerCase().replaceAll("\u2011", "-"));
     }
     return texts.get(row);
   };
   const number = cell => {
-    const digits = (cell.dataset.v || cell.textContent).replace(/[^\d.,]/g, "").replace(",", ".");
+    // What stands below a number is no part of it.
+    const shown = cell.dataset.v || (cell.firstChild ? cell.firstChild.textContent : "");
+    const digits = shown.replace(/[^\d.,]/g, "").replace(",", ".");
     return digits ? Number(digits) : -1;
   };
   const order = new Intl.Collator(document.documentElement.lang, { numeric: true });

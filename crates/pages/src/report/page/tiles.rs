@@ -17,7 +17,7 @@ pub(super) struct Tile {
 /// The outcomes in the order of their gravity. Their moments do not matter here.
 const OUTCOMES: [(Outcome, Tone); 6] = [
     (Outcome::StillFailing { since: 0 }, Tone::Bad),
-    (Outcome::NotBackYet { since: 0, attempts: 0, days: 0 }, Tone::Bad),
+    (Outcome::NotBackYet { since: 0, attempts: 0, days: 0 }, Tone::Warning),
     (Outcome::NotBack { since: 0, attempts: 0, days: 0 }, Tone::Bad),
     (Outcome::Quiet { since: 0 }, Tone::Warning),
     (Outcome::OtherServer { at: 0 }, Tone::Warning),
@@ -48,7 +48,12 @@ pub(super) fn tiles(report: &Report, words: &Words) -> Vec<Tile> {
             value: tight_number(totals.refused),
             name: text.refused,
             detail: text.refused_hint.into(),
-            parts: vec![],
+            parts: match totals.refused_attempts {
+                attempts if attempts > totals.refused => {
+                    vec![(tight_number(attempts), text.attempts)]
+                }
+                _ => vec![],
+            },
             class: Tone::Bad.if_any(totals.refused).class(),
         },
         Tile {

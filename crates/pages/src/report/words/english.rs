@@ -21,6 +21,7 @@ pub(super) const ENGLISH: Words = Words {
         unknown: "more not known",
         refused: "refused",
         refused_hint: "recipients; their mail waits with the sender's server",
+        attempts: "attempts",
         would_refuse: "would be refused",
         would_refuse_hint: "recipients, once the mode is enforce",
         at_fault: "servers at fault",

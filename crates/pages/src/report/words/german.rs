@@ -21,6 +21,7 @@ pub(super) const GERMAN: Words = Words {
         unknown: "weitere nicht bekannt",
         refused: "abgewiesen",
         refused_hint: "Empfänger; ihre E-Mails warten beim sendenden Server",
+        attempts: "Versuche",
         would_refuse: "würden abgewiesen",
         would_refuse_hint: "Empfänger, sobald die Domain auf «enforce» steht",
         at_fault: "Server mit Mängeln",

@@ -62,6 +62,8 @@ pub(super) struct Tiles {
     pub unknown: &'static str,
     pub refused: &'static str,
     pub refused_hint: &'static str,
+    /// Behind how many.
+    pub attempts: &'static str,
     pub would_refuse: &'static str,
     pub would_refuse_hint: &'static str,
     pub at_fault: &'static str,
