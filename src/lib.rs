@@ -16,6 +16,7 @@
 //!
 //! - [`session`]: the facts of one SMTP session, taken from macros.
 //! - [`milter`]: the protocol, and the loop that serves MTAs.
+//! - [`socketmap`]: the second hop, Postfix's look-ups, answered from the same policy.
 //! - [`net`]: sockets to listen on, bound here or passed by systemd.
 //! - [`metrics`]: what is counted, for Prometheus.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
@@ -54,6 +55,7 @@ mod postfix;
 pub mod reload;
 pub mod session;
 mod smtp;
+pub mod socketmap;
 pub mod standing;
 mod state_dir;
 pub mod status;

@@ -23,6 +23,19 @@ pub(super) struct DomainLabels {
     pub decision: Decision,
 }
 
+/// What was answered for a next hop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct NextHopLabels {
+    /// A word of a fixed set.
+    pub answer: &'static str,
+}
+
+impl EncodeLabelSet for NextHopLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        [("answer", self.answer)].encode(encoder)
+    }
+}
+
 /// The label of a TLS state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
 enum TlsLabel {

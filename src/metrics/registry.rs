@@ -1,7 +1,7 @@
 //! What is counted, and how: counters, a histogram, gauges.
 
 use super::collector::StateCollector;
-use super::labels::{DomainLabels, RecipientLabels};
+use super::labels::{DomainLabels, NextHopLabels, RecipientLabels};
 use super::process::ProcessCollector;
 use jiff::Timestamp;
 use policy::{Case, Decision, DomainName, TlsState, Verdict};
@@ -30,6 +30,7 @@ pub struct Metrics {
     without_macros: Counter,
     connections: Gauge,
     domains: Option<Domains>,
+    next_hops: Family<NextHopLabels, Counter>,
 }
 
 /// The domains that have a label of their own.
@@ -80,7 +81,10 @@ impl Metrics {
             registry.register("domain_recipients", help, judged.clone());
             Domains { most: domains, labelled: RwLock::default(), judged }
         });
-        Self { all, judged, latency, without_macros, connections, domains }
+        let next_hops = Family::default();
+        let help = "Look-ups of next hops by Postfix, by what was answered";
+        registry.register("next_hop_lookups", help, next_hops.clone());
+        Self { all, judged, latency, without_macros, connections, domains, next_hops }
     }
 
     /// Counts a verdict.
@@ -100,6 +104,11 @@ impl Metrics {
         {
             domains.count(domain, verdict.decision());
         }
+    }
+
+    /// Counts an answer for a next hop, by its word.
+    pub fn next_hop(&self, answer: &'static str) {
+        self.next_hops.get_or_create(&NextHopLabels { answer }).inc();
     }
 
     /// Counts a connection as open as long as what is returned lives.

@@ -20,6 +20,8 @@ pub struct Listener {
     // Dropped first: the file is removed while the socket is still open.
     address: BoundAddress,
     socket: ListeningSocket,
+    /// What systemd calls it.
+    name: String,
 }
 
 /// A listening socket of either kind, as the standard library has it.
@@ -77,7 +79,7 @@ impl Listener {
     }
 
     /// Takes over a socket that systemd has bound.
-    pub(super) fn passed(socket: ListeningSocket) -> io::Result<Self> {
+    pub(super) fn passed(socket: ListeningSocket, name: &str) -> io::Result<Self> {
         let spec = match &socket {
             ListeningSocket::Unix(listener) => {
                 listener.set_nonblocking(true)?;
@@ -90,7 +92,13 @@ impl Listener {
                 SocketSpec::Inet(address.ip().to_string(), address.port())
             }
         };
-        Ok(Self { address: BoundAddress { spec, file: None }, socket })
+        Ok(Self { address: BoundAddress { spec, file: None }, socket, name: name.to_owned() })
+    }
+
+    /// What systemd calls it (`FileDescriptorName=` of its unit); empty for one that was bound here.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The same socket once more.
@@ -155,6 +163,7 @@ fn tcp_listener(host: &str, port: u16) -> io::Result<Listener> {
     Ok(Listener {
         address: BoundAddress { spec, file: None },
         socket: ListeningSocket::Tcp(socket),
+        name: String::new(),
     })
 }
 
@@ -180,7 +189,7 @@ fn unix_listener(path: &Path, listen: &Listen) -> io::Result<Listener> {
     if let Some(mode) = listen.mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
-    Ok(Listener { address, socket: ListeningSocket::Unix(listener) })
+    Ok(Listener { address, socket: ListeningSocket::Unix(listener), name: String::new() })
 }
 
 /// Why a socket could not be bound as things are; found without binding it, by the rights of this user if

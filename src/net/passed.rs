@@ -1,7 +1,7 @@
 //! The sockets that systemd has bound, and keeps: connections to them wait while nobody accepts.
 
 use super::listener::{Listener, ListeningSocket};
-use std::io;
+use std::{env, io};
 
 /// Takes the sockets that systemd has passed (`sd_listen_fds(3)`); without systemd there are none.
 ///
@@ -11,6 +11,8 @@ use std::io;
 ///
 /// When one of them is no stream socket, or the system refuses.
 pub fn passed_by_systemd() -> io::Result<Vec<Listener>> {
+    // Before the other variables go.
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut passed = listenfd::ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..passed.len() {
@@ -21,7 +23,8 @@ pub fn passed_by_systemd() -> io::Result<Vec<Listener>> {
         } else {
             continue;
         };
-        listeners.push(Listener::passed(socket)?);
+        let name = names.split(':').nth(index).unwrap_or_default();
+        listeners.push(Listener::passed(socket, name)?);
     }
     Ok(listeners)
 }

@@ -19,5 +19,6 @@ mod reload;
 #[expect(dead_code, reason = "of what is said to the outside, here it is the replies")]
 mod said;
 mod service;
+mod socketmap;
 mod support;
 mod trial;

@@ -1,6 +1,7 @@
 //! `mandatory-tls milter`: the daemon.
 
 mod listeners;
+mod next_hops;
 mod observers;
 mod process;
 mod signals;
@@ -95,7 +96,10 @@ fn start(
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("internal error: {}", panic.to_string().escape_debug());
     }));
-    process::raise_descriptor_limit(found.settings.limits.connections);
+    process::raise_descriptor_limit(
+        found.settings.limits.connections,
+        next_hops::connections(&found.settings, &passed),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
     let code = runtime.block_on(daemon(found, passed, waiting));
@@ -115,12 +119,17 @@ async fn daemon(
     waiting: &mut Option<Waiting>,
 ) -> Result<ExitCode, NotStarted> {
     let Start { settings, state, contents, mut sockets, reloader } = found;
+    let (for_next_hops, passed) = next_hops::split(passed);
     let activity = Arc::<Activity>::default();
     let standing = watch::Sender::new(Standing { settings: state, ..Standing::default() });
     let observers =
         Observers::start(&settings, &reloader, activity.last_hour(), standing.subscribe())
             .map_err(cannot_start)?;
     let trial_key = TrialKey::new().map_err(cannot_start)?;
+    // Where it cannot listen, Postfix puts off what goes to these next hops; what comes in is judged all the same.
+    if let Some(look_ups) = next_hops::Sockets::of(&settings, for_next_hops) {
+        look_ups.serve(reloader.policy(), observers.metrics.as_ref());
+    }
     // The sockets come last, so that whoever waits for one finds all else in place.
     sockets.take(&settings, passed);
     // What is in force from what was kept is kept already.

@@ -5,10 +5,12 @@ use std::{env, io, os::unix::process::CommandExt, process::Command};
 
 /// Each connection takes a file descriptor, and the usual limit (1024) is below what `limits`
 /// allows: takes all that the system grants.
-pub(super) fn raise_descriptor_limit(connections: u32) {
+///
+/// `others` are those of connections to something else than the milter.
+pub(super) fn raise_descriptor_limit(connections: u32, others: u64) {
     // Besides the connections, for files and the runtime.
     const OTHERS: u64 = 64;
-    let wanted = u64::from(connections) + OTHERS;
+    let wanted = u64::from(connections) + others + OTHERS;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     let limit = soft.max(wanted.min(hard));
     if limit > soft && setrlimit(Resource::RLIMIT_NOFILE, limit, hard).is_err() {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub systemd: bool,
     /// The sockets to bind and listen on; at least one unless systemd passes some.
     pub listen: Vec<Listen>,
+    /// The sockets to bind for Postfix's look-ups of next hops, besides one that systemd passes.
+    pub socketmap: Vec<Listen>,
     /// The policy file.
     pub policy: PathBuf,
     /// What to do with mail for opted-in domains when the MTA does not tell of TLS.
@@ -103,6 +105,7 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
         }
         None => missing(decoder, &fields, "policy", "policy: policy.yaml"),
     };
+    let socketmap = fields.read(decoder, "socketmap", socket::read_bound).unwrap_or_default();
     let on_unknown_tls = fields.choice(decoder, "on_unknown_tls").unwrap_or_default();
     let status_file = fields.text(decoder, "status_file").map(|text| base.join(text));
     let limits = fields.read(decoder, "limits", Limits::read).unwrap_or_default();
@@ -116,6 +119,7 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
     Some(Settings {
         systemd,
         listen,
+        socketmap,
         policy,
         on_unknown_tls,
         status_file,

@@ -91,6 +91,27 @@ impl fmt::Display for SocketSpec {
 /// What `listen` says for the sockets that systemd passes.
 const SYSTEMD: &str = "systemd";
 
+/// Reads `socketmap`: sockets to bind.
+pub(super) fn read_bound(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Vec<Listen>> {
+    let items = decoder.one_or_more(node);
+    if items.is_empty() {
+        let help = "write, for example, unix:/var/spool/postfix/mandatory-tls/deliver.sock";
+        decoder.problems.add(node.span, "`socketmap` names no socket", help);
+    }
+    let listen = items.iter().filter_map(|item| {
+        if matches!(&item.value, Value::Scalar(text) if *text == SYSTEMD) {
+            let message = "a socket of systemd's is taken without being named here";
+            return decoder.wrong(
+                item,
+                message,
+                "leave it out, and enable mandatory-tls-deliver.socket",
+            );
+        }
+        Listen::read(decoder, item)
+    });
+    Some(listen.collect())
+}
+
 /// Reads `listen`: whether systemd's sockets are meant, and the others.
 pub(super) fn read_all(decoder: &mut Decoder<'_>, node: Node<'_>) -> (bool, Vec<Listen>) {
     let items = decoder.one_or_more(node);
