@@ -13,5 +13,6 @@ mod postfix_settings;
 mod postfix_tls;
 mod recipients;
 mod reload;
+mod second_hop;
 mod sendmail;
 mod support;
