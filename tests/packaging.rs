@@ -50,6 +50,16 @@ fn the_units_fit_the_shipped_settings_and_their_defaults() {
 }
 
 #[test]
+fn systemd_keeps_the_socket_of_look_ups_under_the_name_by_which_it_is_taken() {
+    let unit = "mandatory-tls-deliver.socket";
+    let socket = directive(unit, "ListenStream");
+    assert!(text("src/cli/sockets.rs").contains(&format!("unix:{socket}")));
+    let name = directive(unit, "FileDescriptorName");
+    assert!(text("src/cli/milter/next_hops.rs").contains(&format!("NAME: &str = \"{name}\"")));
+    assert!(directive("mandatory-tls.service", "Sockets").contains(unit));
+}
+
+#[test]
 fn a_package_that_is_made_without_git_copies_files_that_there_are() {
     let script = text("packaging/build-deb");
     let line = script.lines().find(|line| line.contains("cp -a \"$top\"/{")).unwrap();

@@ -6,7 +6,10 @@ use std::{ffi::OsStr, path::Path};
 
 /// The unit of the socket for Postfix.
 pub(super) const POSTFIX_UNIT: &str = "mandatory-tls-postfix.socket";
-/// The units of all sockets that the package brings.
+/// The unit of the socket for look-ups of next hops, and where it listens as it is shipped.
+pub(super) const DELIVER_UNIT: &str = "mandatory-tls-deliver.socket";
+const DELIVER: &str = "unix:/var/spool/postfix/mandatory-tls/deliver.sock";
+/// The units of all sockets that the package brings for the milter.
 const UNITS: [&str; 2] = [POSTFIX_UNIT, "mandatory-tls.socket"];
 /// Where these listen as they are shipped.
 const SHIPPED: [&str; 2] =
@@ -25,6 +28,8 @@ pub(super) fn with_systemd(mut settings: Settings) -> Settings {
         settings
             .listen
             .splice(0..0, passed.map(|socket| Listen { socket, mode: None, group: None }));
+        let socket = DELIVER.parse().ok();
+        settings.socketmap.extend(socket.map(|socket| Listen { socket, mode: None, group: None }));
     }
     settings
 }

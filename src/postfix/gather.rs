@@ -4,7 +4,7 @@
 
 use super::facts::{MapContents, Parameters, PostfixFacts, Service, parse_overrides};
 use super::syntax::elements;
-use super::{actions, local_names, rewriting, session};
+use super::{actions, deliver, local_names, rewriting, session};
 use crate::command::{CommandError, Written, run};
 use std::{
     ffi::{OsStr, OsString},
@@ -119,6 +119,7 @@ pub(crate) fn gather(directory: Option<&Path>) -> Result<PostfixFacts, CommandEr
     facts.missing = session::certificates(&facts).filter(|file| is_missing(file)).collect();
     let mut maps = rewriting::maps(&facts);
     maps.extend(local_names::tables(&facts).map(str::to_owned));
+    maps.extend(deliver::maps(&facts));
     for map in maps {
         let contents = look_into(&map, directory, &facts.main);
         facts.maps.insert(map, contents);

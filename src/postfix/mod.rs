@@ -5,6 +5,7 @@
 
 mod actions;
 mod cipher_list;
+mod deliver;
 mod diagnosis;
 mod doors;
 mod facts;
@@ -29,6 +30,7 @@ mod trust;
 use crate::command::CommandError;
 use config::finding::FindingId;
 use config::settings::Settings;
+pub(crate) use deliver::{HEADER as HOP_HEADER, PARAMETER as HOP_MAPS, is_our_map, our_map};
 use diagnosis::Place;
 pub(crate) use diagnosis::{Diagnosis, Gravity};
 pub(crate) use doors::{doorways, port_number};
@@ -59,6 +61,7 @@ pub(crate) fn diagnose(
     let given = Given { facts, settings, policy };
     let mut all = Vec::new();
     let looks = [
+        deliver::check,
         milters::check,
         session::check,
         local_names::check,

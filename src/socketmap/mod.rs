@@ -5,9 +5,11 @@
 //! milter nothing but the policy.
 
 mod answer;
+mod client;
 mod netstring;
 mod server;
 
 pub use answer::{Kind, answer};
+pub use client::ask;
 pub use netstring::{LONGEST, Malformed, Request, Requests};
 pub use server::{CONNECTIONS, Context, Server};

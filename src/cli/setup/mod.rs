@@ -1,13 +1,16 @@
 //! `mandatory-tls setup`: the MTA's side, done when asked.
 
 mod change;
+mod deliver;
 mod plan;
 mod postfix;
 mod trial;
 
 use super::eyes::INSTALLED;
-use super::status;
+use super::{sockets, status};
+use config::settings::Settings;
 use std::{
+    ffi::OsStr,
     fmt,
     io::{self, BufRead, IsTerminal, Write},
     path::PathBuf,
@@ -34,6 +37,9 @@ nobody has set it, since refused recipients count as errors of a session; and wh
 socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for --undo. It ends
 with an SMTP session that names postmaster as a recipient and sends nothing.
 
+With --deliver, the service `relay` in master.cf (or that of --service) gets smtp_tls_policy_maps, and
+tls_required_enable=no where this Postfix has it. With --undo, each service that asks is set back.
+
 Exit status: 0 done, or nothing to do; 1 not done, because the answer was no; 69 something could not be
 done; 78 errors in the settings, or mail is not judged.";
 
@@ -50,6 +56,12 @@ struct PostfixArgs {
     /// The directory of main.cf, where there are several instances of Postfix
     #[arg(long, value_name = "DIR")]
     postfix: Option<PathBuf>,
+    /// Let Postfix ask what the session to a next hop must be (`deliver` in the policy), instead
+    #[arg(long, conflicts_with = "asks")]
+    deliver: bool,
+    /// With --deliver: the service in master.cf that asks; without it, relay
+    #[arg(long, value_name = "NAME", requires = "deliver")]
+    service: Option<String>,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -92,7 +104,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
             None => status::UNAVAILABLE.into(),
         };
     }
-    match postfix::run(args) {
+    let done = if args.deliver { deliver::run(args) } else { postfix::run(args) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(NotDone::Declined) => {
             println!("Nothing was changed.");
@@ -145,6 +158,23 @@ impl Step {
             .map(drop)
             .map_err(|error| NotDone::unavailable(format!("`{self}`: {error}")))
     }
+}
+
+/// What makes systemd listen on the socket of a unit; nothing where it does, or has none to do with it.
+fn way_to_unit(settings: &Settings, unit: &str) -> Vec<Step> {
+    let is_active = || {
+        let arguments = ["is-active".into(), "--quiet".into(), unit.into()];
+        crate::command::run(OsStr::new("systemctl"), &arguments).is_ok()
+    };
+    if !settings.systemd || !sockets::systemd_runs() || is_active() {
+        return Vec::new();
+    }
+    // systemd gives a new socket only to a service that starts; connections to the others wait.
+    vec![
+        Step::new(&["systemctl", "enable", unit]),
+        Step::new(&["systemctl", "stop", "mandatory-tls.service"]),
+        Step::new(&["systemctl", "start", unit, "mandatory-tls.service"]),
+    ]
 }
 
 /// As one would type it in a shell.

@@ -2,14 +2,14 @@
 
 use super::change::{Instance, forget, keep};
 use super::plan::{self, PARAMETER};
-use super::{NotDone, PostfixArgs, Step, confirm, trial};
+use super::{NotDone, PostfixArgs, Step, confirm, trial, way_to_unit};
 use crate::cli::sockets;
 use crate::command;
 use crate::postfix::{PostfixFacts, diagnose, gather, is_ours, milter_entries};
 use config::policy_file;
 use config::settings::{Settings, SocketSpec};
 use policy::Policy;
-use std::{ffi::OsStr, path::Path};
+use std::path::Path;
 
 pub(super) fn run(args: &PostfixArgs) -> Result<(), NotDone> {
     let settings = Settings::load(&args.config)
@@ -65,7 +65,7 @@ pub(super) fn places(args: &PostfixArgs) -> Option<Vec<String>> {
 }
 
 /// Only root writes main.cf.
-fn need_root() -> Result<(), NotDone> {
+pub(super) fn need_root() -> Result<(), NotDone> {
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }
@@ -75,15 +75,7 @@ fn need_root() -> Result<(), NotDone> {
 /// What makes the socket appear: its unit, or its directory.
 fn way_to_socket(settings: &Settings, facts: &PostfixFacts) -> Vec<Step> {
     if settings.systemd && sockets::systemd_runs() {
-        if is_active(sockets::POSTFIX_UNIT) {
-            return Vec::new();
-        }
-        // systemd gives a new socket only to a service that starts; connections to the others wait.
-        return vec![
-            Step::new(&["systemctl", "enable", sockets::POSTFIX_UNIT]),
-            Step::new(&["systemctl", "stop", "mandatory-tls.service"]),
-            Step::new(&["systemctl", "start", sockets::POSTFIX_UNIT, "mandatory-tls.service"]),
-        ];
+        return way_to_unit(settings, sockets::POSTFIX_UNIT);
     }
     let queue = Path::new(facts.main.get("queue_directory"));
     settings
@@ -112,12 +104,7 @@ fn way_to_socket(settings: &Settings, facts: &PostfixFacts) -> Vec<Step> {
         .collect()
 }
 
-fn is_active(unit: &str) -> bool {
-    let arguments = ["is-active".into(), "--quiet".into(), unit.into()];
-    command::run(OsStr::new("systemctl"), &arguments).is_ok()
-}
-
-fn run_all(postfix: Instance<'_>, steps: &[Step]) -> Result<(), NotDone> {
+pub(super) fn run_all(postfix: Instance<'_>, steps: &[Step]) -> Result<(), NotDone> {
     let reload = postfix.command("postfix", &["reload"]);
     for step in steps {
         match step.run() {

@@ -1,5 +1,6 @@
 //! Findings, a line a case: what is set otherwise than on a sound gateway, and what is said of it.
 
+mod deliver;
 mod local_names;
 mod parameters;
 

@@ -126,6 +126,17 @@ pub enum FindingId {
     ReplyFilter,
     /// Refused recipients end a session that has others.
     ErrorLimit,
+    // --- the second hop ---
+    /// The policy demands something of next hops, and Postfix does not ask.
+    NextHopNotAsked,
+    /// Another map is asked first.
+    NextHopMapBehind,
+    /// A header of the mail switches the second hop's TLS off.
+    TlsRequiredHeader,
+    /// Mail leaves by a service that does not ask.
+    NextHopPassesBy,
+    /// Mail goes to a next hop that the entry does not name.
+    NextHopNotNamed,
     // --- whom one trusts ---
     /// Postfix trusts networks that the policy does not.
     NetworksPostfixTrusts,
