@@ -74,7 +74,7 @@ fuzz_target!(|data: &[u8]| {
     'pieces: for piece in octets.chunks(usize::from(size) + 1) {
         requests.push(piece);
         loop {
-            match requests.next() {
+            match requests.take() {
                 Ok(Some(request)) => {
                     let found = match request {
                         Request::Whole(octets) => Some(octets.to_vec()),

@@ -46,7 +46,7 @@ impl Requests {
     /// # Errors
     ///
     /// When what came is no netstring.
-    pub fn next(&mut self) -> Result<Option<Request<'_>>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Request<'_>>, Malformed> {
         if self.skip == 0 {
             let Some((start, length)) = self.head()? else { return Ok(None) };
             if length <= LONGEST {
@@ -136,7 +136,7 @@ mod tests {
         for piece in octets.chunks(piece.max(1)) {
             requests.push(piece);
             loop {
-                match requests.next() {
+                match requests.take() {
                     Ok(None) => break,
                     Ok(Some(Request::Whole(text))) => {
                         found.push(String::from_utf8_lossy(text).into_owned());
@@ -189,15 +189,15 @@ mod tests {
     fn what_waits_in_vain_takes_no_memory() {
         let mut requests = Requests::default();
         requests.push(b"999999999:");
-        assert_eq!(requests.next(), Ok(None));
+        assert_eq!(requests.take(), Ok(None));
         for _ in 0..1000 {
             requests.push(&[b'x'; 4096]);
-            assert_eq!(requests.next(), Ok(None));
+            assert_eq!(requests.take(), Ok(None));
         }
         assert!(requests.octets.capacity() < 100_000 && requests.is_amid());
         let mut requests = Requests::default();
         requests.push(b"1:a,");
-        requests.next().unwrap().unwrap();
+        requests.take().unwrap().unwrap();
         requests.rest();
         assert_eq!(requests.octets.capacity(), 0);
     }

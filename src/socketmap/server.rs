@@ -160,7 +160,7 @@ fn answer_all(
         }
     };
     while answers.len() < MOST_WAITING {
-        match requests.next() {
+        match requests.take() {
             Ok(Some(request)) => counted(answer(&policy, request, now, answers)),
             Ok(None) => return Ok(false),
             Err(Malformed) => {

@@ -14,6 +14,9 @@ domains:
 const SOCKETMAP: &str = "socketmap: unix:/var/spool/postfix/mandatory-tls/deliver.sock\n";
 const ASKS: &str = "smtp_tls_policy_maps=socketmap:unix:mandatory-tls/deliver.sock:QUERY";
 
+/// Settings of `relay`, transports, and what is found: how bad, in which words.
+type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], Gravity, &'c [&'c str]);
+
 /// A Postfix whose service `relay` has these settings of its own, and these transports.
 fn with_relay(own: &str, transports: &[(&str, &str)]) -> PostfixFacts {
     let relay = format!("relay unix - - y - - smtp | {own}");
@@ -50,11 +53,11 @@ fn a_service_that_asks_and_transports_that_the_policy_names_leave_nothing_to_say
 #[test]
 fn what_passes_the_second_hops_tls_by_is_found() {
     use Gravity::{Error, Warning};
-    let cases: [(&str, &[(&str, &str)], Gravity, &[&str]); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("syslog_name=x", &[TO_ORG], Error, &["next-hop-not-asked", "no service of Postfix asks"]),
         ("smtp_tls_policy_maps=hash:/tls", &[TO_ORG], Warning, &["next-hop-not-asked", "export"]),
         (
-            &format!("smtp_tls_policy_maps=hash:/tls, {}", &ASKS[21..]),
+            &ASKS.replace("maps=", "maps=hash:/tls, "),
             &[TO_ORG],
             Warning,
             &["next-hop-map-behind", "hash:/tls is asked before"],
