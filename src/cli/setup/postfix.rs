@@ -4,7 +4,6 @@ use super::change::{Instance, forget, keep};
 use super::plan::{self, PARAMETER};
 use super::{NotDone, PostfixArgs, Step, confirm, trial, way_to_unit};
 use crate::cli::sockets;
-use crate::command;
 use crate::postfix::{PostfixFacts, diagnose, gather, is_ours, milter_entries};
 use config::policy_file;
 use config::settings::{Settings, SocketSpec};
