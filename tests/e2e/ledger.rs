@@ -33,7 +33,8 @@ fn send(postfix: &Postfix) -> (Count, usize) {
     for (way, times) in WAYS {
         for time in 0..times {
             let mut client = connect(postfix, way);
-            client.mail(&format!("someone@peer{time}.example"));
+            // Each a message of its own: what is refused again is another attempt.
+            client.mail(&format!("{way}@peer{time}.example"));
             let mut taken = false;
             for domain in ["example.com", "example.net", "virtual.example"] {
                 let reply = client.rcpt(&format!("secret.name@{domain}"));
@@ -281,7 +282,8 @@ impl Drop for Disk {
 /// A message in the clear is refused for the opted-in domain, one over TLS is delivered.
 fn mail_flows(postfix: &Postfix, subject: &str) {
     let mut client = SmtpClient::plaintext(postfix.port(Service::Smtp));
-    client.try_rcpt("user@example.com").assert_refused();
+    client.mail(&format!("{}@peer.example", subject.replace(' ', "-")));
+    client.rcpt("user@example.com").assert_refused();
     client.quit();
     let mut client = SmtpClient::encrypted(postfix.port(Service::Smtp), &Tls::V1_3);
     client.mail("someone@peer.example");
