@@ -5,10 +5,10 @@
 
 #![no_main]
 
+use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use mandatory_tls::socketmap::{Kind, LONGEST, Malformed, Request, Requests, answer};
 use mandatory_tls_fuzz::policy;
-use jiff::Timestamp;
 use policy::Policy;
 use std::sync::LazyLock;
 
@@ -59,7 +59,9 @@ fn word(request: &Found) -> &'static str {
     match key.to_ascii_lowercase().as_str() {
         "a.example" | "[mx.a.example]:25" | "a.example." => "OK",
         ".w.example" => "OK",
-        plain if plain.ends_with(".w.example") && plain.parse::<policy::hop::NextHop>().is_ok() => "OK",
+        plain if plain.ends_with(".w.example") && plain.parse::<policy::hop::NextHop>().is_ok() => {
+            "OK"
+        }
         _ if key.parse::<policy::hop::NextHop>().is_err() => "TEMP",
         _ => "",
     }
