@@ -7,10 +7,13 @@ use crate::sqlite::error::StoreError;
 use crate::sqlite::{columns, schema};
 use policy::Decision;
 use rusqlite::{Connection, OpenFlags, Params};
-use std::{fs, io, path::Path, time::Duration};
+use std::time::{Duration, Instant};
+use std::{fs, io, path::Path, thread};
 
 /// How long a write of another process may keep a reader waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a new ledger may be without its tables.
+const MAKING: Duration = Duration::from_secs(2);
 
 /// A ledger that is open for reading.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl Reader {
                 | OpenFlags::SQLITE_OPEN_URI;
             let connection = Connection::open_with_flags(uri, flags)?;
             connection.busy_timeout(PATIENCE)?;
-            match schema::version(&connection)? {
+            match version(&connection)? {
                 0 => Err(StoreError::Foreign),
                 // Whoever reads a file may not have the right to bring it up to date.
                 1..schema::WITH_REPEATS => {
@@ -55,6 +58,18 @@ impl Reader {
             return open(&format!("{uri}?immutable=1")).or(opened);
         }
         opened
+    }
+}
+
+/// The version of a ledger. One that has no tables yet is being made: the milter writes the first row.
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    let deadline = Instant::now() + MAKING;
+    loop {
+        let version = schema::version(connection)?;
+        if version > 0 || Instant::now() >= deadline {
+            return Ok(version);
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -146,6 +146,24 @@ fn a_ledger_that_is_not_there_is_not_made_by_reading_it() {
 }
 
 #[test]
+fn a_reader_that_comes_while_the_ledger_is_made_waits_for_it() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().parent().unwrap()).unwrap();
+    // A file of SQLite's without tables, as there is one before the first row is written.
+    Connection::open(place.path()).unwrap().pragma_update(None, "journal_mode", "wal").unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| place.rows());
+        let mut store = place.store(10, 10);
+        store.write_rows([&on(TODAY, "192.0.2.1", 3)].into_iter()).unwrap();
+        assert!(reader.join().unwrap().len() <= 1);
+    });
+    let empty = Place::new();
+    std::fs::create_dir(empty.path().parent().unwrap()).unwrap();
+    std::fs::write(empty.path(), "").unwrap();
+    assert!(matches!(Reader::open(&empty.path()), Err(StoreError::Foreign)));
+}
+
+#[test]
 fn a_word_that_means_something_else_than_all_known_ones_is_not_guessed_at() {
     let place = Place::new();
     place.store(10, 10).write_rows([on(TODAY, "192.0.2.1", 1)].iter()).unwrap();
