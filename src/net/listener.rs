@@ -259,8 +259,8 @@ fn remedy(socket: &SocketSpec, error: &io::Error) -> &'static str {
         }
         (_, io::ErrorKind::AlreadyExists) => "move it away, or choose another path",
         (SocketSpec::Unix(_), io::ErrorKind::PermissionDenied) => {
-            "let the milter's user write to the directory; for `group`, make it a member of the group, which its \
-             unit must not hide (PrivateUsers=no)"
+            "let the milter's user write to the directory; for `group`, make it a member of the group, or let \
+             systemd make the socket (the package's service may not change groups)"
         }
         (SocketSpec::Inet(..), io::ErrorKind::PermissionDenied) => "choose a port above 1023",
         _ => "",
