@@ -37,8 +37,11 @@ impl FromStr for Acceptance {
             Ok(id) => Ok(Self { id, of: of.filter(|of| !of.is_empty()) }),
             Err(_) => {
                 let nearest = policy::nearest(id, FindingId::iter().map(Into::into));
-                let hint = nearest.map(|word| format!("; did you mean `{word}`?"));
-                Err(UnknownFinding(id.escape_debug().to_string(), hint.unwrap_or_default()))
+                let hint = match nearest {
+                    Some(word) => format!("; did you mean `{word}`?"),
+                    None => ": `check` and `doctor` show the name of each in brackets".to_owned(),
+                };
+                Err(UnknownFinding(id.escape_debug().to_string(), hint))
             }
         }
     }
