@@ -22,3 +22,8 @@ pub(crate) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) 
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
+
+/// Text for a terminal, of which a part may come from a file or another program: it does not play with it.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+}

@@ -1,6 +1,7 @@
 //! The end of a command that cannot go on.
 
 use super::status;
+use crate::wording::harmless;
 use config::yaml::Problems;
 use std::{io, process::ExitCode};
 
@@ -53,7 +54,7 @@ pub(super) fn ended(result: Result<(), Failure>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                eprintln!("{}", failure.message);
+                eprintln!("{}", harmless(&failure.message));
             }
             failure.status.into()
         }

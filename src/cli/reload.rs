@@ -88,16 +88,18 @@ fn running(file: &Path) -> Result<Status, Failure> {
 
 /// Whether there is this process, and it is the one that the file can be about.
 ///
-/// Whoever can write the file must not have root signal others. Anybody else can only signal what is his; in
-/// the sandbox of the service, he does not even see other processes.
+/// Whoever can write the file must not have root signal others: no link counts, and root's own process only where
+/// nobody but root can have put the file there. Anybody else can only signal what is his; in the sandbox of the
+/// service, he does not even see other processes.
 fn is_its_own(pid: u32, file: &Path) -> bool {
     if !geteuid().is_root() {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         return pid.is_some_and(|pid| test_kill_process(pid).is_ok());
     }
-    let owner = |path: &Path| fs::metadata(path).map(|metadata| metadata.uid()).ok();
+    let owner = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.uid()).ok();
     let of_process = owner(&Path::new("/proc").join(pid.to_string()));
-    of_process.is_some() && of_process == owner(file)
+    let is_roots = file.parent().and_then(owner) == Some(0);
+    of_process.is_some() && of_process == owner(file) && (of_process != Some(0) || is_roots)
 }
 
 /// Waits until the milter has read its files since `before`.

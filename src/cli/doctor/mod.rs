@@ -15,7 +15,7 @@ use super::{sockets, status};
 use crate::last_good::{LastGood, LastGoodSettings, Unusable};
 use crate::milter;
 use crate::status::{Checkup, Status};
-use crate::wording::counted;
+use crate::wording::{counted, harmless};
 use config::finding::{Acceptance, Accepted, FindingId};
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
@@ -149,8 +149,7 @@ impl fmt::Display for Answer {
         };
         // Lines that follow stand under the first.
         // What a file or another program says in it does not play with the terminal.
-        let is_hidden = |c: char| c.is_control() && c != '\n';
-        let message = self.message.replace(is_hidden, "\u{fffd}");
+        let message = harmless(&self.message);
         let name = self.finding.map(|id| format!(" [{id}]")).unwrap_or_default();
         let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
         let message = format!("{first}{name}\n{rest}");
