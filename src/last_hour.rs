@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use policy::{Case, Reason, TlsState, Verdict};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 /// Minutes that are looked at together.
@@ -88,7 +88,7 @@ impl LastHour {
             return;
         }
         minute.plaintext += 1;
-        if let Some(client) = client
+        if let Some(client) = client.map(network)
             && minute.clients.len() < CLIENTS
             && !minute.clients.contains(&client)
         {
@@ -123,6 +123,14 @@ impl LastHour {
         counts.is_telling = counts.encrypted + counts.plaintext >= ENOUGH
             && (counts.encrypted > 0 || clients.len() >= CLIENTS && spread >= SPREAD);
         counts
+    }
+}
+
+/// Whose address that is: a host can have all of a network's 2^64 addresses of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => (v6 & Ipv6Addr::from_bits(!0 << 64)).into(),
     }
 }
 
@@ -162,6 +170,16 @@ mod tests {
             assert_eq!(counts.plaintext, u64::from(recipients));
         }
         assert!(!LastHour::default().so_far(at(0)).nothing_encrypted());
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_of_one_network_is_one_client() {
+        let hour = LastHour::default();
+        for number in 0..100_u16 {
+            let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number);
+            hour.add(at(i64::from(number) / 2), Some(address.into()), false);
+        }
+        assert!(!hour.so_far(at(50)).nothing_encrypted());
     }
 
     #[test]
