@@ -111,6 +111,7 @@ fn found_in(setup: &Setup<'_>, directory: &Path) -> (BTreeSet<String>, String) {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 78)), "{said}");
     let ids = said.lines().filter_map(|line| {
         let (gravity, rest) = line.split_once('[')?;
         let known = matches!(gravity, "error" | "warning" | "note");
