@@ -59,6 +59,8 @@ fn word(request: &Found) -> &'static str {
     match key.to_ascii_lowercase().as_str() {
         "a.example" | "[mx.a.example]:25" | "a.example." => "OK",
         ".w.example" => "OK",
+        // A Unix socket, whatever its path ends in.
+        socket if socket.starts_with('/') => "NOTFOUND",
         plain if plain.ends_with(".w.example") && plain.parse::<policy::hop::NextHop>().is_ok() => {
             "OK"
         }
