@@ -55,13 +55,12 @@ fn the_policy_is_pure() {
 
 #[test]
 fn only_the_milter_knows_the_milter_protocol() {
-    let mut others = vec!["crates".to_owned()];
-    for entry in fs::read_dir(top().join("src")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        others.extend(Some(format!("src/{name}")).filter(|_| name != "milter"));
-    }
-    for part in others {
-        assert_eq!(mentions(&part, &["indymilter"]), Vec::<String>::new(), "{part}");
+    let protocol = top().join("crates/milter/src/protocol");
+    let all = [sources(&top().join("src")), sources(&top().join("crates"))].concat();
+    assert!(all.iter().any(|file| file.starts_with(&protocol)));
+    for file in all.iter().filter(|file| !file.starts_with(&protocol)) {
+        let name = file.strip_prefix(top()).unwrap().to_str().unwrap();
+        assert_eq!(mentions(name, &["indymilter"]), Vec::<String>::new(), "{name}");
     }
 }
 
@@ -77,16 +76,17 @@ fn only_one_folder_of_the_ledger_knows_sql() {
 }
 
 #[test]
-fn imports_run_downwards_within_the_milter() {
+fn imports_run_downwards_within_the_crates() {
     for (part, above) in [
-        ("src/net", &["crate::"][..]),
-        ("src/logging", &["crate::milter", "crate::reload", "crate::cli"]),
+        ("crates/service/src/net", &["crate::"][..]),
+        ("crates/milter/src/session", &["crate::"]),
+        ("crates/milter/src/metrics", &["crate::"]),
+        ("crates/milter/src/trial/key.rs", &["crate::"]),
+        ("crates/milter/src/log.rs", &["crate::protocol", "crate::serve"]),
         ("src/status", &["crate::cli"]),
-        ("src/session", &["crate::milter", "crate::reload", "crate::cli"]),
-        ("src/milter", &["crate::cli", "crate::reload"]),
-        ("src/metrics", &["crate::cli", "crate::milter"]),
-        ("src/reload", &["crate::cli", "crate::metrics", "crate::milter", "crate::session"]),
-        ("src/postfix", &["crate::cli", "crate::milter", "crate::reload", "crate::session"]),
+        ("src/metrics", &["crate::cli"]),
+        ("src/reload", &["crate::cli", "crate::metrics", "milter::", "crate::session"]),
+        ("src/postfix", &["crate::cli", "milter::", "crate::reload", "crate::session"]),
     ] {
         assert_eq!(mentions(part, above), Vec::<String>::new(), "{part}");
     }

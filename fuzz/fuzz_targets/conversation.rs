@@ -10,8 +10,7 @@
 use arc_swap::ArcSwap;
 use ledger::Ledger;
 use libfuzzer_sys::fuzz_target;
-use mandatory_tls::logging::Log;
-use mandatory_tls::milter::{Context, Conversation, Next, ProtocolError};
+use mandatory_tls::milter::{Context, Conversation, Log, Next, ProtocolError};
 use mandatory_tls::trial::TrialKey;
 use mandatory_tls_fuzz::evidence::{Grounds, Session};
 use mandatory_tls_fuzz::wire::{self, Event, Packet};

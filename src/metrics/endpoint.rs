@@ -2,12 +2,12 @@
 //!
 //! Its connections take file descriptors that mail needs: there are few at a time, and none lasts.
 
-use super::registry::Metrics;
 use super::text_format::TextFormat;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header, service::service_fn};
 use hyper_util::rt::TokioIo;
+use milter::metrics::Metrics;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;

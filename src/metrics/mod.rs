@@ -1,15 +1,11 @@
-//! What the milter counts, for Prometheus.
-//!
-//! Labels come from fixed sets: verdicts, reasons, modes, TLS versions. Domains become labels only
-//! where the settings ask for it, and only as many as they say.
+//! What Prometheus is told: what the milter counts (`milter::metrics`), and what others keep.
 
 mod collector;
 mod endpoint;
-mod labels;
 mod process;
-mod registry;
 mod text_format;
 
 pub use collector::StateCollector;
 pub use endpoint::serve;
-pub use registry::{Metrics, OpenConnection};
+pub use milter::metrics::Metrics;
+pub(crate) use process::ProcessCollector;

@@ -15,7 +15,7 @@ use std::{fmt, fs, time::Duration};
 /// What the process takes, read from /proc when Prometheus asks. A figure that cannot be read is left
 /// out: none would be wrong.
 #[derive(Debug)]
-pub(super) struct ProcessCollector {
+pub(crate) struct ProcessCollector {
     /// Seconds since 1970-01-01, to hundredths. Found out once: were it made anew each time, it would
     /// move as the clock is adjusted, and look like a restart.
     started: Option<f64>,

@@ -9,8 +9,8 @@ mod start;
 
 use super::status;
 use crate::last_good::{Keeper, Keeping, Place, What};
-use crate::logging::{self, Log};
-use crate::milter::{Activity, Context, serve};
+use crate::logging;
+use crate::milter::{Activity, Context, Log, serve};
 use crate::net::{Listener, Waiting, passed_by_systemd};
 use crate::standing::Standing;
 use crate::status::{Reporter, StatusFile};

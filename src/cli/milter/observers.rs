@@ -3,7 +3,7 @@
 
 use crate::cli::ledger_file;
 use crate::last_hour::LastHour;
-use crate::metrics::{self, Metrics, StateCollector};
+use crate::metrics::{self, Metrics, ProcessCollector, StateCollector};
 use crate::net::bind_tcp;
 use crate::reload::Reloader;
 use crate::standing::Standing;
@@ -42,7 +42,7 @@ impl Observers {
             last_hour,
             checkup: settings.status_file.as_deref().map(Checkup::beside),
         };
-        let metrics = Arc::new(Metrics::new(domains, state));
+        let metrics = Arc::new(Metrics::new(domains, ProcessCollector::new(), state));
         offer(wanted, Arc::clone(&metrics));
         Ok(Self { ledger, recorder, metrics: Some(metrics) })
     }

@@ -1,8 +1,8 @@
 //! The line of a judged RCPT.
 
-use super::safe::safe;
 use crate::session::Judgement;
 use policy::{Decision, Fault, Reason, Sender};
+use service::logging::safe;
 use std::{borrow::Cow, fmt, net::IpAddr};
 use tracing::Level;
 

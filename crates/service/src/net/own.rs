@@ -4,7 +4,8 @@ use nix::ifaddrs::getifaddrs;
 use std::net::IpAddr;
 
 /// All of them, on all interfaces; none where the system does not tell.
-pub(crate) fn own_addresses() -> Vec<IpAddr> {
+#[must_use]
+pub fn own_addresses() -> Vec<IpAddr> {
     let interfaces = getifaddrs().into_iter().flatten();
     interfaces
         .filter_map(|interface| {

@@ -1,4 +1,4 @@
-//! The milter: what the MTA talks to.
+//! The milter protocol, and the loop that serves all connections.
 //!
 //! `packet` reads and writes the packets, [`Conversation`] answers them without any I/O,
 //! `connection` feeds it from a socket, `acceptor` accepts connections, `server` is the loop that

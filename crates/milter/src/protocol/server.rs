@@ -17,10 +17,9 @@
 use super::acceptor::Acceptor;
 use super::connection::{Buffers, Connection, Need, Socket};
 use super::conversation::{Context, Conversation};
-use crate::net::Listener;
-use crate::systemd;
 use config::settings::Limits;
 use mio::{Events, Poll, Token, Waker};
+use service::{net::Listener, systemd};
 use slab::Slab;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};

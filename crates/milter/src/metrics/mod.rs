@@ -1,10 +1,14 @@
-//! What is counted, and how: counters, a histogram, gauges.
+//! What the milter counts, and how: counters, a histogram, gauges.
+//!
+//! Labels come from fixed sets: verdicts, reasons, modes, TLS versions. Domains become labels only
+//! where the settings ask for it, and only as many as they say.
 
-use super::collector::StateCollector;
-use super::labels::{DomainLabels, NextHopLabels, RecipientLabels};
-use super::process::ProcessCollector;
+mod labels;
+
+use self::labels::{DomainLabels, NextHopLabels, RecipientLabels};
 use jiff::Timestamp;
 use policy::{Case, Decision, DomainName, TlsState, Verdict};
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -52,11 +56,12 @@ impl Drop for OpenConnection {
 }
 
 impl Metrics {
-    /// Counters at zero. `domains` is how many domains get a label of their own.
+    /// Counters at zero. `domains` is how many domains get a label of their own; `process` and `state` have
+    /// the figures that others keep, of the process and of the milter.
     #[must_use]
-    pub fn new(domains: usize, state: StateCollector) -> Self {
+    pub fn new(domains: usize, process: impl Collector, state: impl Collector) -> Self {
         let mut all = Registry::default();
-        all.register_collector(Box::new(ProcessCollector::new()));
+        all.register_collector(Box::new(process));
         let registry = all.sub_registry_with_prefix("mandatory_tls");
         let judged: Family<RecipientLabels, Counter> = Family::default();
         registry.register("recipients", "Recipients judged", judged.clone());

@@ -1,4 +1,4 @@
-//! The log: how it is set up, and the line of a judged RCPT.
+//! The log: how it is set up, its forms, and who writes it.
 //!
 //! What comes from outside is logged as printable ASCII without blanks, so that no client can forge
 //! a field or a line.
@@ -10,12 +10,10 @@ mod safe;
 mod terminal;
 mod text;
 mod time;
-mod verdict;
 mod writer;
 
 pub use safe::safe;
 pub use terminal::leave_terminal;
-pub use verdict::Log;
 pub use writer::Guard;
 
 use self::events::{Events, Form};

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// A Unix socket on which somebody listens and takes no connections, and one that waits.
-pub(crate) fn crowded(path: &Path) -> (Socket, Socket) {
+fn crowded(path: &Path) -> (Socket, Socket) {
     let address = SockAddr::unix(path).unwrap();
     let listening = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     listening.bind(&address).unwrap();

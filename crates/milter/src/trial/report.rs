@@ -8,7 +8,7 @@ const ANSWER: &str = "450 4.7.1 mandatory-tls trial";
 
 /// The verdict on a recipient in a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TrialReport {
+pub struct TrialReport {
     /// `accept`, `would-refuse`, `refuse`.
     pub verdict: String,
     /// Why, as the log has it.

@@ -15,4 +15,4 @@ mod key;
 mod report;
 
 pub use key::{TrialId, TrialKey};
-pub(crate) use report::TrialReport;
+pub use report::TrialReport;

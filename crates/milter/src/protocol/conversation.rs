@@ -3,7 +3,7 @@
 use super::activity::Activity;
 use super::negotiation::{self, Agreed};
 use super::packet;
-use crate::logging::Log;
+use crate::log::Log;
 use crate::metrics::{Metrics, OpenConnection};
 use crate::session::Session;
 use crate::trial::{TrialId, TrialKey, TrialReport};

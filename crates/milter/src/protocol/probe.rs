@@ -94,11 +94,22 @@ fn negotiate(mut stream: impl Read + Write) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// A Unix socket on which somebody listens and takes no connections, and one that waits.
+    fn crowded(path: &Path) -> (Socket, Socket) {
+        let address = SockAddr::unix(path).unwrap();
+        let listening = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listening.bind(&address).unwrap();
+        listening.listen(0).unwrap();
+        let waiting = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        waiting.connect(&address).unwrap();
+        (listening, waiting)
+    }
+
     #[test]
     fn a_milter_with_a_crowd_waiting_is_not_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("milter.sock");
-        let _crowd = crate::net::tests::crowded(&path);
+        let _crowd = crowded(&path);
         let error = connect(&path, Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

@@ -1,10 +1,10 @@
 //! A socket that MTAs connect to, as the loop has it.
 
 use super::connection::Socket;
-use crate::net::{self, BoundAddress};
 use config::settings::SocketSpec;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use service::net::{self, BoundAddress};
 use std::{io, time::Instant};
 
 /// A listening socket whose connections the loop accepts.
