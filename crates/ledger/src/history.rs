@@ -1,6 +1,8 @@
 //! What reports, simulations and digests read: the one way in to what was recorded, wherever it lies.
 
 use crate::model::day::Day;
+use crate::model::delivery::Delivery;
+use crate::model::handshake::Handshake;
 use crate::model::row::Row;
 use policy::{DomainName, Pattern};
 use std::collections::HashSet;
@@ -47,14 +49,40 @@ pub trait History {
     /// Why it cannot be read.
     type Error;
 
-    /// Hands every row that is wanted to `each`, in the order of days and domains.
+    /// Hands every row of mail that is wanted to `each`, in the order of days and domains.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     fn each(&self, selection: &Selection, each: impl FnMut(Row)) -> Result<(), Self::Error>;
 
-    /// How many rows are wanted.
+    /// Hands every row of deliveries that is wanted to `each`, in the order of days and domains.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn deliveries(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(Delivery),
+    ) -> Result<(), Self::Error>;
+
+    /// Hands every row of failed handshakes that is wanted to `each`, in the order of days and domains.
+    /// Of all domains, there come both those that count each handshake once and those of the domains
+    /// that clients then wrote to: [`HandshakeKey::is_of_no_domain`].
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    ///
+    /// [`HandshakeKey::is_of_no_domain`]: crate::HandshakeKey::is_of_no_domain
+    fn handshakes(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(Handshake),
+    ) -> Result<(), Self::Error>;
+
+    /// How many rows of mail are wanted.
     ///
     /// # Errors
     ///

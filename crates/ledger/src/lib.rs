@@ -37,7 +37,11 @@ mod sqlite;
 pub use history::{Domains, History, Selection, Told};
 pub use model::clients::Clients;
 pub use model::day::{DAY, Day, RETRY_TIME, day_of};
-pub use model::imports::{Held, Imported, Print};
+pub use model::delivery::{
+    Attempt, Delivery, DeliveryKey, DeliveryReason, DeliveryStatus, HopKind, HopTls, Trust,
+};
+pub use model::handshake::{Afterwards, Handshake, HandshakeKey};
+pub use model::imports::{FromLog, Held, Imported, Print};
 pub use model::key::{Key, KeyRef, SenderDomain, SubjectKind};
 pub use model::logged_tls::{LoggedTls, TlsFailure};
 pub use model::reason::RecordedReason;

@@ -4,8 +4,8 @@ use super::account::{Account, Fate};
 use jiff::Timestamp;
 use ledger::postfix_log::{Clock, Joiner, Logged, Tallied};
 use ledger::{
-    Clients, Day, Held, Imported, Key, KeyRef, Print, RowKey, SenderDomain, Store, StoreError,
-    Tally, day_of,
+    Clients, Day, FromLog, Held, Imported, Key, KeyRef, Print, RowKey, SenderDomain, Store,
+    StoreError, Tally, day_of,
 };
 use policy::{Case, Client, OnUnknownTls, Policy, Recipient, Sender, judge};
 use std::{
@@ -24,10 +24,8 @@ pub(super) struct Exclusions<'g> {
 
 /// What comes of the logs.
 #[derive(Default)]
-pub(super) struct FromLogs {
-    pub rows: HashMap<RowKey, Tally>,
-    /// The recipients that the rows count.
-    pub prints: Vec<Print>,
+pub(super) struct Gathered {
+    pub told: FromLog,
     /// What became of each file.
     pub accounts: Vec<Account>,
     /// Why handshakes failed, and how often.
@@ -50,7 +48,7 @@ pub(super) struct Gatherer<'g> {
     joiner: Joiner,
     /// What had been found before the present file.
     before: Tallied,
-    gathered: FromLogs,
+    gathered: Gathered,
 }
 
 impl<'g> Gatherer<'g> {
@@ -71,7 +69,7 @@ impl<'g> Gatherer<'g> {
             seen: HashSet::new(),
             joiner: Joiner::new(),
             before: Tallied::default(),
-            gathered: FromLogs::default(),
+            gathered: Gathered::default(),
         }
     }
 
@@ -98,7 +96,7 @@ impl<'g> Gatherer<'g> {
     }
 
     /// What came of all files.
-    pub fn finish(mut self) -> Result<FromLogs, StoreError> {
+    pub fn finish(mut self) -> Result<Gathered, StoreError> {
         self.joiner.end();
         self.take_all()?;
         self.gathered.failures.clone_from(self.joiner.failures());
@@ -155,9 +153,9 @@ impl<'g> Gatherer<'g> {
         if held.was_judged(&judged.sender, logged.told) {
             return Ok(Fate::Judged);
         }
-        self.gathered.prints.push(print);
+        self.gathered.told.prints.push(print);
         let once = Tally::once(logged.at);
-        self.gathered.rows.entry(key).and_modify(|tally| tally.add(once)).or_insert(once);
+        self.gathered.told.mail.entry(key).and_modify(|tally| tally.add(once)).or_insert(once);
         Ok(Fate::Recorded)
     }
 

@@ -157,7 +157,7 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     if let Some(why) = account::nothing(&gathered.accounts) {
         return Err(Failure::data(why));
     }
-    store.import(&gathered.rows, &gathered.prints).map_err(failed)?;
+    store.import(&gathered.told).map_err(failed)?;
     print!("{}", account::accounts(&gathered.accounts, &gathered.failures));
     if let Some(warnings) = account::warnings(&gathered.accounts) {
         eprintln!("{warnings}");

@@ -1,8 +1,11 @@
 //! What was imported from logs, and what is there already, so that nothing is counted twice.
 
 use crate::model::day::{DAY, Day};
+use crate::model::delivery::DeliveryKey;
+use crate::model::handshake::HandshakeKey;
 use crate::model::key::SenderDomain;
-use crate::model::row::{OTHERS, sender_text};
+use crate::model::row::{OTHERS, RowKey, sender_text};
+use crate::model::tally::Tally;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -15,6 +18,21 @@ pub struct Imported {
     pub first: i64,
     /// The last.
     pub last: i64,
+}
+
+/// What was told by a log, as rows of the ledger, for [`crate::Store::import`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromLog {
+    /// Mail that came, and that the milter did not judge.
+    pub mail: HashMap<RowKey, Tally>,
+    /// Deliveries to servers of organisations.
+    pub deliveries: HashMap<DeliveryKey, Tally>,
+    /// Handshakes that failed.
+    pub handshakes: HashMap<HandshakeKey, Tally>,
+    /// Handshakes that stand in the ledger as those of clients that stayed away, and did not.
+    pub returned: HashMap<HandshakeKey, Tally>,
+    /// By what all of these are known again.
+    pub prints: Vec<Print>,
 }
 
 /// One recipient that was imported, by which it is known again: in another copy of the log, under

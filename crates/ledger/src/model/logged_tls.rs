@@ -67,6 +67,11 @@ impl TlsFailure {
         word.strip_prefix(PREFIX).map(Self::new)
     }
 
+    /// The failure that stands in the ledger as this word.
+    pub(crate) fn of_word(word: &str) -> Self {
+        Self::new(word.strip_prefix(PREFIX).unwrap_or(word))
+    }
+
     /// The word in the ledger.
     #[must_use]
     pub fn word(&self) -> &str {

@@ -6,6 +6,8 @@ pub mod case;
 pub mod clients;
 pub mod clock;
 pub mod day;
+pub mod delivery;
+pub mod handshake;
 pub mod imports;
 pub mod key;
 pub mod logged_tls;

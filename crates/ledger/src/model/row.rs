@@ -191,6 +191,11 @@ impl RowKey {
         }
     }
 
+    /// The same for whatever domain, where the day has no room for more.
+    pub(crate) fn of_any_domain(&self) -> Self {
+        Self { domain: OTHERS.into(), ..self.clone() }
+    }
+
     /// Whether it counts those for which there was no room.
     #[must_use]
     pub fn is_others(&self) -> bool {

@@ -13,6 +13,8 @@ const UNKNOWN: &str = "unknown";
 const ENCRYPTED: &str = "encrypted";
 /// In place of a version: a log tells that TLS was tried and failed, and the mail came in plaintext.
 const FAILED: &str = "failed";
+/// In place of version and cipher: the mail did not leave the host.
+pub(crate) const LOCAL: &str = "local";
 /// In place of a version that the MTA did not say, though it said the cipher.
 const NOT_SAID: &str = "not-said";
 /// In place of a version that does not exist.

@@ -1,9 +1,14 @@
-//! The columns of the table `mail`: the one list from which rows are written, found and read.
+//! The columns of the tables `mail`, `delivery` and `handshake`: the one list from which their rows are
+//! written, found and read.
 //!
-//! A new column is a field of [`RowKey`], a word in this list, and a step of the schema. Since all
+//! A new column is a field of the key ([`RowKey`]), a word in its list, and a step of the schema. Since all
 //! columns but those of the tally are the table's primary key, the step makes the table anew.
 
+use crate::model::day::Day;
+use crate::model::delivery::{DeliveryKey, DeliveryReason, DeliveryStatus, Trust};
+use crate::model::handshake::{Afterwards, HandshakeKey};
 use crate::model::key::SubjectKind;
+use crate::model::logged_tls::TlsFailure;
 use crate::model::reason::RecordedReason;
 use crate::model::row::{Row, RowKey, Source};
 use crate::model::tally::Tally;
@@ -13,73 +18,121 @@ use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Params, Row as Stored, params_from_iter};
 use std::str::FromStr;
 
-/// Makes all statements of the fields of a [`RowKey`], which are columns of the same name. The
-/// columns of the [`Tally`] come first, since they are not part of the key.
-macro_rules! key_columns {
-    ($($column:ident),+ $(,)?) => {
-        /// Adds a row that is not there yet; takes [`values`].
-        pub(super) const INSERT: &str = concat!(
-            "INSERT INTO mail (count, repeats, first, last", $(", ", stringify!($column),)+
-            ") VALUES (?, ?, ?, ?", $(key_columns!(@value $column),)+ ")"
-        );
+/// A kind of row: a table, and what its rows count.
+pub(super) trait Table: Clone {
+    /// The table's name.
+    const NAME: &'static str;
+    /// Adds a row that is not there yet; takes [`Table::values`].
+    const INSERT: &'static str;
+    /// Adds to the row with this key, if it is there; takes [`Table::values`].
+    const UPDATE: &'static str;
+    /// All columns, as [`Table::read`] takes them.
+    const SELECT: &'static str;
+    /// The columns of the key.
+    #[cfg(test)]
+    const KEY: &'static [&'static str];
 
-        /// Adds to the row with this key, if it is there; takes [`values`].
-        pub(super) const UPDATE: &str = concat!(
-            "UPDATE mail SET count = count + ?, repeats = repeats + ?, first = min(first, ?), last = max(last, ?)
-             WHERE true", $(" AND ", stringify!($column), " = ?",)+
-        );
+    /// What a row has in each column.
+    fn values(&self, tally: Tally) -> impl Params;
 
-        /// All columns, as [`read`] takes them.
-        pub(super) const SELECT: &str =
-            concat!("SELECT count, repeats, first, last", $(", ", stringify!($column),)+ " FROM mail");
+    /// The row that [`Table::SELECT`] found.
+    fn read(row: &Stored<'_>) -> Result<(Self, Tally), StoreError>;
 
-        /// The columns of the key.
-        #[cfg(test)]
-        const KEY: &[&str] = &[$(stringify!($column)),+];
+    fn day(&self) -> Day;
 
-        /// What a row has in each column.
-        pub(super) fn values(key: &RowKey, tally: Tally) -> impl Params {
-            params_from_iter([
-                ToSqlOutput::from(signed(tally.count)),
-                tally.repeats.map_or(ToSqlOutput::Owned(Value::Null), |repeats| signed(repeats).into()),
-                tally.first.into(),
-                tally.last.into(),
-                $(key.$column.value(),)+
-            ])
-        }
+    fn domain(&self) -> &str;
 
-        /// The row that [`SELECT`] found.
-        pub(super) fn read(row: &Stored<'_>) -> Result<Row, StoreError> {
-            let count: i64 = row.get(0)?;
-            let repeats: Option<i64> = row.get(1)?;
-            let (first, last) = (row.get(2)?, row.get(3)?);
-            let mut columns = 4..;
-            let mut next = || columns.next().unwrap_or_default();
-            let key = RowKey { $($column: Column::read(row, next())?),+ };
-            // Only what was refused is tried again.
-            let none = (key.verdict != Decision::Refuse).then_some(0);
-            let repeats = repeats.map(i64::unsigned_abs).or(none);
-            Ok(Row { key, tally: Tally { count: count.unsigned_abs(), repeats, first, last } })
+    /// The row that counts this one, too, where there is no room for it.
+    fn others(&self) -> Self;
+
+    /// The same of any domain, where the day has no room for more.
+    fn of_any_domain(&self) -> Self;
+}
+
+/// Makes all statements of the fields of a key, which are columns of the same name. The columns of the
+/// [`Tally`] come first, since they are not part of the key.
+macro_rules! table {
+    ($table:literal of $Key:ident: $($column:ident),+ $(,)?) => {
+        impl Table for $Key {
+            const NAME: &'static str = $table;
+
+            const INSERT: &'static str = concat!(
+                "INSERT INTO ", $table, " (count, repeats, first, last", $(", ", stringify!($column),)+
+                ") VALUES (?, ?, ?, ?", $(table!(@value $column),)+ ")"
+            );
+
+            const UPDATE: &'static str = concat!(
+                "UPDATE ", $table, " SET count = count + ?, repeats = repeats + ?, first = min(first, ?),
+                 last = max(last, ?) WHERE true", $(" AND ", stringify!($column), " = ?",)+
+            );
+
+            const SELECT: &'static str = concat!(
+                "SELECT count, repeats, first, last", $(", ", stringify!($column),)+ " FROM ", $table
+            );
+
+            #[cfg(test)]
+            const KEY: &'static [&'static str] = &[$(stringify!($column)),+];
+
+            fn values(&self, tally: Tally) -> impl Params {
+                params_from_iter([
+                    ToSqlOutput::from(signed(tally.count)),
+                    tally.repeats.map_or(ToSqlOutput::Owned(Value::Null), |repeats| signed(repeats).into()),
+                    tally.first.into(),
+                    tally.last.into(),
+                    $(self.$column.value(),)+
+                ])
+            }
+
+            fn read(row: &Stored<'_>) -> Result<(Self, Tally), StoreError> {
+                let count: i64 = row.get(0)?;
+                let repeats: Option<i64> = row.get(1)?;
+                let (first, last) = (row.get(2)?, row.get(3)?);
+                let mut columns = 4..;
+                let mut next = || columns.next().unwrap_or_default();
+                let key = Self { $($column: Column::read(row, next())?),+ };
+                let repeats = repeats.map(i64::unsigned_abs);
+                Ok((key, Tally { count: count.unsigned_abs(), repeats, first, last }))
+            }
+
+            fn day(&self) -> Day {
+                self.day
+            }
+
+            fn domain(&self) -> &str {
+                &self.domain
+            }
+
+            fn others(&self) -> Self {
+                self.others()
+            }
+
+            fn of_any_domain(&self) -> Self {
+                self.of_any_domain()
+            }
         }
     };
     (@value $column:ident) => { ", ?" };
 }
 
-key_columns!(
-    day,
-    source,
-    domain,
-    found,
-    client,
-    name,
-    sender,
-    tls_version,
-    cipher,
-    certificate,
-    flags,
-    verdict,
-    reason,
+table!(
+    "mail" of RowKey: day, source, domain, found, client, name, sender, tls_version, cipher,
+    certificate, flags, verdict, reason,
 );
+
+table!(
+    "delivery" of DeliveryKey: day, domain, server, address, level, tls_version, cipher, trust,
+    status, reason, words,
+);
+
+table!("handshake" of HandshakeKey: day, domain, client, name, failure, afterwards);
+
+/// The row of mail that [`Table::SELECT`] found.
+pub(super) fn read_mail(row: &Stored<'_>) -> Result<Row, StoreError> {
+    let (key, tally) = RowKey::read(row)?;
+    // Only what was refused is tried again.
+    let none = (key.verdict != Decision::Refuse).then_some(0);
+    Ok(Row { key, tally: Tally { repeats: tally.repeats.or(none), ..tally } })
+}
 
 /// How a field is written into its column, and read from it.
 trait Column: Sized {
@@ -128,35 +181,32 @@ impl Column for RecordedReason {
     }
 }
 
-impl Column for Decision {
+impl Column for TlsFailure {
     fn value(&self) -> ToSqlOutput<'_> {
-        self.code().into()
+        self.word().into()
     }
 
     fn read(row: &Stored<'_>, at: usize) -> Result<Self, StoreError> {
-        word(row, at)
+        Ok(Self::of_word(text(row, at)?))
     }
 }
 
-impl Column for Source {
-    fn value(&self) -> ToSqlOutput<'_> {
-        self.code().into()
-    }
+/// Enums of which all words are known.
+macro_rules! words {
+    ($($Enum:ty),+ $(,)?) => {
+        $(impl Column for $Enum {
+            fn value(&self) -> ToSqlOutput<'_> {
+                self.code().into()
+            }
 
-    fn read(row: &Stored<'_>, at: usize) -> Result<Self, StoreError> {
-        word(row, at)
-    }
+            fn read(row: &Stored<'_>, at: usize) -> Result<Self, StoreError> {
+                word(row, at)
+            }
+        })+
+    };
 }
 
-impl Column for SubjectKind {
-    fn value(&self) -> ToSqlOutput<'_> {
-        self.code().into()
-    }
-
-    fn read(row: &Stored<'_>, at: usize) -> Result<Self, StoreError> {
-        word(row, at)
-    }
-}
+words!(Decision, Source, SubjectKind, Trust, DeliveryStatus, DeliveryReason, Afterwards);
 
 /// A word of which all are known: what is none of them changes the meaning of the row, and is not
 /// guessed at.
@@ -187,32 +237,44 @@ mod tests {
     use rusqlite::Connection;
     use std::collections::BTreeSet;
 
-    #[test]
-    fn the_list_names_the_columns_of_the_table_and_of_its_key() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
+    fn columns_are_those_of_the_table<T: Table>(connection: &Connection) {
         let columns = |condition: &str| -> BTreeSet<String> {
-            let sql = format!("SELECT name FROM pragma_table_info('mail') {condition}");
+            let sql = format!("SELECT name FROM pragma_table_info('{}') {condition}", T::NAME);
             let mut statement = connection.prepare(&sql).unwrap();
             let names = statement.query_map([], |row| row.get(0)).unwrap();
             names.collect::<Result<_, _>>().unwrap()
         };
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        assert_eq!(columns("WHERE pk > 0"), names(KEY));
+        assert_eq!(columns("WHERE pk > 0"), names(T::KEY));
         assert_eq!(columns("WHERE pk = 0"), names(&["count", "repeats", "first", "last"]));
     }
 
     #[test]
-    fn a_row_is_found_by_its_key_and_not_by_looking_through_the_table() {
+    fn the_lists_name_the_columns_of_the_tables_and_of_their_keys() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let explain = format!("EXPLAIN QUERY PLAN {UPDATE}");
+        columns_are_those_of_the_table::<RowKey>(&connection);
+        columns_are_those_of_the_table::<DeliveryKey>(&connection);
+        columns_are_those_of_the_table::<HandshakeKey>(&connection);
+    }
+
+    fn row_is_found_by_its_key<T: Table>(connection: &Connection) {
+        let explain = format!("EXPLAIN QUERY PLAN {}", T::UPDATE);
         let mut statement = connection.prepare(&explain).unwrap();
         let count = statement.parameter_count();
         let plan: String = statement
             .query_row(params_from_iter(vec!["0"; count]), |row| row.get("detail"))
             .unwrap();
         let searched = plan.matches("=?").count();
-        assert!(plan.starts_with("SEARCH") && searched == KEY.len(), "{plan}");
+        assert!(plan.starts_with("SEARCH") && searched == T::KEY.len(), "{plan}");
+    }
+
+    #[test]
+    fn a_row_is_found_by_its_key_and_not_by_looking_through_the_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        row_is_found_by_its_key::<RowKey>(&connection);
+        row_is_found_by_its_key::<DeliveryKey>(&connection);
+        row_is_found_by_its_key::<HandshakeKey>(&connection);
     }
 }

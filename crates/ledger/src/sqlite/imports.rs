@@ -1,14 +1,16 @@
 //! Which parts of which logs were imported.
 
 use crate::model::day::{Day, day_of};
-use crate::model::imports::{Held, Imported, Print};
+use crate::model::handshake::HandshakeKey;
+use crate::model::imports::{FromLog, Held, Imported, Print};
 use crate::model::key::SubjectKind;
-use crate::model::row::{OTHERS, RowKey, Source};
+use crate::model::row::{OTHERS, Source};
 use crate::model::tally::Tally;
+use crate::sqlite::columns::signed;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use rusqlite::params;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 impl Store {
     /// All parts of logs that were imported by releases which took note of no more than that.
@@ -41,22 +43,27 @@ impl Store {
         Ok(found)
     }
 
-    /// Takes in the rows of a log, and takes note of the recipients that they count: all or nothing.
+    /// Takes in what a log told, and takes note of what it was counted by: all or nothing.
     ///
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub fn import(
-        &mut self,
-        rows: &HashMap<RowKey, Tally>,
-        prints: &[Print],
-    ) -> Result<(), StoreError> {
+    pub fn import(&mut self, told: &FromLog) -> Result<(), StoreError> {
         self.at_once(|store| {
-            for (key, tally) in rows {
+            for (key, tally) in &told.mail {
                 store.add(key, *tally)?;
             }
+            for (key, tally) in &told.deliveries {
+                store.add(key, *tally)?;
+            }
+            for (key, tally) in &told.handshakes {
+                store.add(key, *tally)?;
+            }
+            for (key, tally) in &told.returned {
+                store.take_back(key, *tally)?;
+            }
             let mut days: BTreeMap<Day, Vec<u8>> = BTreeMap::new();
-            for print in prints {
+            for print in &told.prints {
                 days.entry(day_of(print.at)).or_default().extend(print.packed());
             }
             for (day, prints) in days {
@@ -65,6 +72,28 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Takes handshakes out of the row in which they stood, or of that of the others.
+    fn take_back(&mut self, key: &HandshakeKey, tally: Tally) -> Result<(), StoreError> {
+        let sql = "UPDATE handshake SET count = max(count - ?7, 0), repeats = max(repeats - ?8, 0)
+                   WHERE day = ?1 AND domain = ?2 AND client = ?3 AND name = ?4
+                   AND failure = ?5 AND afterwards = ?6 AND count > 0";
+        let (count, repeats) = (signed(tally.count), signed(tally.repeats.unwrap_or_default()));
+        for row in [key.clone(), key.others(), key.others().of_any_domain()] {
+            let HandshakeKey { day, domain, client, name, failure, afterwards } = &row;
+            let (failure, afterwards) = (failure.word(), afterwards.code());
+            let values = params![day, domain, client, name, failure, afterwards, count, repeats];
+            if self.connection.prepare_cached(sql)?.execute(values)? > 0 {
+                break;
+            }
+        }
+        self.connection
+            .prepare_cached("DELETE FROM handshake WHERE day = ?1 AND count = 0")?
+            .execute([key.day])?;
+        self.rows_of_domain.clear();
+        self.rows_of_day.clear();
+        Ok(())
     }
 
     /// What the ledger holds of a domain on a day.

@@ -11,4 +11,6 @@ pub mod store;
 mod told;
 
 #[cfg(test)]
+mod hop_tests;
+#[cfg(test)]
 mod tests;

@@ -2,7 +2,10 @@
 
 use crate::history::{Domains, History, Selection, Told};
 use crate::model::day::Day;
-use crate::model::row::Row;
+use crate::model::delivery::{Delivery, DeliveryKey};
+use crate::model::handshake::{Handshake, HandshakeKey};
+use crate::model::row::{Row, RowKey};
+use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::{columns, schema};
 use policy::Decision;
@@ -19,8 +22,8 @@ const MAKING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
-    /// [`columns::SELECT`], for the version of the file.
-    select: String,
+    /// The version of the file.
+    version: i64,
 }
 
 impl Reader {
@@ -41,12 +44,7 @@ impl Reader {
             connection.busy_timeout(PATIENCE)?;
             match version(&connection)? {
                 0 => Err(StoreError::Foreign),
-                // Whoever reads a file may not have the right to bring it up to date.
-                1..schema::WITH_REPEATS => {
-                    let select = columns::SELECT.replacen(" repeats,", " NULL AS repeats,", 1);
-                    Ok(Self { connection, select })
-                }
-                _ => Ok(Self { connection, select: columns::SELECT.into() }),
+                version => Ok(Self { connection, version }),
             }
         };
         let uri = uri(path)?;
@@ -58,6 +56,33 @@ impl Reader {
             return open(&format!("{uri}?immutable=1")).or(opened);
         }
         opened
+    }
+}
+
+impl Reader {
+    /// The statement for all rows of a table that are wanted, in the order of days and domains. Whoever
+    /// reads a file may not have the right to bring it up to date.
+    fn select<T: Table>(&self) -> String {
+        let mut select = T::SELECT.to_owned();
+        if self.version < schema::WITH_REPEATS {
+            select = select.replacen(" repeats,", " NULL AS repeats,", 1);
+        }
+        format!("{select} {WANTED} ORDER BY day, domain")
+    }
+
+    fn read<T>(
+        &self,
+        sql: &str,
+        selection: &Selection,
+        read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
+        mut each: impl FnMut(T),
+    ) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query(wanted(selection))?;
+        while let Some(row) = rows.next()? {
+            each(read(row)?);
+        }
+        Ok(())
     }
 }
 
@@ -73,7 +98,7 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
     }
 }
 
-/// Which rows are wanted, with [`wanted`] as its parameters; for behind [`columns::SELECT`].
+/// Which rows are wanted, with [`wanted`] as its parameters; for behind [`Table::SELECT`].
 const WANTED: &str = "WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)
                       AND (?3 IS NULL OR substr(domain, -length(?3)) = ?3)";
 
@@ -89,14 +114,36 @@ fn wanted(selection: &Selection) -> impl Params + '_ {
 impl History for Reader {
     type Error = StoreError;
 
-    fn each(&self, selection: &Selection, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
-        let sql = format!("{} {WANTED} ORDER BY day, domain", self.select);
-        let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query(wanted(selection))?;
-        while let Some(row) = rows.next()? {
-            each(columns::read(row)?);
+    fn each(&self, selection: &Selection, each: impl FnMut(Row)) -> Result<(), StoreError> {
+        self.read(&self.select::<RowKey>(), selection, columns::read_mail, each)
+    }
+
+    fn deliveries(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(Delivery),
+    ) -> Result<(), StoreError> {
+        if self.version < schema::WITH_DELIVERIES {
+            return Ok(());
         }
-        Ok(())
+        let read = |row: &rusqlite::Row<'_>| {
+            DeliveryKey::read(row).map(|(key, tally)| Delivery { key, tally })
+        };
+        self.read(&self.select::<DeliveryKey>(), selection, read, each)
+    }
+
+    fn handshakes(
+        &self,
+        selection: &Selection,
+        each: impl FnMut(Handshake),
+    ) -> Result<(), StoreError> {
+        if self.version < schema::WITH_DELIVERIES {
+            return Ok(());
+        }
+        let read = |row: &rusqlite::Row<'_>| {
+            HandshakeKey::read(row).map(|(key, tally)| Handshake { key, tally })
+        };
+        self.read(&self.select::<HandshakeKey>(), selection, read, each)
     }
 
     fn count(&self, selection: &Selection) -> Result<u64, StoreError> {

@@ -2,6 +2,10 @@
 
 use crate::model::clock::ClockMemory;
 use crate::model::day::{DAY, Day};
+use crate::model::delivery::DeliveryKey;
+use crate::model::handshake::HandshakeKey;
+use crate::model::row::RowKey;
+use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
@@ -14,8 +18,11 @@ impl Store {
         let (from, until) = (i64::from(first) * DAY, (i64::from(last) + 1) * DAY);
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Each is one range of the file; with OR, all of it would be read.
-        let rows = change.execute("DELETE FROM mail WHERE day < ?1", [first])?
-            + change.execute("DELETE FROM mail WHERE day > ?1", [last])?;
+        let mut rows = 0;
+        for table in [RowKey::NAME, DeliveryKey::NAME, HandshakeKey::NAME] {
+            rows += change.execute(&format!("DELETE FROM {table} WHERE day < ?1"), [first])?
+                + change.execute(&format!("DELETE FROM {table} WHERE day > ?1"), [last])?;
+        }
         change.execute("DELETE FROM lost WHERE day < ?1 OR day > ?2", [first, last])?;
         change.execute("DELETE FROM told WHERE at < ?1 OR at >= ?2", [from, until])?;
         change.execute("DELETE FROM import WHERE last < ?1 OR last >= ?2", [from, until])?;
@@ -59,7 +66,9 @@ impl Store {
     /// Whether something was recorded for a later day.
     pub(crate) fn has_rows_after(&self, day: Day) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM mail WHERE day > ?1)
-                       OR EXISTS (SELECT 1 FROM lost WHERE day > ?1)";
+                       OR EXISTS (SELECT 1 FROM lost WHERE day > ?1)
+                       OR EXISTS (SELECT 1 FROM delivery WHERE day > ?1)
+                       OR EXISTS (SELECT 1 FROM handshake WHERE day > ?1)";
         Ok(self.connection.query_row(sql, [day], |row| row.get(0))?)
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -69,6 +69,40 @@ const STEPS: [&str; 6] = [
      CREATE INDEX imported_day ON imported (day);",
     // How many attempts repeat another. Of what was refused until now, nobody knows: NULL.
     "ALTER TABLE mail ADD COLUMN repeats INTEGER;",
+    // What a log tells besides: the hop to the organisation's own server, and handshakes that failed. The
+    // keys begin as that of `mail` does.
+    "CREATE TABLE delivery (
+         day INTEGER NOT NULL,
+         domain TEXT NOT NULL,
+         server TEXT NOT NULL,
+         address TEXT NOT NULL,
+         level TEXT NOT NULL,
+         tls_version TEXT NOT NULL,
+         cipher TEXT NOT NULL,
+         trust TEXT NOT NULL,
+         status TEXT NOT NULL,
+         reason TEXT NOT NULL,
+         words TEXT NOT NULL,
+         count INTEGER NOT NULL,
+         repeats INTEGER NOT NULL,
+         first INTEGER NOT NULL,
+         last INTEGER NOT NULL,
+         PRIMARY KEY (day, domain, server, address, status, reason, tls_version, cipher, trust, level,
+                      words)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE handshake (
+         day INTEGER NOT NULL,
+         domain TEXT NOT NULL,
+         client TEXT NOT NULL,
+         name TEXT NOT NULL,
+         failure TEXT NOT NULL,
+         afterwards TEXT NOT NULL,
+         count INTEGER NOT NULL,
+         repeats INTEGER NOT NULL,
+         first INTEGER NOT NULL,
+         last INTEGER NOT NULL,
+         PRIMARY KEY (day, domain, client, failure, afterwards, name)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The version that this program writes.
@@ -76,6 +110,9 @@ pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// The first version that holds how many attempts repeat another.
 pub(super) const WITH_REPEATS: i64 = 6;
+
+/// The first version that holds deliveries and failed handshakes.
+pub(super) const WITH_DELIVERIES: i64 = 7;
 
 /// Marks the file as a ledger for file(1) and for us: "mtls".
 const APPLICATION: i64 = 0x6d74_6c73;
@@ -123,10 +160,11 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
 mod tests {
     use super::*;
     use crate::history::{History, Selection};
-    use crate::model::row::Row;
+    use crate::model::row::{Row, RowKey};
     use crate::model::tally::Tally;
-    use crate::sqlite::columns;
+    use crate::sqlite::columns::{self, Table};
     use crate::sqlite::reader::Reader;
+    use std::fmt::Debug;
 
     #[test]
     fn a_ledger_of_the_first_release_is_brought_up_to_date_and_keeps_its_rows() {
@@ -201,13 +239,13 @@ mod tests {
         migrate(&mut connection).unwrap();
         let add = |tally| {
             let mut rows = Vec::new();
-            let mut statement = connection.prepare(columns::SELECT).unwrap();
+            let mut statement = connection.prepare(RowKey::SELECT).unwrap();
             let mut found = statement.query([]).unwrap();
             while let Some(row) = found.next().unwrap() {
-                rows.push(columns::read(row).unwrap());
+                rows.push(columns::read_mail(row).unwrap());
             }
             for row in &mut rows {
-                connection.execute(columns::UPDATE, columns::values(&row.key, tally)).unwrap();
+                connection.execute(RowKey::UPDATE, row.key.values(tally)).unwrap();
             }
             rows.iter().map(|row| row.tally.repeats).collect::<Vec<_>>()
         };
@@ -230,13 +268,19 @@ mod tests {
             connection.pragma_update(None, "user_version", version as i64).unwrap();
             connection.pragma_update(None, "application_id", APPLICATION).unwrap();
             for verdict in ["accept", "refuse"] {
-                let row = "INSERT INTO mail VALUES (20000, 'milter', 'example.com', 'recipient',
-                           '192.0.2.1', '', 'example.net', 'none', 'none', '', 0, ?1, 'plaintext', 12, 1, 2)";
+                let row = "INSERT INTO mail (day, source, domain, found, client, name, sender,
+                           tls_version, cipher, certificate, flags, verdict, reason, count, first, last)
+                           VALUES (20000, 'milter', 'example.com', 'recipient', '192.0.2.1', '',
+                           'example.net', 'none', 'none', '', 0, ?1, 'plaintext', 12, 1, 2)";
                 connection.execute(row, [verdict]).unwrap();
             }
             let mut repeats = Vec::new();
             let each = |row: Row| repeats.push((row.tally.count, row.tally.repeats));
-            Reader::open(&path).unwrap().each(&Selection::default(), each).unwrap();
+            let reader = Reader::open(&path).unwrap();
+            reader.each(&Selection::default(), each).unwrap();
+            let none = |row: &dyn Debug| panic!("version {version} holds {row:?}");
+            reader.deliveries(&Selection::default(), |row| none(&row)).unwrap();
+            reader.handshakes(&Selection::default(), |row| none(&row)).unwrap();
             assert_eq!(repeats, [(12, Some(0)), (12, None)], "version {version}");
         }
     }

@@ -1,11 +1,11 @@
 //! The ledger's file, open for writing.
 
 use crate::model::day::Day;
-use crate::model::row::{OTHERS, Row, RowKey};
+use crate::model::row::{Row, RowKey};
 use crate::model::tally::Tally;
-use crate::sqlite::columns::signed;
+use crate::sqlite::columns::{Table, signed};
 use crate::sqlite::error::StoreError;
-use crate::sqlite::{columns, schema};
+use crate::sqlite::schema;
 use config::Room;
 use rusqlite::{Connection, OpenFlags, params};
 use std::{
@@ -27,9 +27,9 @@ pub struct Store {
     /// Device and inode of the file.
     identity: Option<(u64, u64)>,
     room: Room,
-    /// Rows of domains and days that were written to.
-    pub(super) rows_of_domain: HashMap<(Day, String), u32>,
-    pub(super) rows_of_day: HashMap<Day, u32>,
+    /// Rows of domains and days that were written to, by table.
+    pub(super) rows_of_domain: HashMap<(&'static str, Day, String), u32>,
+    pub(super) rows_of_day: HashMap<(&'static str, Day), u32>,
 }
 
 impl Store {
@@ -122,56 +122,56 @@ impl Store {
 
     /// Adds to a row within a transaction; where the row is new and there is no room for it, to the
     /// row of the others.
-    pub(super) fn add(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
+    pub(super) fn add<T: Table>(&mut self, key: &T, tally: Tally) -> Result<(), StoreError> {
         if self.update(key, tally)? {
             return Ok(());
         }
         // The day first: on a full day, a flood of made-up domains must not fill the memory.
-        let day_is_full = self.rows_of_day(key.day)? >= self.room.day;
+        let day_is_full = self.rows_of_day::<T>(key.day())? >= self.room.day;
         if !day_is_full && self.rows_of_domain(key)? < self.room.domain {
             return self.insert(key, tally);
         }
         let mut others = key.others();
         if day_is_full {
-            others.domain = OTHERS.into();
+            others = others.of_any_domain();
         }
         if self.update(&others, tally)? { Ok(()) } else { self.insert(&others, tally) }
     }
 
-    fn update(&self, key: &RowKey, tally: Tally) -> Result<bool, StoreError> {
-        let mut statement = self.connection.prepare_cached(columns::UPDATE)?;
-        Ok(statement.execute(columns::values(key, tally))? > 0)
+    fn update<T: Table>(&self, key: &T, tally: Tally) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(T::UPDATE)?;
+        Ok(statement.execute(key.values(tally))? > 0)
     }
 
-    fn insert(&mut self, key: &RowKey, tally: Tally) -> Result<(), StoreError> {
-        self.connection.prepare_cached(columns::INSERT)?.execute(columns::values(key, tally))?;
-        *self.rows_of_domain.entry((key.day, key.domain.clone())).or_default() += 1;
-        *self.rows_of_day.entry(key.day).or_default() += 1;
+    fn insert<T: Table>(&mut self, key: &T, tally: Tally) -> Result<(), StoreError> {
+        self.connection.prepare_cached(T::INSERT)?.execute(key.values(tally))?;
+        let place = (T::NAME, key.day(), key.domain().to_owned());
+        *self.rows_of_domain.entry(place).or_default() += 1;
+        *self.rows_of_day.entry((T::NAME, key.day())).or_default() += 1;
         Ok(())
     }
 
-    fn rows_of_domain(&mut self, key: &RowKey) -> Result<u32, StoreError> {
-        let place = (key.day, key.domain.clone());
+    fn rows_of_domain<T: Table>(&mut self, key: &T) -> Result<u32, StoreError> {
+        let place = (T::NAME, key.day(), key.domain().to_owned());
         if let Some(rows) = self.rows_of_domain.get(&place) {
             return Ok(*rows);
         }
-        let rows = self.count(
-            "SELECT count(*) FROM mail WHERE day = ?1 AND domain = ?2",
-            params![key.day, key.domain],
-        )?;
+        let sql = format!("SELECT count(*) FROM {} WHERE day = ?1 AND domain = ?2", T::NAME);
+        let rows = self.count(&sql, params![key.day(), key.domain()])?;
         self.rows_of_domain.insert(place, rows);
         Ok(rows)
     }
 
-    fn rows_of_day(&mut self, day: Day) -> Result<u32, StoreError> {
-        if let Some(rows) = self.rows_of_day.get(&day) {
+    fn rows_of_day<T: Table>(&mut self, day: Day) -> Result<u32, StoreError> {
+        if let Some(rows) = self.rows_of_day.get(&(T::NAME, day)) {
             return Ok(*rows);
         }
-        let rows = self.count("SELECT count(*) FROM mail WHERE day = ?1", params![day])?;
+        let sql = format!("SELECT count(*) FROM {} WHERE day = ?1", T::NAME);
+        let rows = self.count(&sql, params![day])?;
         // What is known of days before is needed no more, and would grow.
-        self.rows_of_day.retain(|known, _| *known >= day - 1);
-        self.rows_of_domain.retain(|(known, _), _| *known >= day - 1);
-        self.rows_of_day.insert(day, rows);
+        self.rows_of_day.retain(|(_, known), _| *known >= day - 1);
+        self.rows_of_domain.retain(|(_, known, _), _| *known >= day - 1);
+        self.rows_of_day.insert((T::NAME, day), rows);
         Ok(rows)
     }
 
