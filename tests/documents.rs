@@ -197,7 +197,7 @@ fn command_lines_in_the_documents_are_understood() {
     assert!(count > 20, "{count}");
 }
 
-/// Loads an example as a policy, else as settings; what it leaves out and is required is added.
+/// Loads an example as a policy or a file that one includes, else as settings; what it leaves out and is required is added.
 fn load(example: &str) -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("domains.d")).unwrap();
@@ -206,7 +206,13 @@ fn load(example: &str) -> Result<(), String> {
         let is_there = example.lines().any(|line| line.starts_with(&format!("{key}:")));
         if is_there { String::new() } else { format!("{key}: {value}\n") }
     };
-    fs::write(&file, with("domains", "[]") + example).unwrap();
+    let policy = if example.starts_with("gives_way:") {
+        fs::write(directory.path().join("domains.d/included.yaml"), example).unwrap();
+        "include: domains.d/*.yaml".to_owned()
+    } else {
+        with("domains", "[]") + example
+    };
+    fs::write(&file, policy).unwrap();
     let Err(as_policy) = policy_file::load(&file).policy else { return Ok(()) };
     let required = with("listen", "systemd") + &with("policy", "p") + &with("state_dir", "s");
     fs::write(&file, required + example).unwrap();

@@ -84,7 +84,12 @@ fn policy(text: &str) -> Result<policy::Policy, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("policy.yaml");
     fs::create_dir(directory.path().join("domains.d")).unwrap();
-    fs::write(&path, text).unwrap();
+    if text.starts_with("gives_way:") {
+        fs::write(directory.path().join("domains.d/included.yaml"), text).unwrap();
+        fs::write(&path, "include: domains.d/*.yaml\n").unwrap();
+    } else {
+        fs::write(&path, text).unwrap();
+    }
     policy_file::load(&path).policy.map_err(|problems| problems.to_string())
 }
 
@@ -112,6 +117,7 @@ fn the_page_of_the_policy_has_every_key_and_no_other() {
         ("KEYS", "", format!("{NONSENSE}: 1")),
         ("KEYS", "defaults.", format!("defaults: {{ {NONSENSE}: 1 }}")),
         ("KEYS", "trusted.", format!("trusted: {{ {NONSENSE}: 1 }}")),
+        ("INCLUDED FILES", "", format!("gives_way: true\ndomains: []\n{NONSENSE}: 1")),
         ("ENTRIES", "", format!("domains: [{{ domain: a.example, {NONSENSE}: 1 }}]")),
         (
             "EXCEPTIONS",

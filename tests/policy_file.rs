@@ -330,11 +330,12 @@ fn included_files_hold_entries_and_say_their_own_errors() {
     let said = errors(&[
         ("policy.yaml", "include: domains.d/*.yaml\ndomains: [a.example]\n"),
         ("domains.d/b.yaml", "# the first line\n- a.example\n"),
-        ("domains.d/c.yaml", "domains: [c.example]\n"),
+        // A whole policy.
+        ("domains.d/c.yaml", "domains: [c.example]\ninclude: more.yaml\n"),
     ]);
     assert!(said.contains("--> domains.d/b.yaml:2:3"), "{said}");
     assert!(said.contains("it stands in line 2 of policy.yaml already"), "{said}");
-    assert!(said.contains("--> domains.d/c.yaml:1:1"), "{said}");
+    assert!(said.contains("--> domains.d/c.yaml:2:1"), "{said}");
 }
 
 #[test]

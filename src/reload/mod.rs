@@ -198,7 +198,7 @@ impl Reloader {
         let is_retry = self.retry_at.take().is_some();
         let begun = Instant::now();
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load_to_keep(&self.path)));
-        let Ok((Loaded { policy, warnings, sources }, snapshot)) = loaded else {
+        let Ok((Loaded { policy, warnings, sources, .. }, snapshot)) = loaded else {
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );

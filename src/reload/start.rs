@@ -26,7 +26,7 @@ impl Reloader {
         local_parts: bool,
     ) -> Result<Self, Box<NoPolicy>> {
         let begun = Instant::now();
-        let (Loaded { policy, warnings, sources }, snapshot) = load(path);
+        let (Loaded { policy, warnings, sources, .. }, snapshot) = load(path);
         let now = Timestamp::now();
         let mut state = PolicyState {
             since: now,
@@ -115,8 +115,7 @@ fn load(path: &Path) -> (Loaded, Snapshot) {
         problems.enter(path, Arc::default());
         problems.add_file("reading it failed inside", "");
         let sources = Sources::of_file(path);
-        let loaded = Loaded { policy: Err(problems), warnings: Problems::new(), sources };
-        (loaded, Snapshot::default())
+        (Loaded::failed(problems, sources), Snapshot::default())
     })
 }
 

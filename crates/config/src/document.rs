@@ -1,13 +1,22 @@
 //! One file in YAML: octets to text to tree, and to what is decoded from it.
 
-use crate::yaml::{self, Decoder, Problems, shown_path};
+use crate::yaml::{self, Decoder, Problems, Tree, shown_path};
 use nix::errno::Errno;
 use std::{
     fs,
     io::{self, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// A file that was parsed, to be decoded now or later.
+pub(crate) struct Document {
+    path: PathBuf,
+    text: Arc<String>,
+    tree: Tree,
+    /// Some of it could not be parsed.
+    is_broken: bool,
+}
 
 /// Hands the tree of a file to `decode`; `octets` is what came of reading the file. What is wrong
 /// goes to `problems`.
@@ -17,6 +26,15 @@ pub(crate) fn read<T>(
     problems: &mut Problems,
     decode: impl FnOnce(&mut Decoder<'_>, Option<yaml::Node<'_>>) -> Option<T>,
 ) -> Option<T> {
+    parse(path, octets, problems)?.decode(problems, decode)
+}
+
+/// Parses a file; `octets` is what came of reading it. What is wrong goes to `problems`.
+pub(crate) fn parse(
+    path: &Path,
+    octets: io::Result<Vec<u8>>,
+    problems: &mut Problems,
+) -> Option<Document> {
     problems.enter(path, Arc::default());
     let octets = match octets {
         Ok(octets) => octets,
@@ -46,13 +64,40 @@ pub(crate) fn read<T>(
     };
     problems.enter(path, Arc::clone(&text));
     let tree = yaml::parse(&text, problems);
-    let decoded = if problems.is_broken() && tree.root().is_none() {
-        None
-    } else {
-        decode(&mut Decoder::new(problems), tree.root())
-    };
+    let is_broken = problems.is_broken();
     problems.leave();
-    decoded
+    Some(Document { path: path.to_path_buf(), text, tree, is_broken })
+}
+
+impl Document {
+    /// The value of the document; none if there is nothing.
+    pub(crate) fn root(&self) -> Option<yaml::Node<'_>> {
+        self.tree.root()
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Hands the tree to `decode`.
+    pub(crate) fn decode<T>(
+        &self,
+        problems: &mut Problems,
+        decode: impl FnOnce(&mut Decoder<'_>, Option<yaml::Node<'_>>) -> Option<T>,
+    ) -> Option<T> {
+        problems.enter(&self.path, Arc::clone(&self.text));
+        if self.is_broken {
+            problems.set_broken();
+        }
+        let decoded = if self.is_broken && self.root().is_none() {
+            None
+        } else {
+            decode(&mut Decoder::new(problems), self.root())
+        };
+        problems.leave();
+        decoded
+    }
 }
 
 /// A text without the byte order mark that some editors put first.

@@ -2,7 +2,7 @@
 
 use config::policy_file::{
     Candidate, Loaded, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException,
-    WrittenReply, load, load_candidate, to_yaml,
+    WrittenFile, WrittenReply, load, load_candidate, to_yaml,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -297,7 +297,16 @@ fn what_is_written_is_what_is_read() {
             .collect();
         let wanted: BTreeMap<&str, &Entry> =
             wanted.iter().map(|(name, entry)| (&**name, entry)).collect();
-        prop_assert_eq!(read, wanted, "{}", yaml);
+        prop_assert_eq!(&read, &wanted, "{}", yaml);
+        // The same with a head, as programs put it in place.
+        let file =
+            WrittenFile { written_by: "portal".into(), version: 3, entries: entries.clone() };
+        let loaded = including.with(file.to_yaml().unwrap());
+        let head = loaded.heads.into_iter().next().unwrap();
+        prop_assert!(head.gives_way && head.written_by.as_deref() == Some("portal"));
+        prop_assert_eq!((head.version, head.entries), (Some(3), entries.len()));
+        let policy = loaded.policy.unwrap_or_else(|problems| panic!("{problems}"));
+        prop_assert_eq!(policy.domains.iter().collect::<BTreeMap<_, _>>(), wanted);
         prop_assert_eq!(serde_yaml::from_str::<Vec<WrittenEntry>>(&yaml).unwrap(), entries.clone());
         let json = serde_json::to_string(&entries).unwrap();
         prop_assert_eq!(serde_json::from_str::<Vec<WrittenEntry>>(&json).unwrap(), entries);
@@ -335,6 +344,18 @@ fn an_entry_is_written_as_a_person_would() {
 "
     );
     assert_eq!(to_yaml(&[]).unwrap(), "[]\n");
+    let file = WrittenFile { written_by: "portal".into(), version: 17, entries: Vec::new() };
+    assert_eq!(
+        file.to_yaml().unwrap(),
+        "\
+# A program writes this file; what is changed here by hand is lost. Entries that are to stay go
+# into a file of your own: this one gives way to it.
+gives_way: true
+written_by: portal
+version: 17
+domains: []
+"
+    );
 }
 
 #[test]

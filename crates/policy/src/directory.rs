@@ -135,12 +135,7 @@ impl Directory {
         entry: u32,
         place: EntryPlace,
     ) -> Result<(), Refused> {
-        let key = match pattern {
-            Pattern::Mailbox(local, domain) => Key::Mailbox(local, domain.as_str()),
-            Pattern::Domain(domain) => Key::Domain(domain.as_str()),
-            Pattern::Below(domain) => Key::Below(domain.as_str()),
-            Pattern::Every => return self.insert_every(entry, place),
-        };
+        let Some(key) = Key::naming(pattern) else { return self.insert_every(entry, place) };
         let Self { mailboxes, domains, below, patterns, hasher, .. } = self;
         let table = match key {
             Key::Mailbox(..) => mailboxes,
@@ -201,14 +196,14 @@ impl Directory {
 
     fn remove(&mut self, pattern: &Pattern) {
         let Self { mailboxes, domains, below, every, patterns, hasher, .. } = self;
-        let (table, key) = match pattern {
-            Pattern::Mailbox(local, domain) => (mailboxes, Key::Mailbox(local, domain.as_str())),
-            Pattern::Domain(domain) => (domains, Key::Domain(domain.as_str())),
-            Pattern::Below(domain) => (below, Key::Below(domain.as_str())),
-            Pattern::Every => {
-                self.replaced.extend(every.take());
-                return;
-            }
+        let Some(key) = Key::naming(pattern) else {
+            self.replaced.extend(every.take());
+            return;
+        };
+        let table = match key {
+            Key::Mailbox(..) => mailboxes,
+            Key::Domain(_) => domains,
+            Key::Below(_) => below,
         };
         let is_same = |at: &u32| patterns.get(*at).is_some_and(|packed| key.is(packed.octets()));
         if let Ok(found) = table.find_entry(key.hash(hasher), is_same) {
@@ -289,6 +284,15 @@ impl Directory {
         Some(self.exactly(pattern)?.entry)
     }
 
+    /// The entry that exactly this pattern names.
+    #[must_use]
+    pub fn named(&self, pattern: &Pattern) -> Option<Match<'_>> {
+        match Key::naming(pattern) {
+            Some(key) => self.find(key),
+            None => self.matched(self.every?),
+        }
+    }
+
     fn exactly(&self, pattern: &str) -> Option<Match<'_>> {
         match pattern {
             "*" => self.matched(self.every?),
@@ -365,6 +369,16 @@ impl<'k> Key<'k> {
             (None, Some(parent)) => Self::Below(parent),
             (None, None) => Self::Domain(text),
         }
+    }
+
+    /// The key of a pattern; none of `*`, which is in no table.
+    fn naming(pattern: &'k Pattern) -> Option<Self> {
+        Some(match pattern {
+            Pattern::Mailbox(local, domain) => Self::Mailbox(local, domain.as_str()),
+            Pattern::Domain(domain) => Self::Domain(domain.as_str()),
+            Pattern::Below(domain) => Self::Below(domain.as_str()),
+            Pattern::Every => return None,
+        })
     }
 
     /// The pattern as text, in parts.

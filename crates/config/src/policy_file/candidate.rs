@@ -23,6 +23,24 @@ pub struct Candidate {
     pub contents: Option<Vec<u8>>,
 }
 
+impl Candidate {
+    /// Puts the file in its place with this mode, or removes it, in one step: who reads the policy meanwhile
+    /// finds the one of before or this one. The milter's user must be able to read it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, without the path.
+    pub fn write(&self, mode: u32) -> io::Result<()> {
+        let Some(contents) = &self.contents else {
+            return match fs::remove_file(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                result => result,
+            };
+        };
+        files::replace(&self.path, contents, mode)
+    }
+}
+
 /// Symbolic links that are followed one after the other; Linux follows as many.
 const MOST_LINKS: usize = 40;
 

@@ -1,10 +1,11 @@
 //! Lists of entries: the names in them, and the terms of each.
 
 use super::duplicates::Duplicates;
+use super::gave_way::GaveWayHere;
 use super::terms::{Defaults, Side};
 use super::{shared, values};
 use crate::yaml::{Decoder, Node, Pairs, Value};
-use policy::{Directory, EntryPlace, Pattern, Refused};
+use policy::{Directory, Entry, EntryPlace, Pattern, Refused};
 use std::{collections::HashMap, path::PathBuf};
 
 /// Where entries go.
@@ -14,9 +15,11 @@ pub(super) struct Target<'t> {
     pub files: &'t [PathBuf],
     /// The duplicates that do no harm.
     pub duplicates: &'t mut Duplicates,
+    /// Where what other files name is left out: the entries that are.
+    pub gave_way: Option<&'t mut GaveWayHere>,
 }
 
-/// Reads a list of entries. Each is a name, or a mapping with `domain`.
+/// Reads a list of entries, and says how many they are. Each is a name, or a mapping with `domain`.
 pub(super) fn entries(
     decoder: &mut Decoder<'_>,
     node: Node<'_>,
@@ -24,25 +27,34 @@ pub(super) fn entries(
     side: Side,
     target: Target<'_>,
     file: u16,
-) {
+) -> usize {
     let Some(items) = decoder.list(node, "domain entries") else {
-        return;
+        return 0;
     };
-    let Target { directory, files, duplicates } = target;
-    directory.reserve(items.iter().count());
+    let Target { directory, files, duplicates, mut gave_way } = target;
+    let count = items.iter().count();
+    directory.reserve(count);
     let mut reader = EntryReader { defaults, side, of_bare_names: None, of_terms: HashMap::new() };
     for item in items.iter() {
-        let Some((name, number)) = reader.read(decoder, item, directory) else {
+        let Some((name, said)) = reader.read(decoder, item) else {
             continue;
         };
         let Some(pattern) = values::pattern(decoder, name) else {
             continue;
         };
+        let place = EntryPlace { file, line: u32::try_from(name.span.line).unwrap_or(u32::MAX) };
+        if let Some(gave_way) = &mut gave_way
+            && let Some(other) = directory.named(&pattern).map(|found| found.place())
+            && other.file != file
+        {
+            gave_way.add(decoder.problems, name.span, pattern, (place, other), files);
+            continue;
+        }
+        let number = reader.number(said, directory);
         if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
             warn_of_contact(decoder, name, &pattern, side);
         }
         shared::check(decoder, name, &pattern, number, directory, (files, file), defaults);
-        let place = EntryPlace { file, line: u32::try_from(name.span.line).unwrap_or(u32::MAX) };
         match directory.insert(&pattern, number, place) {
             Ok(()) => {}
             Err(Refused::Full) => {
@@ -57,6 +69,7 @@ pub(super) fn entries(
             }
         }
     }
+    count
 }
 
 /// Warns of a contact that gets no digest. The ledger, from which digests are made, has no mailboxes.
@@ -83,32 +96,35 @@ const KINDS: usize = 1000;
 struct EntryReader<'n, 'd> {
     defaults: &'d Defaults,
     side: Side,
-    /// The entry of all items that are a name only. It is made with the first of them, because the
-    /// strictest entry of a directory decides about recipients that cannot be understood.
+    /// The entry of all items that are a name only. It is made with the first of them that is taken in,
+    /// because the strictest entry of a directory decides about recipients that cannot be understood.
     of_bare_names: Option<u32>,
     /// The entries without errors so far, by their terms.
-    of_terms: HashMap<Vec<(&'n str, &'n str)>, u32>,
+    of_terms: HashMap<Terms<'n>, u32>,
+}
+
+/// Keys and values.
+type Terms<'n> = Vec<(&'n str, &'n str)>;
+
+/// What an item says.
+enum Said<'n> {
+    /// A name only.
+    Bare,
+    /// The same as one that was taken in.
+    Known(u32),
+    /// Something new, and its terms, if others may say the same.
+    New(Box<Entry>, Option<Terms<'n>>),
 }
 
 impl<'n> EntryReader<'n, '_> {
-    /// The name in an item, and the number of its entry.
-    fn read(
-        &mut self,
-        decoder: &mut Decoder<'_>,
-        item: Node<'n>,
-        directory: &mut Directory,
-    ) -> Option<(Node<'n>, u32)> {
-        let Value::Map(pairs) = item.value else {
-            let number = self
-                .of_bare_names
-                .get_or_insert_with(|| directory.add_entry(self.defaults.entry(self.side)));
-            return Some((item, *number));
-        };
+    /// The name in an item, and what it says.
+    fn read(&mut self, decoder: &mut Decoder<'_>, item: Node<'n>) -> Option<(Node<'n>, Said<'n>)> {
+        let Value::Map(pairs) = item.value else { return Some((item, Said::Bare)) };
         let plain = plain_terms(pairs);
         if let Some((name, terms)) = &plain
             && let Some(number) = self.of_terms.get(terms)
         {
-            return Some((*name, *number));
+            return Some((*name, Said::Known(*number)));
         }
         let before = decoder.problems.count();
         let mut fields = decoder.fields(item, "an entry")?;
@@ -123,19 +139,31 @@ impl<'n> EntryReader<'n, '_> {
             }
             return None;
         };
-        let number = directory.add_entry(entry);
-        if let Some((_, terms)) = plain
-            && decoder.problems.count() == before
-            && self.of_terms.len() < KINDS
-        {
-            self.of_terms.insert(terms, number);
+        let is_good = decoder.problems.count() == before;
+        let terms = plain.map(|(_, terms)| terms).filter(|_| is_good);
+        Some((name, Said::New(Box::new(entry), terms)))
+    }
+
+    /// Takes in what an item says, and gives the number of its entry.
+    fn number(&mut self, said: Said<'n>, directory: &mut Directory) -> u32 {
+        match said {
+            Said::Known(number) => number,
+            Said::Bare => *self
+                .of_bare_names
+                .get_or_insert_with(|| directory.add_entry(self.defaults.entry(self.side))),
+            Said::New(entry, terms) => {
+                let number = directory.add_entry(*entry);
+                if let Some(terms) = terms.filter(|_| self.of_terms.len() < KINDS) {
+                    self.of_terms.insert(terms, number);
+                }
+                number
+            }
         }
-        Some((name, number))
     }
 }
 
 /// The name in an entry all of whose terms are single values, and the terms.
-fn plain_terms<'n>(pairs: Pairs<'n>) -> Option<(Node<'n>, Vec<(&'n str, &'n str)>)> {
+fn plain_terms<'n>(pairs: Pairs<'n>) -> Option<(Node<'n>, Terms<'n>)> {
     let mut name = None;
     let mut terms = Vec::with_capacity(4);
     for (key, value) in pairs.iter() {

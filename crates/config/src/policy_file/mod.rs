@@ -9,7 +9,10 @@ mod deliver;
 mod duplicates;
 mod entries;
 mod exceptions;
+mod gave_way;
+mod head;
 mod include;
+mod included;
 mod names;
 mod requirements;
 mod schema;
@@ -22,15 +25,18 @@ mod written;
 
 use crate::yaml::Problems;
 use candidate::View;
+use included::Told;
 use policy::Policy;
 use std::{path::Path, sync::Arc};
 
 pub use candidate::Candidate;
+pub use gave_way::{FilePlace, GaveWay};
+pub use head::FileHead;
 pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use written::{
-    WriteError, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException, WrittenReply,
-    to_yaml,
+    WriteError, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException, WrittenFile,
+    WrittenReply, to_yaml,
 };
 
 /// What came of reading a policy.
@@ -42,6 +48,20 @@ pub struct Loaded {
     pub warnings: Problems,
     /// What was read, also where something is wrong: the files on disk.
     pub sources: Sources,
+    /// What those included files say of themselves that are mappings, in the order in which they were read;
+    /// also where something is wrong, as far as it could be read.
+    pub heads: Vec<FileHead>,
+    /// The entries that are not in force, since their file gives way and another one names the same.
+    pub gave_way: Vec<GaveWay>,
+}
+
+impl Loaded {
+    /// That there is no policy.
+    #[must_use]
+    pub fn failed(problems: Problems, sources: Sources) -> Self {
+        let warnings = Problems::new();
+        Self { policy: Err(problems), warnings, sources, heads: Vec::new(), gave_way: Vec::new() }
+    }
 }
 
 /// How often a policy is read before its files are said to change all the time.
@@ -90,7 +110,7 @@ fn load_through(path: &Path, view: &View<'_>) -> Loaded {
         "the files of the policy change while they are read",
         "write each file under another name, and rename it when it is complete",
     );
-    Loaded { policy: Err(problems), ..loaded }
+    Loaded::failed(problems, loaded.sources)
 }
 
 fn load_once(path: &Path, view: &View<'_>) -> Loaded {
@@ -98,12 +118,14 @@ fn load_once(path: &Path, view: &View<'_>) -> Loaded {
     drop(view.take_recorded());
     let mut problems = Problems::new();
     let mut sources = Sources::default();
-    match schema::read(path, view, &mut problems, &mut sources) {
-        Some(policy) if problems.is_empty() => {
-            Loaded { policy: Ok(policy), warnings: problems, sources }
-        }
-        _ => Loaded { policy: Err(problems), warnings: Problems::new(), sources },
-    }
+    let mut told = Told::default();
+    let policy = schema::read(path, view, &mut problems, &mut sources, &mut told);
+    let (policy, warnings) = match policy {
+        Some(policy) if problems.is_empty() => (Ok(policy), problems),
+        _ => (Err(problems), Problems::new()),
+    };
+    let Told { heads, gave_way } = told;
+    Loaded { policy, warnings, sources, heads, gave_way }
 }
 
 /// The first moment of a day that is given as `2027-01-01` (in UTC), or the moment that is given as

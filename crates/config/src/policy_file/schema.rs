@@ -3,6 +3,7 @@
 use super::deliver::{self, DeliverParts};
 use super::duplicates::Duplicates;
 use super::entries::{Target, entries};
+use super::included::{self, Told};
 use super::requirements;
 use super::terms::{self, Defaults, Side};
 use super::{beside, candidate::View, include, sources::Sources, values};
@@ -23,6 +24,7 @@ pub(super) fn read(
     view: &View<'_>,
     problems: &mut Problems,
     sources: &mut Sources,
+    told: &mut Told,
 ) -> Option<Policy> {
     sources.add_file(path);
     let mut duplicates = Duplicates::default();
@@ -31,25 +33,8 @@ pub(super) fn read(
     })?;
     beside::warn_of_mount(problems, path, view);
     let Main { mut policy, defaults, includes } = main;
-    for include in includes {
-        let file = u16::try_from(policy.files.len()).unwrap_or(u16::MAX);
-        sources.add_file(&include);
-        document::read(&include, view.read(&include), problems, |decoder, root| {
-            let Some(root) = root.filter(|root| !matches!(root.value, Value::Null)) else {
-                decoder.problems.add_file("the file is empty", "write `[]` if it names no domain");
-                return None;
-            };
-            let target = Target {
-                directory: &mut policy.domains,
-                files: &policy.files,
-                duplicates: &mut duplicates,
-            };
-            entries(decoder, root, &defaults, Side::Recipients, target, file);
-            Some(())
-        });
-        beside::warn_of_mount(problems, &include, view);
-        policy.files.push(include);
-    }
+    let target = (&mut policy, &defaults);
+    *told = included::read(includes, target, &mut duplicates, view, problems, sources);
     duplicates.finish(problems);
     policy.requirements = defaults.requirements;
     policy.domains.shrink_to_fit();
@@ -95,7 +80,8 @@ fn main_file(
             Side::Recipients => &mut policy.domains,
             Side::Senders => &mut policy.senders,
         };
-        let target = Target { directory, files: &policy.files, duplicates: &mut *duplicates };
+        let duplicates = &mut *duplicates;
+        let target = Target { directory, files: &policy.files, duplicates, gave_way: None };
         fields.read(decoder, key, |decoder, node| {
             entries(decoder, node, &defaults, side, target, 0);
             Some(())

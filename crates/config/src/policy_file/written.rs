@@ -2,11 +2,62 @@
 //! a form or an API.
 //!
 //! This is the form only, in the keys of the policy file. Whether a domain, a date or a reply is
-//! valid is told by the one reader of policies, by way of a [`Candidate`](super::Candidate).
+//! valid is told by the one reader of policies, by way of a [`Candidate`].
 
+use super::Candidate;
 use policy::hop::{CipherGrade, Level};
 use policy::{Language, Mode};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A file that a program writes, for a policy to include. It gives way: where another file names a domain,
+/// that one is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// The program that writes it: ASCII without blanks.
+    pub written_by: String,
+    /// Which state of the program's data it holds. The status file of the milter says which is in force.
+    pub version: u64,
+    /// Its entries.
+    pub entries: Vec<WrittenEntry>,
+}
+
+/// The same as it stands in the file.
+#[derive(Serialize)]
+struct FileForm<'f> {
+    gives_way: bool,
+    written_by: &'f str,
+    version: u64,
+    domains: &'f [WrittenEntry],
+}
+
+/// What stands first in such a file.
+const NOTICE: &str = "# A program writes this file; what is changed here by hand is lost. Entries that are to stay go
+# into a file of your own: this one gives way to it.
+";
+
+impl WrittenFile {
+    /// What the file holds.
+    ///
+    /// # Errors
+    ///
+    /// When a text has a character in it that cannot be written.
+    pub fn to_yaml(&self) -> Result<String, WriteError> {
+        let Self { written_by, version, entries } = self;
+        let form = FileForm { gives_way: true, written_by, version: *version, domains: entries };
+        Ok(format!("{NOTICE}{}", checked(serde_yaml::to_string(&form)?)?))
+    }
+
+    /// The file as it would lie at `path`, so that it is known beforehand what becomes of the policy.
+    /// [`Candidate::write`] then puts the same octets there.
+    ///
+    /// # Errors
+    ///
+    /// When a text has a character in it that cannot be written.
+    pub fn candidate(&self, path: &Path) -> Result<Candidate, WriteError> {
+        Ok(Candidate { path: path.to_path_buf(), contents: Some(self.to_yaml()?.into_bytes()) })
+    }
+}
 
 /// An entry under `domains`, `senders` or in an included file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +191,11 @@ pub enum WriteError {
 ///
 /// When a text has a character in it that cannot be written.
 pub fn to_yaml(entries: &[WrittenEntry]) -> Result<String, WriteError> {
-    let yaml = serde_yaml::to_string(entries)?;
+    checked(serde_yaml::to_string(entries)?)
+}
+
+/// That nothing is in a text that would not be read as it was written.
+fn checked(yaml: String) -> Result<String, WriteError> {
     match yaml.chars().find(|c| ENDS_OF_LINES.contains(c)) {
         Some(c) => Err(WriteError::Character(c)),
         None => Ok(yaml),
