@@ -6,9 +6,9 @@
 use super::eyes::INSTALLED;
 use super::failure::{Failure, ended};
 use crate::last_good::LastGoodSettings;
-use crate::status::Status;
 use crate::wording::counted;
 use config::settings::Settings;
+use config::status::Status;
 use nix::unistd::geteuid;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::{

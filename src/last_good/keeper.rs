@@ -7,8 +7,8 @@ use super::file::{Encoded, What, kept_digest, remove_old_drafts};
 use crate::background::{AFTER_A_PANIC, step_back};
 use crate::state_dir::write_help;
 use config::policy_file::Snapshot;
+use config::status::Keeping;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     io,
@@ -23,21 +23,6 @@ use std::{
 const RETRY: Duration = Duration::from_secs(60);
 /// How long the end of the milter waits for the last one.
 const AT_THE_END: Duration = Duration::from_secs(5);
-
-/// Whether what is in force is kept as the last good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Keeping {
-    /// There is no place for it.
-    #[default]
-    Off,
-    /// It will be in a moment.
-    Pending,
-    /// It is.
-    Kept,
-    /// It cannot be written.
-    Failing,
-}
 
 /// Keeps what is in force.
 #[derive(Debug)]

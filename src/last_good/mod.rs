@@ -15,6 +15,6 @@ mod policy;
 mod settings;
 
 pub use file::{Unusable, What, Why};
-pub use keeper::{Keeper, Keeping};
+pub use keeper::Keeper;
 pub use policy::LastGood;
 pub use settings::{INSTALLED, LastGoodSettings, Place, is_installed};

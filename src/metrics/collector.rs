@@ -1,11 +1,11 @@
 //! Figures that others keep, read when Prometheus asks.
 
-use crate::last_good::Keeping;
 use crate::last_hour::LastHour;
 use crate::reload::PolicyState;
 use crate::standing::Standing;
 use crate::status::Checkup;
 use arc_swap::ArcSwap;
+use config::status::Keeping;
 use jiff::Timestamp;
 use ledger::LedgerCounts;
 use policy::Policy;

@@ -15,10 +15,11 @@ mod watch;
 pub use changes::Changes;
 
 use crate::background::{AFTER_A_PANIC, step_back};
-use crate::last_good::{Keeper, Keeping, Unusable};
+use crate::last_good::{Keeper, Unusable};
 use crate::logging;
 use arc_swap::ArcSwap;
 use config::policy_file::{self, Loaded, Snapshot, Sources};
+use config::status::Keeping;
 use config::yaml::Problems;
 use policy::Policy;
 use std::{

@@ -2,11 +2,12 @@
 
 use super::watch::Watch;
 use super::{NoPolicy, PolicyState, RejectedPolicy, Reloader, pause_after};
-use crate::last_good::{Keeper, Keeping, LastGood, What};
+use crate::last_good::{Keeper, LastGood, What};
 use crate::logging;
 use crate::wording::age;
 use arc_swap::ArcSwap;
 use config::policy_file::{self, Loaded, Snapshot, Sources};
+use config::status::Keeping;
 use config::yaml::{Problem, Problems};
 use jiff::Timestamp;
 use policy::Policy;

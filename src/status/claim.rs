@@ -4,8 +4,8 @@
 //! status nor remove it. Whose it is, a lock on the file says: the system lets go of it however the
 //! milter ends.
 
-use super::file::{self, Status};
 use crate::trial::TrialKey;
+use config::status::Status;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::{
@@ -49,7 +49,7 @@ impl StatusFile {
         if let Some(directory) = self.path.parent().filter(|path| !path.as_os_str().is_empty()) {
             fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
         }
-        file::write(&self.path, status)?;
+        status.write(&self.path)?;
         // Each writing makes another file; the lock on the one of before is let go after this.
         *lock = self.lock()?;
         Ok(())
@@ -82,7 +82,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/status.json");
         let (first, second) = (StatusFile::at(path.clone()), StatusFile::at(path.clone()));
-        let mut status = file::tests::status();
+        let mut status = super::super::line::tests::status();
         for pid in [1, 2] {
             status.pid = pid;
             first.write(&status).unwrap();

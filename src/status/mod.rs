@@ -5,10 +5,9 @@
 
 mod checkup;
 mod claim;
-mod file;
+mod line;
 mod reporter;
 
 pub use checkup::Checkup;
 pub use claim::StatusFile;
-pub use file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
 pub use reporter::Reporter;

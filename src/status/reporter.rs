@@ -1,14 +1,14 @@
 //! Keeps the status file and systemd up to date while the milter runs.
 
 use super::StatusFile;
-use super::file::{LedgerStatus, PolicyStatus, ProblemStatus, Status};
-use crate::last_hour::HourCounts;
+use super::line::line;
 use crate::milter::Activity;
 use crate::reload::PolicyState;
 use crate::standing::Standing;
 use crate::systemd::{self, Watchdog};
 use crate::trial::TrialKey;
 use arc_swap::ArcSwap;
+use config::status::{HourCounts, LedgerStatus, PolicyStatus, ProblemStatus, Status};
 use jiff::Timestamp;
 use policy::Policy;
 use std::{
@@ -87,7 +87,7 @@ impl Reporter {
     /// The line for systemd.
     #[must_use]
     pub fn line(&self) -> String {
-        self.status().line(Timestamp::now())
+        line(&self.status(), Timestamp::now())
     }
 
     /// Tells systemd and writes the file whenever there is something new, and gives signs of life.
@@ -106,10 +106,10 @@ impl Reporter {
                 is_alarmed = !is_alarmed;
                 say_encrypted(status.last_hour);
             }
-            let line = status.line(Timestamp::now());
-            if line != told {
-                systemd::status(&line);
-                told = line;
+            let now = line(&status, Timestamp::now());
+            if now != told {
+                systemd::status(&now);
+                told = now;
             }
             let Some(file) = self.file.as_ref().filter(|_| written.as_ref() != Some(&status))
             else {

@@ -4,6 +4,7 @@
 //! - [`files`]: read without any wait, replaced whole.
 //! - [`policy_file`]: YAML to [`policy::Policy`], with every error and its place.
 //! - [`settings`]: what needs a restart.
+//! - [`status`]: how a running milter is, in the file that it writes.
 //! - [`yaml`]: the reader below both.
 //!
 //! What is read here is data: nothing in here knows the milter, the ledger's database or the network.
@@ -23,6 +24,7 @@ pub mod files;
 pub mod finding;
 pub mod policy_file;
 pub mod settings;
+pub mod status;
 pub mod yaml;
 
 pub use settings::{ClientDetail, LedgerSettings, Room, Settings};

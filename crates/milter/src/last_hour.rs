@@ -4,9 +4,9 @@
 //! this side: a certificate that does not fit its key, a proxy that ends TLS, STARTTLS switched off. This
 //! product makes such a fault one that keeps mail out, so it must be the first to notice.
 
+use config::status::HourCounts;
 use jiff::Timestamp;
 use policy::{Case, Reason, TlsState, Verdict};
-use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,25 +18,6 @@ const ENOUGH: u64 = 20;
 const CLIENTS: usize = 3;
 /// Over at least this long, in minutes: a wave of spam without TLS is short.
 const SPREAD: i64 = 30;
-
-/// What came from clients that nobody trusts, in the last hour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HourCounts {
-    /// Recipients in encrypted sessions.
-    pub encrypted: u64,
-    /// Recipients in plaintext sessions.
-    pub plaintext: u64,
-    /// Whether that is enough, from enough clients and for long enough, to expect some over TLS.
-    pub is_telling: bool,
-}
-
-impl HourCounts {
-    /// Whether there is so much mail, and none of it encrypted, that the fault is likely here.
-    #[must_use]
-    pub fn nothing_encrypted(self) -> bool {
-        self.is_telling && self.encrypted == 0
-    }
-}
 
 /// Counts the last hour, by the minute.
 #[derive(Debug, Default)]

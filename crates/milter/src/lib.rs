@@ -35,6 +35,6 @@ pub mod trial;
 
 pub use log::Log;
 pub use protocol::{
-    ANOTHER, Activity, Answers, Context, Conversation, Next, ProtocolError, RecipientCounts,
-    Shutdown, Sockets, probe, serve,
+    ANOTHER, Activity, Answers, Context, Conversation, Next, ProtocolError, Shutdown, Sockets,
+    probe, serve,
 };

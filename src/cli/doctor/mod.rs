@@ -14,11 +14,12 @@ use super::eyes::{Eyes, INSTALLED};
 use super::{sockets, status};
 use crate::last_good::{LastGood, LastGoodSettings, Unusable};
 use crate::milter;
-use crate::status::{Checkup, Status};
+use crate::status::Checkup;
 use crate::wording::{counted, harmless};
 use config::finding::{Acceptance, Accepted, FindingId};
 use config::policy_file::{self, Loaded};
 use config::settings::{Settings, SocketSpec};
+use config::status::Status;
 use jiff::Timestamp;
 use policy::Policy;
 use std::{

@@ -1,10 +1,10 @@
 //! The running milter: whether there is one, and what it has seen.
 
 use super::{Answer, Health, Patient};
-use crate::status::Status;
 use crate::wording::{age, counted};
 use config::finding::FindingId;
 use config::settings::Settings;
+use config::status::Status;
 use jiff::Timestamp;
 use std::{io, path::Path};
 

@@ -2,11 +2,10 @@
 
 use super::{Answer, Health, is_denied};
 use crate::cli::eyes::Eyes;
-use crate::last_good::{Keeping, LastGoodSettings, Unusable};
-use crate::standing::{LastGoodStart, SettingsState};
-use crate::status::Status;
+use crate::last_good::{LastGoodSettings, Unusable};
 use crate::wording::age;
 use config::finding::FindingId;
+use config::status::{Keeping, LastGoodStart, SettingsState, Status};
 use config::yaml::{Problems, shown_path};
 use jiff::Timestamp;
 use std::{fs, path::Path};

@@ -8,7 +8,7 @@ mod signals;
 mod start;
 
 use super::status;
-use crate::last_good::{Keeper, Keeping, Place, What};
+use crate::last_good::{Keeper, Place, What};
 use crate::logging;
 use crate::milter::{Activity, Context, Log, serve};
 use crate::net::{Listener, Waiting, passed_by_systemd};
@@ -17,6 +17,7 @@ use crate::status::{Reporter, StatusFile};
 use crate::systemd;
 use crate::trial::TrialKey;
 use config::settings::{LogTarget, Settings};
+use config::status::Keeping;
 use observers::Observers;
 use start::{NotStarted, Start};
 use std::{

@@ -6,15 +6,15 @@
 
 use super::listeners::Sockets;
 use crate::cli::status;
-use crate::last_good::{Keeping, LastGoodSettings};
+use crate::last_good::LastGoodSettings;
 use crate::logging::{self, Guard};
 use crate::net::Listener;
 use crate::reload::{NoPolicy, Reloader};
-use crate::standing::{LastGoodStart, SettingsState};
 use crate::wording::age;
 use config::files;
 use config::policy_file::{Snapshot, Sources};
 use config::settings::Settings;
+use config::status::{Keeping, LastGoodStart, SettingsState};
 use config::yaml::{Problem, Problems};
 use jiff::Timestamp;
 use std::{

@@ -6,9 +6,8 @@
 //! and all labels added up each second.
 
 use crate::last_hour::LastHour;
-use jiff::Timestamp;
+use config::status::RecipientCounts;
 use policy::{Case, Decision, TlsState, Verdict};
-use serde::{Deserialize, Serialize};
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},
@@ -20,23 +19,6 @@ pub struct Activity {
     recipients: Mutex<RecipientCounts>,
     last_hour: Arc<LastHour>,
     turns: AtomicU64,
-}
-
-/// Recipients (RCPT) since the start of the milter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecipientCounts {
-    /// All of them.
-    pub judged: u64,
-    /// Those that were refused.
-    pub refused: u64,
-    /// Those in sessions that the MTA says are encrypted.
-    pub encrypted: u64,
-    /// Those in sessions of which the MTA did not tell whether they are encrypted.
-    pub unknown_tls: u64,
-    /// When the last one was judged.
-    pub last: Option<Timestamp>,
-    /// When the last of those was judged.
-    pub last_unknown_tls: Option<Timestamp>,
 }
 
 impl Activity {

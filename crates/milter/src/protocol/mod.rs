@@ -19,7 +19,7 @@ mod packet;
 mod probe;
 mod server;
 
-pub use activity::{Activity, RecipientCounts};
+pub use activity::Activity;
 pub use conversation::{Answers, Context, Conversation, Next, ProtocolError};
 pub use probe::{ANOTHER, probe};
 pub use server::{Shutdown, Sockets, serve};
