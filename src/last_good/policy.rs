@@ -1,7 +1,7 @@
 //! The policy that was last in force.
 
 use super::file::{Unusable, What, Why, read};
-use config::policy_file::{self, Loaded};
+use config::policy_file::{self, FileHead, Loaded};
 use config::yaml::{Problem, Problems};
 use jiff::Timestamp;
 use policy::Policy;
@@ -16,6 +16,8 @@ pub struct LastGood {
     pub warnings: Problems,
     /// When it came into force.
     pub since: Timestamp,
+    /// What those of its files say of themselves that have a head.
+    pub heads: Vec<FileHead>,
 }
 
 impl LastGood {
@@ -27,9 +29,9 @@ impl LastGood {
     pub fn load(state_dir: Option<&Path>, policy: &Path) -> Result<Self, Unusable> {
         let state_dir = state_dir.ok_or(Unusable::NoStateDir)?;
         let (manifest, snapshot) = read(What::Policy, state_dir, policy)?;
-        let Loaded { policy, warnings, .. } = policy_file::load_snapshot(policy, &snapshot);
+        let Loaded { policy, warnings, heads, .. } = policy_file::load_snapshot(policy, &snapshot);
         match policy {
-            Ok(policy) => Ok(Self { policy, warnings, since: manifest.since }),
+            Ok(policy) => Ok(Self { policy, warnings, since: manifest.since, heads }),
             Err(problems) => {
                 let first = problems.first_error().map(Problem::in_one_line).unwrap_or_default();
                 let why = Why::Invalid { version: manifest.version, first };

@@ -9,6 +9,7 @@
 //! keeps no mail waiting.
 
 mod changes;
+mod heads;
 mod start;
 mod watch;
 
@@ -18,8 +19,8 @@ use crate::background::{AFTER_A_PANIC, step_back};
 use crate::last_good::{Keeper, Unusable};
 use crate::logging;
 use arc_swap::ArcSwap;
-use config::policy_file::{self, Loaded, Snapshot, Sources};
-use config::status::Keeping;
+use config::policy_file::{self, FileHead, Loaded, Snapshot, Sources};
+use config::status::{FileInForce, Keeping};
 use config::yaml::Problems;
 use policy::Policy;
 use std::{
@@ -63,6 +64,8 @@ pub struct PolicyState {
     pub keeping: Keeping,
     /// How often it could not be.
     pub keeping_failures: u64,
+    /// The files in it that have a head.
+    pub files: Vec<FileInForce>,
 }
 
 /// Why there is no policy to start under.
@@ -85,6 +88,8 @@ pub struct RejectedPolicy {
     pub errors: usize,
     /// The first of them, in one line: where, and what.
     pub first: String,
+    /// The files with a head that were read, as far as they could be.
+    pub files: Vec<FileHead>,
 }
 
 /// Keeps the policy in force in line with its files.
@@ -199,18 +204,18 @@ impl Reloader {
         let is_retry = self.retry_at.take().is_some();
         let begun = Instant::now();
         let loaded = catch_unwind(AssertUnwindSafe(|| policy_file::load_to_keep(&self.path)));
-        let Ok((Loaded { policy, warnings, sources, .. }, snapshot)) = loaded else {
+        let Ok((Loaded { policy, warnings, sources, heads, .. }, snapshot)) = loaded else {
             tracing::error!(
                 "policy not reloaded: reading it failed inside; the one in force stays"
             );
             self.sources = self.sources.look_again();
-            self.publish_rejected(1, "reading it failed inside".into());
+            self.publish_rejected(1, "reading it failed inside".into(), Vec::new());
             return;
         };
         self.sources = sources;
         match policy {
             Ok(policy) => {
-                self.put_in_force(policy, snapshot);
+                self.put_in_force(policy, snapshot, heads);
                 logging::problems(&warnings);
             }
             Err(problems) => {
@@ -227,7 +232,7 @@ impl Reloader {
                     "policy not reloaded, the one in force stays"
                 );
                 logging::problems(&problems);
-                self.publish_rejected(problems.count(), first);
+                self.publish_rejected(problems.count(), first, heads);
             }
         }
     }
@@ -238,8 +243,9 @@ impl Reloader {
     }
 
     /// The policy's files have errors, from now on or still.
-    fn publish_rejected(&mut self, errors: usize, first: String) {
+    fn publish_rejected(&mut self, errors: usize, first: String, heads: Vec<FileHead>) {
         self.reminded = Instant::now();
+        let files = heads::absolute(heads);
         let fingerprint = self.sources.fingerprint();
         self.state.send_modify(|state| {
             let since = state
@@ -247,18 +253,22 @@ impl Reloader {
                 .as_ref()
                 .map_or_else(jiff::Timestamp::now, |rejected| rejected.since);
             state.fingerprint = fingerprint;
-            state.rejected = Some(RejectedPolicy { since, errors, first });
+            state.rejected = Some(RejectedPolicy { since, errors, first, files });
             state.failures += 1;
         });
     }
 
-    fn put_in_force(&mut self, policy: Policy, snapshot: Snapshot) {
+    fn put_in_force(&mut self, policy: Policy, snapshot: Snapshot, heads: Vec<FileHead>) {
         let policy = Arc::new(policy);
         let old = self.policy.swap(Arc::clone(&policy));
         self.retired.push(Arc::clone(&old));
         let fingerprint = self.sources.fingerprint();
         let now = jiff::Timestamp::now();
+        let mut versions = String::new();
         self.state.send_modify(|state| {
+            let files = heads::in_force(heads, &state.files, now);
+            versions = heads::changes(&state.files, &files);
+            state.files = files;
             state.since = now;
             state.fingerprint = fingerprint;
             state.rejected = None;
@@ -273,7 +283,7 @@ impl Reloader {
             domains = policy.domains.len(),
             senders = policy.senders.len(),
             files = policy.files.len(),
-            "policy reloaded: {changes}"
+            "policy reloaded: {changes}{versions}"
         );
         let removed = changes.removed.count();
         if removed > 1 && removed * 2 > old.domains.len() + old.senders.len() {

@@ -1,7 +1,7 @@
 //! The policy that the milter starts under: what its files say, or the last good one.
 
 use super::watch::Watch;
-use super::{NoPolicy, PolicyState, RejectedPolicy, Reloader, pause_after};
+use super::{NoPolicy, PolicyState, RejectedPolicy, Reloader, heads, pause_after};
 use crate::last_good::{Keeper, LastGood, What};
 use crate::logging;
 use crate::wording::age;
@@ -27,7 +27,7 @@ impl Reloader {
         local_parts: bool,
     ) -> Result<Self, Box<NoPolicy>> {
         let begun = Instant::now();
-        let (Loaded { policy, warnings, sources, .. }, snapshot) = load(path);
+        let (Loaded { policy, warnings, sources, heads, .. }, snapshot) = load(path);
         let now = Timestamp::now();
         let mut state = PolicyState {
             since: now,
@@ -39,12 +39,14 @@ impl Reloader {
             last_good: false,
             keeping: if state_dir.is_some() { Keeping::Pending } else { Keeping::Off },
             keeping_failures: 0,
+            files: Vec::new(),
         };
         let mut retry_at = None;
         let mut good = None;
         let policy = match policy {
             Ok(policy) => {
                 good = Some(snapshot);
+                state.files = heads::in_force(heads, &[], now);
                 say_loaded(path, &policy, &warnings);
                 policy
             }
@@ -63,7 +65,9 @@ impl Reloader {
                     since: now,
                     errors: problems.count(),
                     first: problems.first_error().map(Problem::in_one_line).unwrap_or_default(),
+                    files: heads::absolute(heads),
                 });
+                state.files = heads::in_force(last_good.heads, &[], last_good.since);
                 state.failures = 1;
                 state.last_good = true;
                 state.keeping = Keeping::Kept;
@@ -132,7 +136,7 @@ fn say_loaded(path: &Path, policy: &Policy, warnings: &Problems) {
 }
 
 fn say_last_good(problems: &Problems, last_good: &LastGood) {
-    let LastGood { policy, warnings, since } = last_good;
+    let LastGood { policy, warnings, since, .. } = last_good;
     tracing::error!(
         errors = problems.count(),
         "the policy's files cannot be used; the milter starts under the last good policy, of {since}"

@@ -14,6 +14,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 /// Where the status is written, and whether this milter does so.
@@ -53,6 +54,14 @@ impl StatusFile {
         // Each writing makes another file; the lock on the one of before is let go after this.
         *lock = self.lock()?;
         Ok(())
+    }
+
+    /// Sets when it was last changed, if it is this milter's: that is how others see that it lives.
+    pub(super) fn set_time(&self, time: SystemTime) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &*lock {
+            let _ = file.set_modified(time);
+        }
     }
 
     /// A lock on the file that is there; none if another process has one.

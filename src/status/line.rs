@@ -74,6 +74,7 @@ pub(super) mod tests {
                 asked: 0,
                 last_good: false,
                 keeping: Keeping::Kept,
+                files: vec![],
                 problem: None,
             },
             recipients: RecipientCounts::default(),
@@ -102,6 +103,7 @@ pub(super) mod tests {
             since: at(100),
             errors: 2,
             first: "policy.yaml:3: there is no key `mod` here".into(),
+            files: vec![],
         });
         status.settings.last_good =
             Some(LastGoodStart { since: at(0), problem: "milter.yaml: empty".into() });

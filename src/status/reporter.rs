@@ -8,14 +8,14 @@ use crate::standing::Standing;
 use crate::systemd::{self, Watchdog};
 use crate::trial::TrialKey;
 use arc_swap::ArcSwap;
-use config::status::{HourCounts, LedgerStatus, PolicyStatus, ProblemStatus, Status};
+use config::status::{HourCounts, LedgerStatus, PolicyStatus, ProblemStatus, SIGN_OF_LIFE, Status};
 use jiff::Timestamp;
 use policy::Policy;
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::sync::watch;
 
@@ -68,10 +68,12 @@ impl Reporter {
                 asked: state.asked,
                 last_good: state.last_good,
                 keeping: state.keeping,
+                files: state.files,
                 problem: state.rejected.map(|rejected| ProblemStatus {
                     since: rejected.since,
                     errors: rejected.errors,
                     first: rejected.first,
+                    files: rejected.files,
                 }),
             },
             recipients: self.activity.recipients(),
@@ -98,9 +100,11 @@ impl Reporter {
         let mut written = None;
         let mut failed = false;
         let mut is_alarmed = false;
+        let mut life = SignsOfLife::new();
         loop {
             clock.tick().await;
             watchdog.alive(self.activity.turns());
+            life.note(self.activity.turns());
             let status = self.status();
             if is_alarmed != status.last_hour.nothing_encrypted() {
                 is_alarmed = !is_alarmed;
@@ -111,17 +115,22 @@ impl Reporter {
                 systemd::status(&now);
                 told = now;
             }
-            let Some(file) = self.file.as_ref().filter(|_| written.as_ref() != Some(&status))
-            else {
+            let Some(file) = &self.file else { continue };
+            if written.as_ref() == Some(&status) {
+                life.show(file);
                 continue;
-            };
+            }
             let is_first = written.is_none();
             let key_file = TrialKey::beside(file.path());
             let result = file
                 .write(&status)
                 .and_then(|()| if is_first { self.trial_key.write(&key_file) } else { Ok(()) });
             match result {
-                Ok(()) => written = Some(status),
+                Ok(()) => {
+                    written = Some(status);
+                    // That something could be written does not say that anything is judged.
+                    life.show_again(file);
+                }
                 // Said once; it may go on for long.
                 Err(_) if failed => {}
                 Err(error) => {
@@ -137,6 +146,42 @@ impl Reporter {
         if let Some(file) = &self.file {
             file.remove();
         }
+    }
+}
+
+/// When the thread that judges last gave a sign of life, and what the file says of that by its time of change.
+struct SignsOfLife {
+    turns: u64,
+    last: SystemTime,
+    shown: Option<SystemTime>,
+}
+
+impl SignsOfLife {
+    fn new() -> Self {
+        Self { turns: 0, last: SystemTime::now(), shown: None }
+    }
+
+    /// Takes in how many turns it has taken.
+    fn note(&mut self, turns: u64) {
+        if turns != self.turns {
+            (self.turns, self.last) = (turns, SystemTime::now());
+        }
+    }
+
+    /// Shows it, unless that was done just now, or there is nothing new.
+    fn show(&mut self, file: &StatusFile) {
+        let is_due = self.shown.is_none_or(|shown| {
+            self.last.duration_since(shown).is_ok_and(|passed| passed >= SIGN_OF_LIFE / 2)
+        });
+        // A clock that was set back.
+        if is_due || self.shown.is_some_and(|shown| shown > self.last) {
+            self.show_again(file);
+        }
+    }
+
+    fn show_again(&mut self, file: &StatusFile) {
+        file.set_time(self.last);
+        self.shown = Some(self.last);
     }
 }
 

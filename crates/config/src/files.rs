@@ -93,6 +93,15 @@ fn replace_and(
     settle(&fs::File::open(directory)?)
 }
 
+/// Whether two paths lead to the same place, where there need not be a file yet. A link there is not followed.
+#[must_use]
+pub fn is_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| fs::canonicalize(directory(path)).ok();
+    one == other
+        || one.file_name() == other.file_name()
+            && place(one).is_some_and(|here| Some(here) == place(other))
+}
+
 /// Removes what [`replace`] left beside `path` where the program was killed meanwhile: drafts that
 /// nobody has written to for ten minutes, since another process may be at one.
 ///

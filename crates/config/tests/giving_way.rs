@@ -80,9 +80,9 @@ fn where_an_operator_and_a_program_name_the_same_the_operators_entry_holds() {
         );
         // Whichever file comes first.
         for file in ["d/0.yaml", "d/zz.yaml"] {
-            let main = format!("domains: [first.example]\ndefaults: {{ mode: enforce }}");
+            let main = "domains: [first.example]\ndefaults: { mode: enforce }";
             let own = format!("- first2.example\n- {own}\n");
-            let directory = policy(&main, &[("d/own.yaml", &own), (file, &program)]);
+            let directory = policy(main, &[("d/own.yaml", &own), (file, &program)]);
             let loaded = loaded(&directory);
             let policy = loaded.policy.as_ref().unwrap_or_else(|problems| panic!("{problems}"));
             let read = entries(policy);
@@ -306,9 +306,8 @@ fn the_first_of_the_operators_files_and_then_of_those_that_give_way_decides_for_
         let mut expected: BTreeMap<String, (Mode, String)> = BTreeMap::new();
         let mut clash = false;
         let mut left_out = 0;
-        let mut named: Vec<(bool, String, &Vec<(String, Mode)>)> = files
-            .iter()
-            .enumerate()
+        let numbered = files.iter().enumerate();
+        let mut named: Vec<_> = numbered
             .map(|(number, (gives_way, entries))| (*gives_way, format!("{number}.yaml"), entries))
             .collect();
         named.sort_by_key(|(gives_way, ..)| *gives_way);

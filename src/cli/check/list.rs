@@ -37,10 +37,12 @@ pub(super) fn check(list: &Path, policy: Option<&Path>, eyes: &Eyes) -> ExitCode
         look()
     });
     // In its place already, it has to be readable there.
-    let denied = found.as_ref().filter(|(place, _)| is_same(place, list)).and_then(|(place, _)| {
-        let read = eyes.look(|| files::read_limited(place).map(drop)).ok()?;
-        read.err().map(|error| (place, error))
-    });
+    let denied = found.as_ref().filter(|(place, _)| files::is_same_place(place, list)).and_then(
+        |(place, _)| {
+            let read = eyes.look(|| files::read_limited(place).map(drop)).ok()?;
+            read.err().map(|error| (place, error))
+        },
+    );
     if let Some((place, error)) = denied {
         eprintln!(
             "error: {}: cannot be read by the milter's user: {error}\n  = help: let it read the file (chgrp, \
@@ -101,18 +103,9 @@ fn in_place(
     places.into_iter().find_map(|place| {
         let candidate = Candidate { path: place.clone(), contents: Some(contents.to_vec()) };
         let loaded = load_candidate(policy, &candidate);
-        let is_read = loaded.sources.files().any(|path| is_same(path, &place));
+        let is_read = loaded.sources.files().any(|path| files::is_same_place(path, &place));
         is_read.then_some((place, loaded))
     })
-}
-
-/// Whether two paths lead to the same place, where there need not be a file yet.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let directory = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => fs::canonicalize(parent).ok(),
-        _ => fs::canonicalize(".").ok(),
-    };
-    one.file_name() == other.file_name() && directory(one) == directory(other)
 }
 
 /// Says what became of it, by the name under which the list is known so far.
@@ -121,7 +114,7 @@ fn report(list: &Path, place: &Path, loaded: Loaded) -> ExitCode {
     say(&warnings, list, place);
     match policy {
         Ok(policy) => {
-            let file = policy.files.iter().position(|path| is_same(path, place));
+            let file = policy.files.iter().position(|path| files::is_same_place(path, place));
             let is_of_list = |found: &policy::Match<'_>| Some(found.place().file.into()) == file;
             let entries = policy.domains.all().filter(is_of_list).count();
             let entries = match entries {
@@ -143,7 +136,7 @@ fn report(list: &Path, place: &Path, loaded: Loaded) -> ExitCode {
 
 fn say(problems: &Problems, list: &Path, place: &Path) {
     for problem in problems.shown() {
-        if is_same(&problem.path, place) {
+        if files::is_same_place(&problem.path, place) {
             eprintln!("{}", Problem { path: list.into(), ..problem.clone() });
         } else {
             eprintln!("{problem}");

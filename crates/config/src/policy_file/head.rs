@@ -4,12 +4,13 @@
 //! A file that gives way does not: where an entry of it names what another file names, that one is in force.
 
 use crate::yaml::{Decoder, Node, Value};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The head of an included file that is a mapping.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileHead {
-    /// The file, by the path that leads to it from the policy's own.
+    /// The file, by the path that leads to it from the policy's own; absolute in the status of a milter.
     pub path: PathBuf,
     /// Whether its entries give way to those of other files.
     pub gives_way: bool,
