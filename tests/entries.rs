@@ -174,6 +174,35 @@ fn a_list_is_checked_among_the_entries_of_the_policy_before_it_is_put_in_place()
 }
 
 #[test]
+fn what_a_program_writes_is_checked_with_what_of_it_gives_way_and_listed_where_it_is_in_force() {
+    let file = "gives_way: true\nwritten_by: shop\nversion: 7\ndomains: [A.example, b.example]\n";
+    let files = Files::new(&[
+        ("policy.yaml", "include: [domains.d/*.yaml, shop/*.yaml]\ndomains: [a.example]\n"),
+        ("shop/shop.yaml", file),
+        ("domains.d/none.yaml", "[]"),
+        ("draft/shop.yaml", &file.replace('7', "8").replace("b.example", "b.example, c.example")),
+    ]);
+    let (code, out, err) = files.run(&["check", "--policy", "policy.yaml"]);
+    assert_eq!(code, 0);
+    let expected = "policy.yaml: valid; 2 domains, 0 senders, 3 files\nshop/shop.yaml: 2 entries, 1 of them left \
+                    out; version 7, written by shop\n";
+    assert_eq!(out, expected);
+    assert!(
+        err.contains("warning: a.example is left out") && err.contains("shop/shop.yaml:4:11"),
+        "{err}"
+    );
+    let list = ["check", "--list", "draft/shop.yaml", "--policy", "policy.yaml"];
+    let (code, out, err) = files.run(&list);
+    let expected = "draft/shop.yaml: valid; 3 entries, 1 of them left out; version 8, written by shop\nwith it as \
+                    shop/shop.yaml: 3 domains, 0 senders, 3 files\n";
+    assert_eq!((code, &*out), (0, expected), "{err}");
+    let (_, out, _) = files.run(&["entries", "--policy", "policy.yaml"]);
+    let rows: Vec<_> =
+        out.lines().skip(1).map(|row| row.split_whitespace().last().unwrap()).collect();
+    assert_eq!(rows, ["policy.yaml:2", "shop/shop.yaml:4"], "{out}");
+}
+
+#[test]
 fn a_list_is_checked_by_itself_where_there_is_no_policy() {
     if Path::new("/etc/mandatory-tls/milter.yaml").exists() {
         return;

@@ -1,6 +1,7 @@
 //! The running milter, without an MTA.
 
 mod faults;
+mod giving_way;
 mod hostile_mta;
 mod last_good;
 mod last_good_settings;

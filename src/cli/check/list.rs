@@ -4,7 +4,7 @@
 //! requirement is there, or a domain is named already, shows only there. The list itself is read as whoever
 //! asks: it lies with them so far. The rest is read as the milter's user.
 
-use super::{summary, wrong_ones};
+use super::{entries, head_in_words, summary, wrong_ones};
 use crate::cli::eyes::Eyes;
 use crate::cli::status;
 use config::files;
@@ -110,18 +110,21 @@ fn in_place(
 
 /// Says what became of it, by the name under which the list is known so far.
 fn report(list: &Path, place: &Path, loaded: Loaded) -> ExitCode {
-    let Loaded { policy, warnings, .. } = loaded;
+    let Loaded { policy, warnings, heads, .. } = loaded;
     say(&warnings, list, place);
     match policy {
         Ok(policy) => {
             let file = policy.files.iter().position(|path| files::is_same_place(path, place));
             let is_of_list = |found: &policy::Match<'_>| Some(found.place().file.into()) == file;
-            let entries = policy.domains.all().filter(is_of_list).count();
-            let entries = match entries {
-                1 => "1 entry".to_owned(),
-                entries => format!("{entries} entries"),
+            let told = match heads.into_iter().find(|head| files::is_same_place(&head.path, place))
+            {
+                Some(head) => head_in_words(&head),
+                None => {
+                    let count = policy.domains.all().filter(is_of_list).count();
+                    entries(count)
+                }
             };
-            println!("{}: valid; {entries}", list.display());
+            println!("{}: valid; {told}", list.display());
             if list != place {
                 println!("with it as {}: {}", place.display(), summary(&policy));
             }

@@ -8,9 +8,9 @@ use super::eyes::{Eyes, INSTALLED};
 use super::status;
 use crate::wording::counted;
 use config::finding::Acceptance;
-use config::policy_file::{self, Loaded};
+use config::policy_file::{self, FileHead, Loaded};
 use config::settings::Settings;
-use config::yaml::Problems;
+use config::yaml::{Problems, shown_path};
 use policy::Policy;
 use std::{
     path::{Path, PathBuf},
@@ -125,13 +125,16 @@ fn wrong_ones(wrong: usize) -> ExitCode {
 }
 
 fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy> {
-    let Loaded { policy, warnings, .. } = loaded;
+    let Loaded { policy, warnings, heads, .. } = loaded;
     for warning in warnings.shown() {
         eprintln!("{warning}");
     }
     warnings.beyond().for_each(|beyond| eprintln!("... {beyond}"));
     let policy = report(policy, wrong)?;
     println!("{}: valid; {}", path.display(), summary(&policy));
+    for head in &heads {
+        println!("{}: {}", shown_path(&head.path), head_in_words(head));
+    }
     Some(policy)
 }
 
@@ -142,6 +145,25 @@ fn report<T>(result: Result<T, Problems>, wrong: &mut usize) -> Option<T> {
             eprintln!("{problems}");
         })
         .ok()
+}
+
+/// What a file says of itself: `2 entries, 1 of them left out; version 17, written by portal`.
+pub(super) fn head_in_words(head: &FileHead) -> String {
+    let FileHead { path: _, gives_way: _, written_by, version, entries: count, gave_way } = head;
+    let left_out = match gave_way {
+        0 => String::new(),
+        gave_way => format!(", {gave_way} of them left out"),
+    };
+    let version = version.map(|version| format!("version {version}"));
+    let written_by = written_by.as_ref().map(|program| format!("written by {program}"));
+    let said: Vec<String> = version.into_iter().chain(written_by).collect();
+    let said = if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) };
+    format!("{}{left_out}{said}", entries(*count))
+}
+
+/// A number of entries.
+pub(super) fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".into() } else { format!("{count} entries") }
 }
 
 /// What a policy holds, in a line.

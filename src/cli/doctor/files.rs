@@ -7,7 +7,8 @@ use crate::command;
 use crate::last_good::LastGood;
 use crate::wording::{age, counted};
 use config::finding::FindingId;
-use config::status::{Keeping, PolicyStatus};
+use config::status::{FileInForce, Keeping, PolicyStatus};
+use config::yaml::shown_path;
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs, path::Path};
@@ -102,6 +103,7 @@ fn nothing_in_force(patient: &Patient) -> Answer {
 
 fn in_force(policy: &PolicyStatus, patient: &Patient) -> Vec<Answer> {
     let mut answers = vec![which(policy, patient)];
+    answers.extend(policy.files.iter().map(version));
     if policy.keeping == Keeping::Failing {
         answers.push(Answer::new(FindingId::LastGoodNotKept, Health::Error,
             "last good",
@@ -112,6 +114,18 @@ fn in_force(policy: &PolicyStatus, patient: &Patient) -> Vec<Answer> {
         ));
     }
     answers
+}
+
+/// Which version of a program's file is in force.
+fn version(file: &FileInForce) -> Answer {
+    let FileInForce { head, since } = file;
+    let message = format!(
+        "{}: {}, in force for {}",
+        shown_path(&head.path),
+        check::head_in_words(head),
+        age(*since, Timestamp::now())
+    );
+    Answer::right("in force", message)
 }
 
 fn which(policy: &PolicyStatus, patient: &Patient) -> Answer {
