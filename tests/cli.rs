@@ -357,6 +357,43 @@ fn explain_in_a_batch_goes_on_after_a_line_that_is_no_case() {
 }
 
 #[test]
+fn explain_writes_tests_of_what_the_policy_says_and_they_hold_until_it_says_something_else() {
+    let mut files = Files::new(POLICY);
+    let run = |files: &Files, arguments: &[&str], input: &str| {
+        files
+            .run(&[&["explain", "--policy", "policy.yaml", "--as-test"], arguments].concat(), input)
+    };
+    let one = run(&files, &["--rcpt", "u@example.com", "--client", "203.0.113.9"], "");
+    let expected =
+        "- rcpt: u@example.com\n  client: 203.0.113.9\n  verdict: refuse\n  reason: plaintext\n";
+    assert_eq!(stdout(&one), expected);
+    let hop = run(&files, &["--deliver", "[mx.example.com]:25"], "");
+    assert_eq!(stdout(&hop), "- nexthop: '[mx.example.com]:25'\n  deliver: none\n");
+    let input = "{\"rcpt\": \"u@watched.example\"}\nnonsense\n{\"rcpt\": \"u@excepted.example\", \"client\": \"192.0.2.1\", \"at\": \"2026-12-31\"}\n";
+    let batch = run(&files, &["--batch"], input);
+    assert_eq!(batch.status.code(), Some(65));
+    assert!(stderr(&batch).starts_with("error: not a case: "), "{}", stderr(&batch));
+    let tests = [one, hop, batch].map(|output| stdout(&output)).concat();
+    assert_eq!(tests.matches("- ").count(), 4, "{tests}");
+    files = Files::new(&format!("{POLICY}tests:\n{tests}"));
+    let check = files.run(&["check", "--policy", "policy.yaml"], "");
+    assert!(stdout(&check).contains("\n4 tests hold\n"), "{}{}", stdout(&check), stderr(&check));
+    // Broken, it can still be looked into.
+    files = Files::new(&format!(
+        "{POLICY}tests:\n{}",
+        tests.replace("verdict: refuse", "verdict: accept")
+    ));
+    let check = files.run(&["check", "--policy", "policy.yaml"], "");
+    assert_eq!(check.status.code(), Some(78));
+    let said = stderr(&check);
+    assert!(said.contains("error: the verdict is `refuse` and not `accept`"), "{said}");
+    assert_eq!(
+        stdout(&run(&files, &["--rcpt", "u@example.com", "--client", "203.0.113.9"], "")),
+        expected
+    );
+}
+
+#[test]
 fn explain_as_json_is_one_object() {
     let files = Files::new(POLICY);
     let output = files.run(

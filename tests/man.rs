@@ -136,6 +136,15 @@ fn the_page_of_the_policy_has_every_key_and_no_other() {
         let problems = policy(&text).unwrap_err();
         assert_eq!(documented(&keys, section, prefix), known(&problems), "{section} {prefix}");
     }
+    // A test is about either of the hops.
+    let of_hop = |key: &str| {
+        known(
+            &policy(&format!("domains: []\ntests: [{{ {key}: mx.example, {NONSENSE}: 1 }}]"))
+                .unwrap_err(),
+        )
+    };
+    let of_tests: BTreeSet<String> = &of_hop("rcpt") | &of_hop("nexthop");
+    assert_eq!(documented(&keys, "TESTS", ""), of_tests);
 }
 
 #[test]

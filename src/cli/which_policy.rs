@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 
 /// Reads the policy that is named, or else that of the settings.
 pub(super) fn read(named: Option<&PathBuf>, config: &Path) -> Result<Policy, Problems> {
-    let path = match named {
-        Some(path) => path.clone(),
-        None => Settings::load(config)?.policy,
-    };
-    policy_file::load(&path).policy
+    policy_file::load(&path(named, config)?).policy
+}
+
+/// Where it lies.
+pub(super) fn path(named: Option<&PathBuf>, config: &Path) -> Result<PathBuf, Problems> {
+    match named {
+        Some(path) => Ok(path.clone()),
+        None => Ok(Settings::load(config)?.policy),
+    }
 }

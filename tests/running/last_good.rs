@@ -59,7 +59,7 @@ pub fn status(milter: &Milter, pointer: &str, wanted: &Value) -> Value {
 #[test]
 fn whatever_is_wrong_with_a_file_the_milter_starts_under_what_was_last_in_force() {
     type Break = fn(&Path);
-    let ways: [(&str, Break); 6] = [
+    let ways: [(&str, Break); 7] = [
         ("not valid YAML", |d| fs::write(d.join("d/list.yaml"), "- [").unwrap()),
         ("there is no key `domans`", |d| fs::write(d.join("policy.yaml"), "domans: []\n").unwrap()),
         ("listed.example", |d| {
@@ -67,6 +67,10 @@ fn whatever_is_wrong_with_a_file_the_milter_starts_under_what_was_last_in_force(
             fs::write(d.join("d/other.yaml"), other).unwrap();
         }),
         ("cannot be read: No such file", |d| fs::remove_file(d.join("policy.yaml")).unwrap()),
+        ("the verdict is `refuse` and not `accept`", |d| {
+            let test = "tests: [{ rcpt: a@listed.example, verdict: accept }]\n";
+            fs::write(d.join("policy.yaml"), format!("{}{test}", POLICY.1)).unwrap();
+        }),
         ("the directory", |d| fs::remove_dir_all(d.join("d")).unwrap()),
         // A file that nobody can read: tests run as root, which can read any other.
         ("not a regular file", |d| {

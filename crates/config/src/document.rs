@@ -80,6 +80,11 @@ impl Document {
         &self.path
     }
 
+    /// The text alone.
+    pub(crate) fn into_text(self) -> Arc<String> {
+        self.text
+    }
+
     /// Hands the tree to `decode`.
     pub(crate) fn decode<T>(
         &self,

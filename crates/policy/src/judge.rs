@@ -87,7 +87,8 @@ impl Policy {
     }
 
     /// Where an entry stands: `FILE:LINE`.
-    pub(crate) fn place_of(&self, matched: &Match<'_>) -> String {
+    #[must_use]
+    pub fn place_of(&self, matched: &Match<'_>) -> String {
         let place = matched.place();
         let file = self.files.get(usize::from(place.file)).map(|path| path.display().to_string());
         format!("{}:{}", file.unwrap_or_default(), place.line)

@@ -125,13 +125,18 @@ fn wrong_ones(wrong: usize) -> ExitCode {
 }
 
 fn valid_policy(loaded: Loaded, path: &Path, wrong: &mut usize) -> Option<Policy> {
-    let Loaded { policy, warnings, heads, .. } = loaded;
+    let Loaded { policy, warnings, heads, tests, .. } = loaded;
     for warning in warnings.shown() {
         eprintln!("{warning}");
     }
     warnings.beyond().for_each(|beyond| eprintln!("... {beyond}"));
     let policy = report(policy, wrong)?;
     println!("{}: valid; {}", path.display(), summary(&policy));
+    match tests {
+        0 => {}
+        1 => println!("1 test holds"),
+        tests => println!("{tests} tests hold"),
+    }
     for head in &heads {
         println!("{}: {}", shown_path(&head.path), head_in_words(head));
     }

@@ -3,13 +3,15 @@
 //! It builds a case as the milter does and asks the same `judge`. What is shown comes from
 //! [`policy::explanation`], as text and as JSON; a line of a batch holds its conclusion only.
 
-mod input;
 mod output;
 
 use super::eyes::INSTALLED;
 use super::{status, which_policy};
 use clap::ValueEnum;
-use input::Input;
+use config::policy_file::{
+    self, Question, WriteError, WrittenCase, WrittenDeliveryTest, WrittenTest,
+};
+use jiff::Timestamp;
 use policy::explanation::{Conclusion, ExplainedDelivery, Explanation};
 use policy::hop::NextHop;
 use policy::{Policy, judge};
@@ -22,6 +24,9 @@ use std::{
 const AFTER_HELP: &str = "\
 Without --tls-version, --cipher and --unknown-tls the session is plaintext. Versions and ciphers
 are written as MTAs write them: TLSv1.3, ECDHE-RSA-AES256-GCM-SHA384.
+
+With --as-test, the case is printed with today's verdict, to be put under `tests` in the policy: a change that
+would give it another verdict is then refused. With --batch, all cases are.
 
 With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client,
 authenticated, tls_version, cipher, cipher_bits, cert_subject, cert_issuer, unknown_tls, require,
@@ -48,6 +53,9 @@ pub(super) struct Args {
     /// Judge one case a line, given as JSON on standard input
     #[arg(long, conflicts_with_all = ["rcpt", "format"])]
     batch: bool,
+    /// Print the case with the verdict of today, as an item of `tests` of the policy
+    #[arg(long, conflicts_with = "format")]
+    as_test: bool,
     /// Show what Postfix is answered for this next hop, in place of the verdict on a recipient
     ///
     /// Written as transport_maps or relayhost has it: "[mx.example.org]:25"; else it is the recipient's domain.
@@ -112,7 +120,10 @@ struct CaseArgs {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let policy = match which_policy::read(args.policy.as_ref(), &args.config) {
+    // Also where a test of the policy is broken: this shows why.
+    let loaded = which_policy::path(args.policy.as_ref(), &args.config)
+        .and_then(|path| policy_file::load_untested(&path).policy);
+    let policy = match loaded {
         Ok(policy) => policy,
         Err(problems) => {
             eprintln!("{problems}");
@@ -121,7 +132,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let done = match &args.deliver {
         Some(next_hop) => second_hop(&policy, next_hop, args),
-        None if args.batch => batch(&policy),
+        None if args.batch => batch(&policy, args),
         None => single(&policy, args),
     };
     match done {
@@ -135,18 +146,67 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
-    let question = match Input::from(&args.case).read(policy) {
-        Ok(question) => question,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Ok(status::USAGE.into());
+impl CaseArgs {
+    /// The case, in the keys of a batch.
+    fn written(&self) -> WrittenCase {
+        WrittenCase {
+            rcpt: self.rcpt.clone().unwrap_or_default(),
+            sender: self.sender.clone(),
+            client: self.client.clone(),
+            authenticated: self.authenticated,
+            tls_version: self.tls_version.clone(),
+            cipher: self.cipher.clone(),
+            cipher_bits: self.bits.clone(),
+            cert_subject: self.cert_subject.clone(),
+            cert_issuer: self.cert_issuer.clone(),
+            unknown_tls: self.unknown_tls,
+            require: self.require.clone(),
+            at: self.at.clone(),
         }
+    }
+}
+
+/// Now, in whole seconds.
+fn this_second() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Reads a case; the error is a sentence.
+fn question(policy: &Policy, case: &WrittenCase, now: Timestamp) -> Result<Question, String> {
+    let named = |name: &str| policy.requirement(name).cloned();
+    case.question(named, now).map_err(|error| error.to_string())
+}
+
+/// A test that expects what the policy says today; the error is a sentence.
+fn as_test(policy: &Policy, case: WrittenCase, now: Timestamp) -> Result<String, String> {
+    let question = question(policy, &case, now)?;
+    let test = WrittenTest::of(policy, case, &question, now);
+    test.to_yaml().map_err(|error: WriteError| error.to_string())
+}
+
+/// That the arguments cannot be meant.
+fn usage(error: &str) -> io::Result<ExitCode> {
+    eprintln!("error: {error}");
+    Ok(status::USAGE.into())
+}
+
+fn single(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
+    let (case, now) = (args.case.written(), this_second());
+    let mut out = io::stdout().lock();
+    if args.as_test {
+        return match as_test(policy, case, now) {
+            Ok(test) => write!(out, "{test}").map(|()| ExitCode::SUCCESS),
+            Err(error) => usage(&error),
+        };
+    }
+    let question = match question(policy, &case, now) {
+        Ok(question) => question,
+        Err(error) => return usage(&error),
     };
     let explanation = Explanation::new(policy, &question.case());
-    let mut out = io::stdout().lock();
     match args.format {
-        Format::Text => output::steps(&mut out, &question, &explanation)?,
+        Format::Text => output::steps(&mut out, &case, &question, &explanation)?,
         Format::Json => output::object(&mut out, &explanation)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -157,15 +217,20 @@ fn second_hop(policy: &Policy, text: &str, args: &Args) -> io::Result<ExitCode> 
     let next_hop = text
         .parse::<NextHop>()
         .map_err(|error| format!("`{}` is not a next hop: {error}", text.escape_debug()));
-    let (next_hop, now) = match next_hop.and_then(|next_hop| Ok((next_hop, args.case.time()?))) {
+    let at = args.case.at.clone();
+    let now = || at.as_deref().map_or_else(|| Ok(this_second()), policy_file::time);
+    let (next_hop, now) = match next_hop.and_then(|next_hop| Ok((next_hop, now()?))) {
         Ok(question) => question,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Ok(status::USAGE.into());
-        }
+        Err(error) => return usage(&error),
     };
-    let explained = ExplainedDelivery::new(policy, &next_hop, now);
     let mut out = io::stdout().lock();
+    if args.as_test {
+        return match WrittenDeliveryTest::of(policy, &next_hop, at, now).to_yaml() {
+            Ok(test) => write!(out, "{test}").map(|()| ExitCode::SUCCESS),
+            Err(error) => usage(&error.to_string()),
+        };
+    }
+    let explained = ExplainedDelivery::new(policy, &next_hop, now);
     match args.format {
         Format::Text => {
             write!(out, "next hop    {}\nat          {now}\n\n{explained}", explained.next_hop)?;
@@ -175,22 +240,30 @@ fn second_hop(policy: &Policy, text: &str, args: &Args) -> io::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn batch(policy: &Policy) -> io::Result<ExitCode> {
+fn batch(policy: &Policy, args: &Args) -> io::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut code = ExitCode::SUCCESS;
     for line in io::stdin().lock().lines() {
-        let line = line?;
-        let question = serde_json::from_str::<Input>(&line)
-            .map_err(|error| format!("not a case: {error}"))
-            .and_then(|input| input.read(policy));
-        match question {
-            Ok(question) => {
+        let (line, now) = (line?, this_second());
+        let case = serde_json::from_str::<WrittenCase>(&line)
+            .map_err(|error| format!("not a case: {error}"));
+        let done = if args.as_test {
+            case.and_then(|case| as_test(policy, case, now)).map(|test| write!(out, "{test}"))
+        } else {
+            case.and_then(|case| question(policy, &case, now)).map(|question| {
                 let case = question.case();
-                output::object(&mut out, &Conclusion::new(&case, &judge(policy, &case)))?;
-            }
+                output::object(&mut out, &Conclusion::new(&case, &judge(policy, &case)))
+            })
+        };
+        match done {
+            Ok(written) => written?,
             Err(error) => {
                 code = status::DATA.into();
-                writeln!(out, "{}", serde_json::json!({ "error": error }))?;
+                if args.as_test {
+                    eprintln!("error: {error}");
+                } else {
+                    writeln!(out, "{}", serde_json::json!({ "error": error }))?;
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What `explain` prints: the question, and the answer.
 
-use super::input::Question;
+use config::policy_file::{Question, WrittenCase};
 use policy::TlsState;
 use policy::explanation::Explanation;
 use serde::Serialize;
@@ -14,15 +14,15 @@ pub(super) fn object(out: &mut impl Write, value: &impl Serialize) -> io::Result
 /// Writes what was asked, and the way to the verdict, step by step.
 pub(super) fn steps(
     out: &mut impl Write,
+    written: &WrittenCase,
     question: &Question,
     explanation: &Explanation,
 ) -> io::Result<()> {
     let case = question.case();
-    writeln!(out, "RCPT TO     {}", question.rcpt.escape_default())?;
-    let sender = if question.sender_text.is_empty() {
-        "<> (none was given)".into()
-    } else {
-        question.sender_text.escape_default().to_string()
+    writeln!(out, "RCPT TO     {}", written.rcpt.escape_default())?;
+    let sender = match written.sender.as_deref() {
+        None | Some("") => "<> (none was given)".into(),
+        Some(sender) => sender.escape_default().to_string(),
     };
     writeln!(out, "MAIL FROM   {sender}")?;
     let client = case.client.address.map_or_else(|| "unknown".into(), |ip| ip.to_string());

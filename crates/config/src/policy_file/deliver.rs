@@ -237,7 +237,7 @@ fn read_next_hops(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<Vec<NextH
     Some(next_hops)
 }
 
-fn read_next_hop(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<NextHop> {
+pub(super) fn read_next_hop(decoder: &mut Decoder<'_>, node: Node<'_>) -> Option<NextHop> {
     let text = decoder.text(node, "a next hop")?;
     let wrong = |decoder: &mut Decoder<'_>, why: &str, help: &str| {
         let message = format!("`{}` is not a next hop: {why}", text.escape_debug());

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Told {
     pub heads: Vec<FileHead>,
     pub gave_way: Vec<GaveWay>,
+    /// How many tests the policy has.
+    pub tests: usize,
 }
 
 /// Reads the files into the policy.

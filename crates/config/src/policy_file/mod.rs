@@ -9,6 +9,7 @@ mod deliver;
 mod duplicates;
 mod entries;
 mod exceptions;
+mod expectations;
 mod gave_way;
 mod head;
 mod include;
@@ -25,11 +26,14 @@ mod written;
 
 use crate::yaml::Problems;
 use candidate::View;
+use expectations::Tests;
 use included::Told;
+use jiff::Timestamp;
 use policy::Policy;
 use std::{path::Path, sync::Arc};
 
 pub use candidate::Candidate;
+pub use expectations::{CaseError, Question, WrittenCase, WrittenDeliveryTest, WrittenTest, time};
 pub use gave_way::{FilePlace, GaveWay};
 pub use head::FileHead;
 pub use snapshot::Snapshot;
@@ -53,6 +57,8 @@ pub struct Loaded {
     pub heads: Vec<FileHead>,
     /// The entries that are not in force, since their file gives way and another one names the same.
     pub gave_way: Vec<GaveWay>,
+    /// How many tests the policy has.
+    pub tests: usize,
 }
 
 impl Loaded {
@@ -60,7 +66,14 @@ impl Loaded {
     #[must_use]
     pub fn failed(problems: Problems, sources: Sources) -> Self {
         let warnings = Problems::new();
-        Self { policy: Err(problems), warnings, sources, heads: Vec::new(), gave_way: Vec::new() }
+        Self {
+            policy: Err(problems),
+            warnings,
+            sources,
+            heads: Vec::new(),
+            gave_way: Vec::new(),
+            tests: 0,
+        }
     }
 }
 
@@ -70,39 +83,50 @@ const TRIES: usize = 20;
 /// Reads a policy and the files that it includes, as they all were at one time.
 #[must_use]
 pub fn load(path: &Path) -> Loaded {
-    load_through(path, &View::of_disk())
+    load_through(path, &View::of_disk(), hold_now())
+}
+
+/// Reads a policy as [`load`] does, whether it says what its tests expect or not: to look into a policy of which one
+/// is broken.
+#[must_use]
+pub fn load_untested(path: &Path) -> Loaded {
+    load_through(path, &View::of_disk(), Tests::AreRead)
 }
 
 /// Reads a policy as [`load`] would once the candidate is in place: so that whoever is about to
 /// write a file knows what comes of it first.
 #[must_use]
 pub fn load_candidate(path: &Path, candidate: &Candidate) -> Loaded {
-    load_through(path, &View::with(candidate))
+    load_through(path, &View::with(candidate), hold_now())
 }
 
 /// Reads a policy as [`load`] does, and gives what its files held beside it, so that it can be kept.
 #[must_use]
 pub fn load_to_keep(path: &Path) -> (Loaded, Snapshot) {
     let view = View::recording();
-    let loaded = load_through(path, &view);
+    let loaded = load_through(path, &view, hold_now());
     (loaded, view.take_recorded())
 }
 
 /// Reads a policy from what its files once held. Of the disk nothing is read; the sources say
-/// nothing.
+/// nothing. Its tests held when it came into force, and are not asked again.
 #[must_use]
 pub fn load_snapshot(path: &Path, snapshot: &Snapshot) -> Loaded {
-    let loaded = load_once(path, &View::of_snapshot(snapshot));
+    let loaded = load_once(path, &View::of_snapshot(snapshot), Tests::AreRead);
     Loaded { sources: Sources::default(), ..loaded }
 }
 
-fn load_through(path: &Path, view: &View<'_>) -> Loaded {
-    let mut loaded = load_once(path, view);
+fn hold_now() -> Tests {
+    Tests::HoldAt(Timestamp::now())
+}
+
+fn load_through(path: &Path, view: &View<'_>, tests: Tests) -> Loaded {
+    let mut loaded = load_once(path, view, tests);
     for _ in 1..TRIES {
         if loaded.sources == loaded.sources.look_again() {
             return loaded;
         }
-        loaded = load_once(path, view);
+        loaded = load_once(path, view, tests);
     }
     let mut problems = Problems::new();
     problems.enter(path, Arc::default());
@@ -113,24 +137,24 @@ fn load_through(path: &Path, view: &View<'_>) -> Loaded {
     Loaded::failed(problems, loaded.sources)
 }
 
-fn load_once(path: &Path, view: &View<'_>) -> Loaded {
+fn load_once(path: &Path, view: &View<'_>, tests: Tests) -> Loaded {
     // Of a policy that changes while it is read, only what was read last counts.
     drop(view.take_recorded());
     let mut problems = Problems::new();
     let mut sources = Sources::default();
     let mut told = Told::default();
-    let policy = schema::read(path, view, &mut problems, &mut sources, &mut told);
+    let policy = schema::read(path, view, &mut problems, &mut sources, &mut told, tests);
     let (policy, warnings) = match policy {
         Some(policy) if problems.is_empty() => (Ok(policy), problems),
         _ => (Err(problems), Problems::new()),
     };
-    let Told { heads, gave_way } = told;
-    Loaded { policy, warnings, sources, heads, gave_way }
+    let Told { heads, gave_way, tests } = told;
+    Loaded { policy, warnings, sources, heads, gave_way, tests }
 }
 
 /// The first moment of a day that is given as `2027-01-01` (in UTC), or the moment that is given as
 /// `2027-01-01T08:00:00+01:00`: dates are written alike wherever people write them.
 #[must_use]
-pub fn moment(text: &str) -> Option<jiff::Timestamp> {
+pub fn moment(text: &str) -> Option<Timestamp> {
     values::parse_moment(text, Some)
 }

@@ -3,6 +3,7 @@
 use super::deliver::{self, DeliverParts};
 use super::duplicates::Duplicates;
 use super::entries::{Target, entries};
+use super::expectations::{self, Test, Tests};
 use super::included::{self, Told};
 use super::requirements;
 use super::terms::{self, Defaults, Side};
@@ -25,20 +26,33 @@ pub(super) fn read(
     problems: &mut Problems,
     sources: &mut Sources,
     told: &mut Told,
+    hold: Tests,
 ) -> Option<Policy> {
     sources.add_file(path);
     let mut duplicates = Duplicates::default();
-    let main = document::read(path, view.read(path), problems, |decoder, root| {
+    let document = document::parse(path, view.read(path), problems)?;
+    let main = document.decode(problems, |decoder, root| {
         main_file(decoder, root, path, view, sources, &mut duplicates)
     })?;
     beside::warn_of_mount(problems, path, view);
-    let Main { mut policy, defaults, includes } = main;
+    let Main { mut policy, defaults, includes, tests } = main;
+    // The tree of a long list is not kept for a line of a test.
+    let text = document.into_text();
     let target = (&mut policy, &defaults);
     *told = included::read(includes, target, &mut duplicates, view, problems, sources);
     duplicates.finish(problems);
     policy.requirements = defaults.requirements;
     policy.domains.shrink_to_fit();
     policy.senders.shrink_to_fit();
+    told.tests = tests.len();
+    // Of a policy with errors nobody knows what it would say.
+    if let Tests::HoldAt(now) = hold
+        && problems.is_empty()
+    {
+        problems.enter(path, text);
+        expectations::check(&tests, &policy, now, problems);
+        problems.leave();
+    }
     Some(policy)
 }
 
@@ -47,6 +61,7 @@ struct Main {
     policy: Policy,
     defaults: Defaults,
     includes: Vec<PathBuf>,
+    tests: Vec<Test>,
 }
 
 fn main_file(
@@ -98,8 +113,10 @@ fn main_file(
     let includes = fields.read(decoder, "include", |decoder, node| {
         Some(include::files(decoder, node, base, view, sources))
     });
+    let read = |decoder: &mut Decoder<'_>, node| expectations::read(decoder, node, &defaults);
+    let tests = fields.read(decoder, "tests", read).unwrap_or_default();
     decoder.finish(fields);
-    Some(Main { policy, defaults, includes: includes.unwrap_or_default() })
+    Some(Main { policy, defaults, includes: includes.unwrap_or_default(), tests })
 }
 
 fn read_defaults(decoder: &mut Decoder<'_>, fields: &mut Fields<'_>) -> Defaults {

@@ -195,7 +195,7 @@ pub fn to_yaml(entries: &[WrittenEntry]) -> Result<String, WriteError> {
 }
 
 /// That nothing is in a text that would not be read as it was written.
-fn checked(yaml: String) -> Result<String, WriteError> {
+pub(super) fn checked(yaml: String) -> Result<String, WriteError> {
     match yaml.chars().find(|c| ENDS_OF_LINES.contains(c)) {
         Some(c) => Err(WriteError::Character(c)),
         None => Ok(yaml),
