@@ -254,6 +254,7 @@ fn policies(product: &Path) -> BTreeSet<Vec<u8>> {
     let mut seeds = BTreeSet::from([shipped.into_bytes(), uncommented.into_bytes()]);
     let mut paths = Vec::new();
     sources(&product.join("tests"), &mut paths);
+    sources(&product.join("crates/config/tests"), &mut paths);
     paths.sort();
     for path in paths {
         let source = fs::read_to_string(path).unwrap();
@@ -274,8 +275,17 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn is_policy(text: &[u8]) -> bool {
-    const KEYS: [&str; 7] =
-        ["domains:", "senders:", "defaults:", "requirements:", "trusted:", "include:", "- "];
+    const KEYS: [&str; 9] = [
+        "domains:",
+        "senders:",
+        "defaults:",
+        "requirements:",
+        "trusted:",
+        "include:",
+        "gives_way:",
+        "tests:",
+        "- ",
+    ];
     let text = String::from_utf8_lossy(text);
     text.len() < 4000
         && KEYS.iter().any(|key| text.starts_with(key) || text.contains(&format!("\n{key}")))

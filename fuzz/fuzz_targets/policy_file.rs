@@ -21,9 +21,12 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
         "- more.example\n- { domain: other.example, mode: monitor }\n",
     )
     .unwrap();
-    fs::write(directory.join("around.yaml"), "include: policy.yaml\n").unwrap();
+    fs::write(directory.join("around.yaml"), AROUND).unwrap();
     directory
 });
+
+/// The operator's own file around the input: what it says of its domain holds, whatever the input says.
+const AROUND: &str = "include: policy.yaml\ndomains: [{ domain: own.example, mode: monitor }]\n";
 
 fuzz_target!(|text: &[u8]| -> Corpus {
     if !stays_inside(text) {
@@ -36,6 +39,7 @@ fuzz_target!(|text: &[u8]| -> Corpus {
     check_same(&once, &load(&path));
     let around = load(&DIRECTORY.join("around.yaml"));
     check(&around, text);
+    check_around(&around);
     if once.policy.is_ok() || around.policy.is_ok() {
         second_opinion::check(text);
     }
@@ -85,6 +89,23 @@ fn check(loaded: &Loaded, text: &[u8]) {
             let shown = problems.shown();
             assert!(shown.iter().any(|problem| problem.severity == Severity::Error));
         }
+    }
+}
+
+/// What gives way gives way to what is in force, and is counted.
+fn check_around(around: &Loaded) {
+    let Ok(policy) = &around.policy else { return };
+    let own = policy.domains.named(&"own.example".parse().unwrap()).unwrap();
+    assert_eq!((own.place().file, own.place().line), (0, 2));
+    assert!(own.entry.schedule == policy::Schedule::Always(policy::Mode::Monitor));
+    let counted: usize = around.heads.iter().map(|head| head.gave_way).sum();
+    assert_eq!(counted, around.gave_way.len());
+    assert!(around.heads.iter().all(|head| head.gives_way || head.gave_way == 0));
+    for gave_way in &around.gave_way {
+        let other = policy.domains.named(&gave_way.pattern).unwrap().place();
+        assert_eq!(*policy.files[usize::from(other.file)], *gave_way.other.path);
+        assert_eq!(other.line, gave_way.other.line);
+        assert_ne!(gave_way.place.path, gave_way.other.path);
     }
 }
 

@@ -56,6 +56,8 @@ senders:
   - domain: bank.example
     require: partner
   - one.example
+tests:
+  - { rcpt: u@nobody.test, client: 203.0.113.9, verdict: accept, reason: not-opted-in }
 include: [domains.d/*.yaml]
 "#;
 
