@@ -28,6 +28,14 @@ pub(super) fn in_force(
     heads.map(|head| FileInForce { since: since(&head).unwrap_or(now), head }).collect()
 }
 
+/// Which versions there are, to stand behind the name of the policy.
+pub(super) fn versions(files: &[FileInForce]) -> String {
+    let version = |FileInForce { head, .. }: &FileInForce| {
+        Some(format!("; {}: version {}", shown_path(&head.path), head.version?))
+    };
+    files.iter().filter_map(version).collect()
+}
+
 /// Which versions changed, to stand behind what else did.
 pub(super) fn changes(before: &[FileInForce], now: &[FileInForce]) -> String {
     let version = |file: &FileInForce| file.head.version.map(|version| version.to_string());

@@ -47,7 +47,7 @@ impl Reloader {
             Ok(policy) => {
                 good = Some(snapshot);
                 state.files = heads::in_force(heads, &[], now);
-                say_loaded(path, &policy, &warnings);
+                say_loaded(path, &policy, &warnings, &heads::versions(&state.files));
                 policy
             }
             Err(problems) => {
@@ -124,12 +124,12 @@ fn load(path: &Path) -> (Loaded, Snapshot) {
     })
 }
 
-fn say_loaded(path: &Path, policy: &Policy, warnings: &Problems) {
+fn say_loaded(path: &Path, policy: &Policy, warnings: &Problems, versions: &str) {
     tracing::info!(
         domains = policy.domains.len(),
         senders = policy.senders.len(),
         files = policy.files.len(),
-        "policy loaded from {}",
+        "policy loaded from {}{versions}",
         path.display()
     );
     logging::problems(warnings);

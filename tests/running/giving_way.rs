@@ -113,13 +113,16 @@ fn a_program_is_told_truthfully_which_version_of_its_file_is_in_force() {
     assert!(doctor.contains("version 2, written by portal, in force for"), "{doctor}");
 
     // Also after a start under the last good policy, and when all is mended.
-    let milter = milter.restart();
+    let mut milter = milter.restart();
     let again = in_force(&milter, 2);
     assert!(again.since <= told(&milter, |status| Some(status.started)));
     assert_eq!(refused(&milter, 3).files[0].version, Some(3));
     fs::write(milter.path("d/list.yaml"), "[]\n").unwrap();
     in_force(&milter, 3);
     assert!(refuses(&milter, "customer.example"));
+    milter = milter.restart();
+    let line = milter.wait_for_line("policy loaded from");
+    assert!(line.contains("program/portal.yaml: version 3"), "{line}");
     // And when the file is gone.
     fs::remove_file(Program(&milter).path()).unwrap();
     milter.wait_for_line("policy reloaded: 1 removed (customer.example)");
