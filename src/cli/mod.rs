@@ -25,7 +25,7 @@ mod table;
 mod which_policy;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 /// Exit statuses, after sysexits(3).
 mod status {
@@ -89,6 +89,9 @@ enum Command {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(args) = milter::Args::plain(env::args_os()) {
+        return milter::run(&args);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -113,5 +116,41 @@ pub fn main() -> ExitCode {
         Command::Setup(args) => setup::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    #[test]
+    fn the_milters_own_command_line_means_the_same_with_and_without_clap() {
+        for (line, is_plain) in [
+            (&["milter", "--config", "milter.yaml"][..], true),
+            (&["milter", "--config", "/etc/a b=c/\u{e4}.yaml"], true),
+            (&["milter", "--config", "milter"], true),
+            (&["milter", "--config=milter.yaml"], false),
+            (&["milter", "--config", "-"], false),
+            (&["milter", "--config", "--help"], false),
+            (&["milter", "--config", ""], false),
+            (&["milter", "--config"], false),
+            (&["milter", "--config", "milter.yaml", "--help"], false),
+            (&["milter", "--help"], false),
+            (&["milter"], false),
+            (&["check", "--config", "milter.yaml"], false),
+            (&["--config", "milter", "milter.yaml"], false),
+            (&[], false),
+        ] {
+            let line: Vec<OsString> =
+                ["mandatory-tls"].iter().chain(line).map(OsString::from).collect();
+            let plain = milter::Args::plain(line.iter().cloned());
+            assert_eq!(plain.is_some(), is_plain, "{line:?}");
+            let Some(plain) = plain else { continue };
+            let Command::Milter(args) = Cli::try_parse_from(&line).unwrap().command else {
+                panic!("{line:?}");
+            };
+            assert_eq!(plain, args);
+        }
     }
 }

@@ -21,6 +21,7 @@ use config::status::Keeping;
 use observers::Observers;
 use start::{NotStarted, Start};
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -43,7 +44,7 @@ The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or
 INPUT_MAIL_FILTER(`mandatory-tls', `S=inet:8893@127.0.0.1, F=T') (Sendmail, sendmail.mc).";
 
 /// Arguments of `milter`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, PartialEq, Eq, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The settings, such as /etc/mandatory-tls/milter.yaml
@@ -51,8 +52,24 @@ pub(super) struct Args {
     config: PathBuf,
 }
 
+impl Args {
+    /// The arguments of the whole program, where they are `milter --config FILE` and nothing else: as in a unit,
+    /// and as the milter starts itself again.
+    ///
+    /// They mean the same to clap. But to know all commands with all their help takes a megabyte of the
+    /// program, which would lie in the milter's memory for as long as it runs.
+    pub(super) fn plain(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let arguments: Vec<OsString> = arguments.skip(1).take(4).collect();
+        let [command, option, file] = arguments.as_slice() else { return None };
+        // A value that is empty, or looks like an option, is an error that clap explains.
+        let is_value = !file.is_empty() && !file.as_encoded_bytes().starts_with(b"-");
+        (command == "milter" && option == "--config" && is_value)
+            .then(|| Self { config: file.into() })
+    }
+}
+
 pub(super) fn run(args: &Args) -> ExitCode {
-    if let Err(error) = process::fix_mmap_threshold() {
+    if let Err(error) = process::fix_mmap_threshold(&args.config) {
         // Not worth more: memory is all that it costs.
         eprintln!(
             "warning: the program cannot start itself with {}: {error}",
