@@ -14,6 +14,7 @@ mod hidden;
 mod import;
 mod ledger_file;
 mod milter;
+mod progress;
 mod reload;
 mod report;
 mod requirements;

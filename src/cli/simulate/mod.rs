@@ -5,10 +5,10 @@ mod output;
 use super::entry_name::{EntryName, deciding};
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
+use super::progress::Progress;
 use super::since::since;
 use clap::ValueEnum;
 use config::policy_file;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use ledger::simulation::{Simulation, Trial, simulate};
 use ledger::{Day, Domains, History, Reader, Selection};
@@ -137,17 +137,11 @@ fn judged(
     trial: Trial<'_>,
     progress: bool,
 ) -> Result<Simulation, ledger::StoreError> {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    if progress {
-        bar.set_length(ledger.count(selection)?);
-        let style = ProgressStyle::with_template("{bar:40} {percent} %, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        // Nothing is drawn where standard error is no terminal.
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-    }
-    let simulation = simulate(ledger, selection, trial, || bar.inc(1));
-    bar.finish_and_clear();
-    simulation
+    let mut progress = match progress {
+        true => Progress::of(ledger.count(selection)?),
+        false => Progress::hidden(),
+    };
+    simulate(ledger, selection, trial, || progress.step())
 }
 
 /// The policy in force with another entry of this name.
