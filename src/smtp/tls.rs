@@ -2,7 +2,7 @@
 //! here depends on whether it is trusted.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{self, CryptoProvider};
+use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
@@ -139,15 +139,27 @@ struct Witness {
 impl Witness {
     fn saw(
         &self,
+        verify: Verify,
+        message: &[u8],
         certificate: &CertificateDer<'_>,
-        result: Result<HandshakeSignatureValid, Error>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let is_valid = verify(message, certificate, signature, algorithms).is_ok();
         // One of version 1 cannot be read, and so not be held against the signature.
         let is_read = ParsedCertificate::try_from(certificate).is_ok();
-        self.signed.store(result.is_ok() || !is_read, Ordering::Relaxed);
+        self.signed.store(is_valid || !is_read, Ordering::Relaxed);
         Ok(HandshakeSignatureValid::assertion())
     }
 }
+
+/// How rustls looks at a signature: TLS 1.2 and 1.3 differ in it.
+type Verify = fn(
+    &[u8],
+    &CertificateDer<'_>,
+    &DigitallySignedStruct,
+    &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error>;
 
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
@@ -167,11 +179,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        self.saw(
-            certificate,
-            crypto::verify_tls12_signature(message, certificate, signature, algorithms),
-        )
+        self.saw(crypto::verify_tls12_signature, message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -180,11 +188,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        self.saw(
-            certificate,
-            crypto::verify_tls13_signature(message, certificate, signature, algorithms),
-        )
+        self.saw(crypto::verify_tls13_signature, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
