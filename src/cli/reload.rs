@@ -10,7 +10,8 @@ use crate::wording::counted;
 use config::settings::Settings;
 use config::status::Status;
 use nix::unistd::geteuid;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -57,10 +58,7 @@ fn reload(config: &Path) -> Result<(), Failure> {
         )
     })?;
     let before = running(&file)?;
-    let pid = i32::try_from(before.pid).ok().and_then(Pid::from_raw).ok_or_else(|| gone(&file))?;
-    kill_process(pid, Signal::HUP).map_err(|error| {
-        Failure::unavailable(format!("error: process {} cannot be asked: {error}", before.pid))
-    })?;
+    ask(&before, &file)?;
     let after = wait(&file, &before)?;
     if let Some(problem) = &after.policy.problem {
         return Err(Failure::found_elsewhere(format!(
@@ -73,6 +71,20 @@ fn reload(config: &Path) -> Result<(), Failure> {
     println!("policy in force: {}, {}", counted(domains, "domain"), counted(senders, "sender"));
     // The policy is in force; but a restart would not find these.
     current.map(drop).map_err(|problems| Failure::config(&problems))
+}
+
+/// Asks the milter to read its policy.
+fn ask(milter: &Status, file: &Path) -> Result<(), Failure> {
+    let failed = |error: Errno| {
+        Failure::unavailable(format!("error: process {} cannot be asked: {error}", milter.pid))
+    };
+    let pid = i32::try_from(milter.pid).ok().and_then(Pid::from_raw).ok_or_else(|| gone(file))?;
+    // Whoever gets this number after it: what is signalled is the process that is looked at here.
+    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+    if !is_its_own(milter.pid, file) {
+        return Err(gone(file));
+    }
+    pidfd_send_signal(process, Signal::HUP).map_err(failed)
 }
 
 /// The status of a milter that runs.
