@@ -1,7 +1,7 @@
 //! Whether each smtpd asks this milter, and nobody else does.
 
 use super::Given;
-use super::diagnosis::{Diagnosis, Gravity};
+use super::diagnosis::{Diagnosis, Gravity, Place};
 use super::facts::{PostfixFacts, Role, Service};
 use super::leads::{Leads, address_for, leads, queue_directory};
 use super::milter_entry::{Effect, MilterEntry, milters};
@@ -175,94 +175,118 @@ fn listed(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<
 /// An smtpd that does not ask: a hole, or just right.
 fn not_asked(given: &Given<'_>, service: &Service, asks: Asks<'_>, found: &mut Vec<Diagnosis>) {
     let facts = given.facts;
-    let parameter =
-        if asks == Asks::SwitchedOff { "receive_override_options" } else { "smtpd_milters" };
+    let parameter = match asks {
+        Asks::SwitchedOff => "receive_override_options",
+        _ => "smtpd_milters",
+    };
     let own = service.parameters.get(parameter) != facts.main.get(parameter);
-    let how =
-        if asks == Asks::SwitchedOff { "has no_milters" } else { "does not list this milter" };
+    let mut place = facts.place(Some(service), parameter);
+    if service.role() != Role::Public {
+        place.subject = service.label();
+    }
+    found.extend(match service.role() {
+        Role::Public => Some(public_not_asked(given, service, asks, (place, parameter), own)),
+        Role::Other => Some(other_not_asked(given, service, place)),
+        // Only where somebody chose it: with no milter at all there is a worse finding.
+        Role::Submission if own && !is_for_users_only(&service.parameters) => {
+            Some(submission_open(service, place, parameter))
+        }
+        Role::Submission if own => {
+            let purpose = "users' submissions";
+            Some(rightly_not_asked(FindingId::SubmissionNotAsked, service, place, purpose))
+        }
+        Role::Internal if own => {
+            let purpose = "mail that comes back from a filter on this host";
+            Some(rightly_not_asked(FindingId::InternalNotAsked, service, place, purpose))
+        }
+        Role::Submission | Role::Internal => None,
+    });
+}
+
+/// Other servers send there: all that they send passes. `own` says whether the service has a setting of its own.
+fn public_not_asked(
+    given: &Given<'_>,
+    service: &Service,
+    asks: Asks<'_>,
+    (place, parameter): (Place, &str),
+    own: bool,
+) -> Diagnosis {
     let label = service.label();
-    let (id, gravity, message, remedy) = match service.role() {
-        Role::Public => (
-            FindingId::MilterNotAsked,
-            Gravity::Error,
-            if own {
-                format!(
-                    "{label} takes mail from other servers and {how} here: such mail passes \
-                     unjudged"
-                )
-            } else {
-                format!("{parameter} {how}: mail passes unjudged")
-            },
-            match (asks, own) {
-                (Asks::SwitchedOff, _) => {
-                    "take no_milters out of receive_override_options".to_owned()
-                }
-                (_, true) => format!(
-                    "take `-o smtpd_milters=...` away from {label}; or there, {}",
-                    remedy_for(given, service)
-                ),
-                (_, false) => remedy_for(given, service),
-            },
+    let how = match asks {
+        Asks::SwitchedOff => "has no_milters",
+        _ => "does not list this milter",
+    };
+    let message = match own {
+        true => format!(
+            "{label} takes mail from other servers and {how} here: such mail passes unjudged"
         ),
-        Role::Other if is_for_users_only(&service.parameters) => (
+        false => format!("{parameter} {how}: mail passes unjudged"),
+    };
+    let remedy = match (asks, own) {
+        (Asks::SwitchedOff, _) => "take no_milters out of receive_override_options".to_owned(),
+        (_, true) => format!(
+            "take `-o smtpd_milters=...` away from {label}; or there, {}",
+            remedy_for(given, service)
+        ),
+        (_, false) => remedy_for(given, service),
+    };
+    Diagnosis::new(FindingId::MilterNotAsked, Gravity::Error, place, message, remedy)
+}
+
+/// On a port of its own, for whomever.
+fn other_not_asked(given: &Given<'_>, service: &Service, place: Place) -> Diagnosis {
+    let label = service.label();
+    if is_for_users_only(&service.parameters) {
+        return Diagnosis::new(
             FindingId::OwnNetworksNotAsked,
             Gravity::Note,
+            place,
             format!(
                 "{label} does not ask this milter, and takes mail from users and known networks alone"
             ),
-            "nothing to do, if these networks (mynetworks) are to pass unjudged".to_owned(),
-        ),
-        Role::Other => (
-            FindingId::PortNotAsked,
-            Gravity::Warning,
-            format!(
-                "{label} does not ask this milter; if other servers can send to this port, their \
-                 mail passes unjudged"
-            ),
-            remedy_for(given, service),
-        ),
-        // Only where somebody chose it: with no milter at all there is a worse finding.
-        Role::Submission if own && !is_for_users_only(&service.parameters) => (
-            FindingId::SubmissionOpen,
-            Gravity::Warning,
-            format!(
-                "{label} does not ask this milter, and takes mail from others than users as well: \
-                 through it anybody can send in the clear to opted-in domains that this host takes \
-                 mail for"
-            ),
-            format!(
-                "add `-o smtpd_client_restrictions=permit_sasl_authenticated,reject` to {label}; or \
-                 take `-o {parameter}=...` away there, and have `trusted: {{ authenticated: true }}` \
-                 in the policy"
-            ),
-        ),
-        Role::Submission | Role::Internal if own => (
-            if service.role() == Role::Submission {
-                FindingId::SubmissionNotAsked
-            } else {
-                FindingId::InternalNotAsked
-            },
-            Gravity::Note,
-            format!(
-                "{label} does not ask this milter, as is usual for {}",
-                purpose(service.role())
-            ),
-            "nothing to do, unless other mail servers can send to it".to_owned(),
-        ),
-        Role::Submission | Role::Internal => return,
-    };
-    let mut place = facts.place(Some(service), parameter);
-    if id != FindingId::MilterNotAsked {
-        place.subject = service.label();
+            "nothing to do, if these networks (mynetworks) are to pass unjudged",
+        );
     }
-    found.push(Diagnosis::new(id, gravity, place, message, remedy));
+    Diagnosis::new(
+        FindingId::PortNotAsked,
+        Gravity::Warning,
+        place,
+        format!(
+            "{label} does not ask this milter; if other servers can send to this port, their mail \
+             passes unjudged"
+        ),
+        remedy_for(given, service),
+    )
 }
 
-fn purpose(role: Role) -> &'static str {
-    match role {
-        Role::Submission => "users' submissions",
-        _ => "mail that comes back from a filter on this host",
-    }
+/// For users, who need not be asked about; but not for users alone.
+fn submission_open(service: &Service, place: Place, parameter: &str) -> Diagnosis {
+    let label = service.label();
+    Diagnosis::new(
+        FindingId::SubmissionOpen,
+        Gravity::Warning,
+        place,
+        format!(
+            "{label} does not ask this milter, and takes mail from others than users as well: \
+             through it anybody can send in the clear to opted-in domains that this host takes \
+             mail for"
+        ),
+        format!(
+            "add `-o smtpd_client_restrictions=permit_sasl_authenticated,reject` to {label}; or \
+             take `-o {parameter}=...` away there, and have `trusted: {{ authenticated: true }}` \
+             in the policy"
+        ),
+    )
+}
+
+fn rightly_not_asked(id: FindingId, service: &Service, place: Place, purpose: &str) -> Diagnosis {
+    Diagnosis::new(
+        id,
+        Gravity::Note,
+        place,
+        format!("{} does not ask this milter, as is usual for {purpose}", service.label()),
+        "nothing to do, unless other mail servers can send to it",
+    )
 }
 
 /// Mail that does not come over SMTP.
