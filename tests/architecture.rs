@@ -92,6 +92,54 @@ fn imports_run_downwards_within_the_crates() {
     }
 }
 
+/// The names in a word of packaging/layout.ld: `13mandatory_tls3cli` has two. None where it has no lengths.
+fn names(word: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = word;
+    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit()).filter(|end| *end > 0) {
+        let length: usize = rest[..end].parse().unwrap();
+        names
+            .push(rest[end..].get(..length).unwrap_or_else(|| panic!("{word}: a length is wrong")));
+        rest = &rest[end + length..];
+    }
+    assert!(rest.is_empty() || names.is_empty(), "{word}: a length is wrong");
+    names
+}
+
+#[test]
+fn the_layout_of_the_program_names_crates_and_modules_that_there_are() {
+    let layout = fs::read_to_string(top().join("packaging/layout.ld")).unwrap();
+    let lock = fs::read_to_string(top().join("Cargo.lock")).unwrap().replace('-', "_");
+    let words: Vec<&str> =
+        layout.split(".text.*").skip(1).filter_map(|word| word.split('*').next()).collect();
+    assert!(words.len() > 40);
+    for word in words {
+        let by_path: Vec<&str> = word.split("..").filter(|name| !name.is_empty()).collect();
+        let named = Some(names(word)).filter(|names| !names.is_empty()).unwrap_or(by_path);
+        let [krate, modules @ ..] = named.as_slice() else { panic!("{word}: no names") };
+        let of_house = match *krate {
+            "core" => continue,
+            "mandatory_tls" => top().join("src"),
+            krate => top().join("crates").join(krate).join("src"),
+        };
+        if !of_house.is_dir() {
+            // rustls' webpki has another name than its package; of ring, C code has its own prefix.
+            let package = match *krate {
+                "webpki" => "rustls_webpki",
+                "ring_core" => "ring",
+                krate => krate,
+            };
+            assert!(lock.contains(&format!("name = \"{package}\"")), "{word}: no such crate");
+            continue;
+        }
+        let mut path = of_house;
+        for module in modules.iter().filter(|name| **name != "main") {
+            path.push(module);
+            assert!(path.is_dir() || path.with_extension("rs").is_file(), "{word}: no such module");
+        }
+    }
+}
+
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let mut crates: Vec<PathBuf> = vec![top().join("src")];

@@ -13,8 +13,8 @@
 //! - [`metrics`]: what is counted. [`last_hour`]: whether any mail is encrypted.
 //! - `log`: the line of a judged RCPT.
 //!
-//! All of it that a verdict passes through is a crate of its own so that it can be made fast, and the rest
-//! of the program small.
+//! All that a verdict passes through is in here or in the crates below. Nothing of reload, status or the
+//! commands is.
 
 // Nothing that an MTA or a file holds may end the program.
 #![warn(
