@@ -35,10 +35,24 @@ pub struct StateCollector {
 
 impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        self.encode_policy(&mut encoder)?;
+        self.encode_settings(&mut encoder)?;
+        self.encode_ledger(&mut encoder)?;
+        self.encode_checkup(&mut encoder)?;
+        let nothing_encrypted = self.last_hour.so_far(Timestamp::now()).nothing_encrypted();
+        encode_gauge(
+            &mut encoder,
+            "nothing_encrypted",
+            "Whether there was enough mail in the last hour to tell, and none of it came over TLS",
+            nothing_encrypted.into(),
+        )
+    }
+}
+
+impl StateCollector {
+    fn encode_policy(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let policy = self.policy.load();
         let state = self.state.borrow().clone();
-        let Standing { settings, missing, .. } = self.standing.borrow().clone();
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("policy_domains", "Domains that are opted in", count(policy.domains.len())),
             ("policy_senders", "Partners", count(policy.senders.len())),
@@ -63,11 +77,30 @@ impl Collector for StateCollector {
                 "Whether the policy in force cannot be kept as the last good one",
                 (state.keeping == Keeping::Failing).into(),
             ),
+        ] {
+            encode_gauge(encoder, name, help, value)?;
+        }
+        for (name, help, value) in [
+            ("policy_reloads", "Policies put in force since the start", state.reloads),
             (
-                "nothing_encrypted",
-                "Whether there was enough mail in the last hour to tell, and none of it came over TLS",
-                self.last_hour.so_far(Timestamp::now()).nothing_encrypted().into(),
+                "policy_reload_failures",
+                "Policies that had errors and were not put in force",
+                state.failures,
             ),
+            (
+                "policy_keeping_failures",
+                "How often the policy in force could not be kept as the last good one",
+                state.keeping_failures,
+            ),
+        ] {
+            encode_counter(encoder, name, help, value)?;
+        }
+        Ok(())
+    }
+
+    fn encode_settings(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Standing { settings, missing, .. } = self.standing.borrow().clone();
+        for (name, help, value) in [
             (
                 "settings_last_good",
                 "Whether the milter has started under the last good settings, since it could not use the file",
@@ -83,50 +116,28 @@ impl Collector for StateCollector {
                 "Sockets of the settings that the milter cannot listen on",
                 count(missing.len()),
             ),
-            (
-                "ledger_queue",
-                "Recipients that are added up and wait to be written",
-                i64::try_from(self.ledger.queued()).unwrap_or(i64::MAX),
-            ),
-            (
-                "ledger_failing",
-                "Whether the ledger cannot be written",
-                self.ledger.is_failing().into(),
-            ),
         ] {
-            encode_gauge(&mut encoder, name, help, value)?;
-        }
-        self.encode_checkup(&mut encoder)?;
-        for (name, help, value) in [
-            ("policy_reloads", "Policies put in force since the start", state.reloads),
-            (
-                "policy_reload_failures",
-                "Policies that had errors and were not put in force",
-                state.failures,
-            ),
-            (
-                "policy_keeping_failures",
-                "How often the policy in force could not be kept as the last good one",
-                state.keeping_failures,
-            ),
-            ("ledger_recorded", "Recipients written to the ledger", self.ledger.written()),
-            ("ledger_lost", "Recipients that could not be recorded", self.ledger.lost()),
-        ] {
-            let counter = ConstCounter::new(value);
-            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
-            counter.encode(metric)?;
+            encode_gauge(encoder, name, help, value)?;
         }
         Ok(())
     }
-}
 
-impl StateCollector {
+    fn encode_ledger(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Recipients that are added up and wait to be written";
+        encode_gauge(encoder, "ledger_queue", help, count(self.ledger.queued()))?;
+        let help = "Whether the ledger cannot be written";
+        encode_gauge(encoder, "ledger_failing", help, self.ledger.is_failing().into())?;
+        let help = "Recipients written to the ledger";
+        encode_counter(encoder, "ledger_recorded", help, self.ledger.written())?;
+        let help = "Recipients that could not be recorded";
+        encode_counter(encoder, "ledger_lost", help, self.ledger.lost())
+    }
+
     /// What `doctor` found, if it has looked: the file is small, and this is not the thread that judges.
     fn encode_checkup(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let Some(found) = self.checkup.as_deref().and_then(|path| Checkup::read(path).ok()) else {
             return Ok(());
         };
-        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("doctor_errors", "Errors that doctor found when it last looked", count(found.errors)),
             ("doctor_warnings", "Warnings of the same look", count(found.warnings)),
@@ -147,4 +158,20 @@ fn encode_gauge(
     let gauge = ConstGauge::new(value);
     let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
     gauge.encode(metric)
+}
+
+fn encode_counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+    counter.encode(metric)
+}
+
+/// As a gauge holds it.
+fn count<N: TryInto<i64>>(count: N) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
 }
