@@ -12,7 +12,7 @@ use config::yaml::{Problem, Problems};
 use jiff::Timestamp;
 use policy::Policy;
 use std::{panic::catch_unwind, path::Path, sync::Arc, time::Instant};
-use tokio::sync::watch::channel;
+use tokio::sync::watch::{Sender, channel};
 
 impl Reloader {
     /// Reads the policy at `path` for the first time. Where it has errors, the last good one from
@@ -26,70 +26,11 @@ impl Reloader {
         state_dir: Option<&Path>,
         local_parts: bool,
     ) -> Result<Self, Box<NoPolicy>> {
-        let begun = Instant::now();
-        let (Loaded { policy, warnings, sources, heads, .. }, snapshot) = load(path);
-        let now = Timestamp::now();
-        let mut state = PolicyState {
-            since: now,
-            fingerprint: sources.fingerprint(),
-            rejected: None,
-            reloads: 0,
-            failures: 0,
-            asked: 0,
-            last_good: false,
-            keeping: if state_dir.is_some() { Keeping::Pending } else { Keeping::Off },
-            keeping_failures: 0,
-            files: Vec::new(),
-        };
-        let mut retry_at = None;
-        let mut good = None;
-        let policy = match policy {
-            Ok(policy) => {
-                good = Some(snapshot);
-                state.files = heads::in_force(heads, &[], now);
-                say_loaded(path, &policy, &warnings, &heads::versions(&state.files));
-                policy
-            }
-            Err(problems) => {
-                let last_good = match LastGood::load(state_dir, path) {
-                    Ok(last_good) => last_good,
-                    Err(last_good) => {
-                        return Err(Box::new(NoPolicy { problems, files: sources, last_good }));
-                    }
-                };
-                say_last_good(&problems, &last_good);
-                retry_at =
-                    problems.is_refused().then(|| Instant::now() + pause_after(begun.elapsed()));
-                state.since = last_good.since;
-                state.rejected = Some(RejectedPolicy {
-                    since: now,
-                    errors: problems.count(),
-                    first: problems.first_error().map(Problem::in_one_line).unwrap_or_default(),
-                    files: heads::absolute(heads),
-                });
-                state.files = heads::in_force(last_good.heads, &[], last_good.since);
-                state.failures = 1;
-                state.last_good = true;
-                state.keeping = Keeping::Kept;
-                last_good.policy
-            }
-        };
+        let Found { policy, sources, state, good, retry_at } = find(path, state_dir)?;
         let (state, _) = channel(state);
-        let keeper = state_dir.and_then(|state_dir| {
-            let state = state.clone();
-            let keeper =
-                Keeper::start(What::Policy, state_dir.into(), path.into(), move |keeping| {
-                    state.send_modify(|state| {
-                        state.keeping = keeping;
-                        state.keeping_failures += u64::from(keeping == Keeping::Failing);
-                    });
-                });
-            keeper
-                .inspect_err(|error| tracing::error!(%error, "the last good policy is not kept"))
-                .ok()
-        });
+        let keeper = state_dir.and_then(|state_dir| start_keeper(state_dir, path, &state));
         match (&keeper, good) {
-            (Some(keeper), Some(good)) => keeper.keep(good, now),
+            (Some(keeper), Some((good, since))) => keeper.keep(good, since),
             (None, _) => tracing::info!(
                 "no last good policy is kept, and a start beside a broken file fails: `state_dir` is not set"
             ),
@@ -111,6 +52,85 @@ impl Reloader {
             local_parts,
         })
     }
+}
+
+/// The policy to start under.
+struct Found {
+    policy: Policy,
+    sources: Sources,
+    state: PolicyState,
+    /// What is to be kept, and since when it is in force; none where it was kept already.
+    good: Option<(Snapshot, Timestamp)>,
+    /// When to read the files again without an event.
+    retry_at: Option<Instant>,
+}
+
+/// Reads the files; where they have errors, what was kept.
+fn find(path: &Path, state_dir: Option<&Path>) -> Result<Found, Box<NoPolicy>> {
+    let begun = Instant::now();
+    let (Loaded { policy, warnings, sources, heads, .. }, snapshot) = load(path);
+    let now = Timestamp::now();
+    let state = PolicyState {
+        since: now,
+        fingerprint: sources.fingerprint(),
+        rejected: None,
+        reloads: 0,
+        failures: 0,
+        asked: 0,
+        last_good: false,
+        keeping: if state_dir.is_some() { Keeping::Pending } else { Keeping::Off },
+        keeping_failures: 0,
+        files: Vec::new(),
+    };
+    let problems = match policy {
+        Ok(policy) => {
+            let state = PolicyState { files: heads::in_force(heads, &[], now), ..state };
+            say_loaded(path, &policy, &warnings, &heads::versions(&state.files));
+            return Ok(Found {
+                policy,
+                sources,
+                state,
+                good: Some((snapshot, now)),
+                retry_at: None,
+            });
+        }
+        Err(problems) => problems,
+    };
+    let last_good = match LastGood::load(state_dir, path) {
+        Ok(last_good) => last_good,
+        Err(last_good) => return Err(Box::new(NoPolicy { problems, files: sources, last_good })),
+    };
+    say_last_good(&problems, &last_good);
+    let retry_at = problems.is_refused().then(|| Instant::now() + pause_after(begun.elapsed()));
+    let state = PolicyState {
+        since: last_good.since,
+        rejected: Some(RejectedPolicy {
+            since: now,
+            errors: problems.count(),
+            first: problems.first_error().map(Problem::in_one_line).unwrap_or_default(),
+            files: heads::absolute(heads),
+        }),
+        files: heads::in_force(last_good.heads, &[], last_good.since),
+        failures: 1,
+        last_good: true,
+        keeping: Keeping::Kept,
+        ..state
+    };
+    Ok(Found { policy: last_good.policy, sources, state, good: None, retry_at })
+}
+
+/// Starts the thread that keeps the policy in force, and has it say in the state what came of it.
+fn start_keeper(state_dir: &Path, path: &Path, state: &Sender<PolicyState>) -> Option<Keeper> {
+    let state = state.clone();
+    let say = move |keeping| {
+        state.send_modify(|state| {
+            state.keeping = keeping;
+            state.keeping_failures += u64::from(keeping == Keeping::Failing);
+        });
+    };
+    Keeper::start(What::Policy, state_dir.into(), path.into(), say)
+        .inspect_err(|error| tracing::error!(%error, "the last good policy is not kept"))
+        .ok()
 }
 
 /// Reads the policy. A panic in there is one more way in which a file can be broken.
