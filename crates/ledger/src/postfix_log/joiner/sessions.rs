@@ -1,0 +1,212 @@
+//! The lines of smtpd: sessions begin and end, and messages come over them.
+
+use super::{DISORDER, FALLBACK, Joiner, Process};
+use crate::model::logged_tls::{LoggedTls, TlsFailure};
+use crate::postfix_log::line::{self, Line};
+use crate::postfix_log::message::{Came, Message};
+use crate::postfix_log::session::{End, Session, failed_handshake, library_problem, without_port};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, Hash},
+    mem,
+};
+
+impl Joiner {
+    pub(super) fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
+        let process = (host, self.services.number(line.service), line.process);
+        let text = line.text;
+        if let Some(client) = text.strip_prefix("connect from ") {
+            self.connected(process, client, line);
+            return;
+        }
+        // Lines of another session, which are there twice, or of a host of the same name.
+        let is_older = |session: &Session| session.seen > line.at + DISORDER;
+        if self.sessions.get(&process).is_some_and(is_older) {
+            if let Some((id, rest)) = line.queue_id()
+                && rest.starts_with("client=")
+                && self.begins(&(line.at, process, id))
+            {
+                self.came(line, process, (id, rest), None, file);
+            }
+            return;
+        }
+        if let Some(end) = text.strip_prefix("disconnect from ") {
+            self.session_ends(process, End::read(end));
+        } else if let Some((client, tls)) = line.tls_session() {
+            let session = self.session(process, client, line);
+            if session.tls.is_none() {
+                session.tls_lines += 1;
+                session.tls = Some(tls);
+                self.tallied.tls += 1;
+                self.failed.remove(&(host, without_port(client).to_owned()));
+            }
+        } else if let Some((client, cause)) = failed_handshake(text) {
+            let failure =
+                TlsFailure::new(if cause.is_empty() { "handshake failed" } else { cause });
+            self.session(process, client, line).failure = Some(failure);
+        } else if let Some(cause) = library_problem(text) {
+            if let Some(session) = self.sessions.get_mut(&process)
+                && session.failure.is_some()
+            {
+                session.failure = Some(TlsFailure::new(cause));
+            }
+        } else if let Some(client) = text.strip_prefix("NOQUEUE: client=") {
+            let (client, rest) = client.split_once(", ").unwrap_or((client, ""));
+            let authenticated = rest.contains("sasl_username=");
+            self.session(process, client, line).passes_on = Some(authenticated);
+            let front = self.fronts.entry(without_port(client).to_owned()).or_default();
+            front.retain(|known| *known != process);
+            front.push(process);
+        } else if let Some((id, rest)) = line.queue_id()
+            && rest.starts_with("client=")
+            && self.begins(&(line.at, process, id))
+        {
+            self.came(line, process, (id, rest), Some(process), file);
+        }
+    }
+
+    /// The session of a process; one of which the log does not have the beginning is made.
+    fn session(&mut self, process: Process, client: &str, line: &Line<'_>) -> &mut Session {
+        let new = || Session::new(client, line.service, false, line.at);
+        let session = self.sessions.entry(process).or_insert_with(new);
+        session.seen = line.at;
+        session
+    }
+
+    /// Whether a session or a message begins that did not before.
+    fn begins(&mut self, what: &impl Hash) -> bool {
+        let is_new = self.begun.insert(self.hasher.hash_one(what));
+        self.tallied.again += u64::from(!is_new);
+        is_new
+    }
+
+    fn connected(&mut self, process: Process, client: &str, line: &Line<'_>) {
+        let is_new = self.begun.insert(self.hasher.hash_one((line.at, process, client)));
+        if let Some(session) = self.sessions.get(&process) {
+            let is_same = session.is_untouched() && session.client == client;
+            // The line is there twice, at once or later on.
+            if is_same && session.seen == line.at || !is_new && session.seen > line.at + DISORDER {
+                return;
+            }
+        }
+        self.session_ends(process, End::Missing);
+        self.tallied.sessions += 1;
+        self.sessions.insert(process, Session::new(client, line.service, true, line.at));
+    }
+
+    /// A message begins: `client=mx.test[192.0.2.1], orig_queue_id=.., orig_client=.., sasl_..`, in the
+    /// session of this process, if that is known.
+    fn came(
+        &mut self,
+        line: &Line<'_>,
+        process: Process,
+        (id, rest): (&str, &str),
+        own: Option<Process>,
+        file: u32,
+    ) {
+        let host = process.0;
+        let mut fields = rest.split(", ");
+        let client =
+            fields.next().and_then(|field| field.strip_prefix("client=")).unwrap_or_default();
+        let mut field = |name: &str| fields.find_map(|field| field.strip_prefix(name));
+        if field("orig_queue_id=").is_some_and(|first| !first.is_empty() && first != "NOQUEUE") {
+            self.tallied.again += 1;
+            return self.begin(host, id, Came::Again, line.at);
+        }
+        let mut fields = rest.split(", ");
+        let original = fields.find_map(|field| field.strip_prefix("orig_client="));
+        let mut authenticated = rest.contains(", sasl_username=");
+        let session = own.and_then(|own| self.sessions.get_mut(&own));
+        let is_own = original.is_none()
+            && session.as_ref().is_none_or(|session| session.client == client || !session.began);
+        let client = original.unwrap_or(client);
+        let mut of = own.filter(|_| session.is_some());
+        if let Some(session) = session {
+            session.seen = line.at;
+            session.messages += u32::from(is_own);
+        }
+        if !is_own {
+            of = self.front(client);
+            let front = of.and_then(|front| self.sessions.get(&front));
+            authenticated |= front.and_then(|front| front.passes_on).unwrap_or(false);
+        }
+        let (name, address) = line::client(client);
+        let number = self.next;
+        self.next += 1;
+        let mut message = Message {
+            at: line.at,
+            host: line.host.to_owned(),
+            file,
+            id: line.id_of(id),
+            process: line.process,
+            client: address,
+            name,
+            authenticated,
+            tls: Some(LoggedTls::Unknown),
+            sender: None,
+            told: HashSet::new(),
+            waiting: Vec::new(),
+            removed: false,
+        };
+        if let Some(session) = of.and_then(|of| self.sessions.get_mut(&of)) {
+            message.tls = session.tls.clone().map(LoggedTls::Told);
+            if without_port(&session.client) != without_port(client) {
+                message.tls = Some(LoggedTls::Unknown);
+            } else if message.tls.is_none() {
+                session.waiting.push(number);
+            }
+        }
+        self.tallied.messages += 1;
+        self.messages.insert(number, message);
+        self.begin(host, id, Came::Smtp(number), line.at);
+    }
+
+    /// The session of a client whose message comes back from a filter before the queue. Of several, the
+    /// one that last sent one; none where they differ.
+    fn front(&self, client: &str) -> Option<Process> {
+        let fronts = self.fronts.get(without_port(client))?;
+        let last = fronts.last()?;
+        let tls = |front: &Process| self.sessions.get(front).map(|session| &session.tls);
+        fronts.iter().all(|front| tls(front) == tls(last)).then_some(*last)
+    }
+
+    pub(super) fn session_ends(&mut self, process: Process, end: End<'_>) {
+        let Some(session) = self.sessions.remove(&process) else { return };
+        let client = without_port(&session.client);
+        if session.passes_on.is_some()
+            && let Some(front) = self.fronts.get_mut(client)
+        {
+            front.retain(|known| *known != process);
+            if front.is_empty() {
+                self.fronts.remove(client);
+            }
+        }
+        let key = (process.0, client.to_owned());
+        let earlier = self.failed.get(&key).filter(|(at, _)| session.seen - at < FALLBACK);
+        let proved = session.at_its_end(end, earlier.map(|(_, failure)| failure));
+        let tried = match &end {
+            End::Disconnect { counts: Some(counts), .. } => counts.starttls_failed,
+            End::Disconnect { counts: None, .. } | End::Missing => false,
+        };
+        let failure = session.failure.or_else(|| tried.then(|| TlsFailure::new("")));
+        if let (None, Some(failure)) = (&session.tls, failure) {
+            *self.causes.entry(failure.to_string()).or_default() += 1;
+            self.failed.insert(key, (session.seen, failure));
+        }
+        for number in session.waiting {
+            self.settle(number, &proved);
+        }
+    }
+
+    /// The session of a message is known.
+    fn settle(&mut self, number: u64, tls: &LoggedTls) {
+        let Some(message) = self.messages.get_mut(&number) else { return };
+        for (recipient, told) in mem::take(&mut message.waiting) {
+            self.told.push(message.logged(recipient, told, tls.clone()));
+        }
+        message.tls = Some(tls.clone());
+        if message.removed {
+            self.messages.remove(&number);
+        }
+    }
+}
