@@ -178,33 +178,64 @@ impl<'l> Line<'l> {
             .then_some((id, rest))
     }
 
-    /// Client and session of `Anonymous TLS connection established from mx.test[192.0.2.1]: TLSv1.3
-    /// with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
+    /// Client and session of a line of smtpd: [`tls_summary`].
     #[must_use]
     pub fn tls_session(&self) -> Option<(&'l str, TlsState)> {
-        // Only at the beginning: smtpd also logs what clients write.
-        let (trust, rest) = self.text.split_once(' ')?;
-        if !matches!(trust, "Anonymous" | "Untrusted" | "Trusted" | "Verified") {
-            return None;
-        }
-        let client = rest.strip_prefix("TLS connection established from ")?;
-        // A port follows where smtpd_client_port_logging is on; a name where the client sent SNI.
-        let (before, rest) = client.split_once("]")?;
-        let (between, rest) = rest.split_once(": ")?;
-        let port = between.split(' ').next().unwrap_or_default();
-        let client = client.get(..before.len() + 1 + port.len())?;
-        let (version, rest) = rest.split_once(" with cipher ")?;
-        let mut words = rest.split(' ');
-        let cipher = words.next()?;
-        let bits = words.next()?.trim_start_matches('(').split('/').next();
-        let version = version.rsplit(' ').next().unwrap_or(version);
-        let state = TlsState::from_macros(
-            Some(version.as_bytes()),
-            Some(cipher.as_bytes()),
-            bits.map(str::as_bytes),
-        );
-        Some((client, state))
+        let summary = tls_summary(self.text)?;
+        (summary.usage == Usage::From).then_some((summary.peer, summary.state))
     }
+}
+
+/// What Postfix logs of a TLS session.
+pub(super) struct Summary<'l> {
+    pub usage: Usage,
+    /// What was found of the other side's certificate: `Anonymous`, `Untrusted`, `Trusted`, `Verified`.
+    pub trust: &'l str,
+    /// The other side, with its port where the log has it.
+    pub peer: &'l str,
+    pub state: TlsState,
+}
+
+/// Who began a TLS session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// The other side, a client.
+    From,
+    /// Postfix itself, with a server; or it goes on with one that it had begun.
+    To,
+}
+
+/// Reads `Anonymous TLS connection established from mx.test[192.0.2.1]: TLSv1.3 with cipher
+/// TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange ...`.
+pub(super) fn tls_summary(text: &str) -> Option<Summary<'_>> {
+    // Only at the beginning: smtpd also logs what clients write.
+    let (trust, rest) = text.split_once(' ')?;
+    if !matches!(trust, "Anonymous" | "Untrusted" | "Trusted" | "Verified") {
+        return None;
+    }
+    let (usage, rest) = rest.strip_prefix("TLS connection ")?.split_once(' ')?;
+    let (direction, peer) = rest.split_once(' ')?;
+    let usage = match (usage, direction) {
+        ("established", "from") => Usage::From,
+        ("established" | "reused", "to") => Usage::To,
+        _ => return None,
+    };
+    // A port follows where smtpd_client_port_logging is on; a name where the client sent SNI.
+    let (before, rest) = peer.split_once("]")?;
+    let (between, rest) = rest.split_once(": ")?;
+    let port = between.split(' ').next().unwrap_or_default();
+    let peer = peer.get(..before.len() + 1 + port.len())?;
+    let (version, rest) = rest.split_once(" with cipher ")?;
+    let mut words = rest.split(' ');
+    let cipher = words.next()?;
+    let bits = words.next()?.trim_start_matches('(').split('/').next();
+    let version = version.rsplit(' ').next().unwrap_or(version);
+    let state = TlsState::from_macros(
+        Some(version.as_bytes()),
+        Some(cipher.as_bytes()),
+        bits.map(str::as_bytes),
+    );
+    Some(Summary { usage, trust, peer, state })
 }
 
 /// Host, `SERVICE[PROCESS` and text of what stands behind the time. The host is empty where there is
@@ -254,7 +285,9 @@ fn guessed(text: &str) -> &'static str {
     match word {
         "connect" | "disconnect" if rest.starts_with("from ") => "smtpd",
         "SSL_accept" => "smtpd",
+        "SSL_connect" => "smtp",
         _ if rest.starts_with("TLS connection established from ") => "smtpd",
+        _ if rest.starts_with("TLS connection ") => "smtp",
         _ if is_id && rest.starts_with("client=") => "smtpd",
         _ if is_id && (rest.starts_with("from=<") || rest == "removed") => "qmgr",
         _ if is_id && rest.starts_with("message-id=") => "cleanup",

@@ -20,10 +20,12 @@
 //! - `form`, `time`, [`Line`]: what is a line, in all the forms that there are.
 //! - `session`: what the lines of a session prove.
 //! - `message`, `joiner`: lines become messages and recipients.
+//! - `hop`: what smtp(8) and lmtp(8) make of them.
 //!
 //! Nothing here reads files: lines go in, recipients come out.
 
 mod form;
+mod hop;
 mod hosts;
 mod joiner;
 mod line;
@@ -40,6 +42,7 @@ pub use tallied::Tallied;
 pub use time::{Clock, offset};
 pub use unread::Unread;
 
+use crate::model::delivery::Attempt;
 use crate::model::logged_tls::LoggedTls;
 use policy::DomainName;
 use std::net::IpAddr;
@@ -73,6 +76,21 @@ pub struct Logged {
     pub sender: Option<String>,
     /// The recipient, as the client wrote it.
     pub recipient: String,
+}
+
+/// An attempt to deliver a message, however it came, to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The message's queue id, with the instance of Postfix where that has another name.
+    pub id: String,
+    /// The process that delivered it.
+    pub process: u32,
+    /// The recipient, as the client wrote it.
+    pub recipient: String,
+    /// The recipient, as it was routed.
+    pub routed: String,
+    /// What came of it.
+    pub attempt: Attempt,
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 mod sessions;
 
+use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names};
 use super::line::{self, Line};
 use super::message::{Came, Message, Queue, Underway, is_near};
 use super::session::{End, Session};
-use super::{Clock, Logged, Tallied, Unread};
+use super::{Clock, Delivered, Logged, Tallied, Unread};
 use crate::model::logged_tls::TlsFailure;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,8 +16,8 @@ use std::{
     net::IpAddr,
 };
 
-/// A process of smtpd, by host, service and number.
-type Process = (u32, u32, u32);
+/// A process, by host, service and number.
+pub(super) type Process = (u32, u32, u32);
 
 /// Joins lines.
 #[derive(Debug, Default)]
@@ -42,6 +43,7 @@ pub struct Joiner {
     full: usize,
     tallied: Tallied,
     told: Vec<Logged>,
+    pub(super) hops: Hops,
 }
 
 /// How many messages under way are always remembered.
@@ -84,6 +86,11 @@ impl Joiner {
         mem::take(&mut self.told)
     }
 
+    /// The deliveries that were found since this was last asked.
+    pub fn deliveries(&mut self) -> Vec<Delivered> {
+        self.hops.told()
+    }
+
     /// Takes in a line of this file.
     ///
     /// # Errors
@@ -96,6 +103,7 @@ impl Joiner {
             Ok(None) => {
                 if line::tells_of_loss(text) {
                     self.sessions.values_mut().for_each(|session| session.lost = true);
+                    self.hops.lines_were_lost();
                 }
                 return Ok(());
             }
@@ -122,6 +130,11 @@ impl Joiner {
         processes.into_iter().for_each(|process| self.session_ends(process, End::Missing));
     }
 
+    /// The process that wrote a line.
+    fn process(&mut self, line: &Line<'_>, host: u32) -> Process {
+        (host, self.services.number(line.service), line.process)
+    }
+
     fn other(&mut self, line: &Line<'_>, host: u32) {
         if line.program == "MailScanner" {
             // Requeue: AB3116645BB.AE4DF to 9E02D664D3C
@@ -132,7 +145,13 @@ impl Joiner {
             }
             return;
         }
-        let Some((id, rest)) = line.queue_id() else { return };
+        let Some((id, rest)) = line.queue_id() else {
+            if matches!(line.program, "smtp" | "lmtp") {
+                let process = self.process(line, host);
+                self.hops.connection(process, line);
+            }
+            return;
+        };
         if let Some(known) = self.queue.get(host, id) {
             known.is_in_queue |= !matches!(line.program, "cleanup" | "pickup");
             known.seen = line.at;
@@ -144,6 +163,10 @@ impl Joiner {
                     && let Some(message) = self.message(host, id)
                 {
                     message.sender = Some(sender.to_owned());
+                }
+                if rest.ends_with("expired, returned to sender") {
+                    let process = self.process(line, host);
+                    self.hops.expires(process, line, id);
                 }
             }
             "cleanup" | "pickup" => self.comes_in(line, host, id, rest),
@@ -183,9 +206,15 @@ impl Joiner {
         let first =
             first.filter(|first| **first != number).and_then(|first| self.messages.get(first));
         if is_near(client) && first.is_some_and(|first| !first.removed) {
+            // Without the instance that stands before it.
+            let first =
+                first.map(|first| first.id.rsplit('/').next().unwrap_or_default().to_owned());
             self.tallied.messages -= 1;
             self.tallied.again += 1;
             self.messages.remove(&number);
+            if let Some(first) = first {
+                self.hops.comes_back(host, &first);
+            }
             if let Some(known) = self.queue.get(host, id) {
                 known.came = Came::Again;
             }
@@ -232,12 +261,14 @@ impl Joiner {
 
     /// The same message goes on under another id.
     fn renamed(&mut self, host: u32, old: &str, new: &str) {
+        self.hops.renamed(host, old, new);
         if let Some(underway) = self.queue.remove(host, old) {
             self.queue.insert(host, new, underway);
         }
     }
 
     fn removed(&mut self, host: u32, id: &str) {
+        self.hops.removed(host, id);
         if let Some(Underway { came: Came::Smtp(number), .. }) = self.queue.remove(host, id) {
             self.gone(number);
         }
@@ -254,11 +285,14 @@ impl Joiner {
 
     /// A line of a delivery: `to=<..>, orig_to=<..>, relay=..`.
     fn recipient(&mut self, line: &Line<'_>, host: u32, id: &str, rest: &str) {
-        let Some((to, rest)) = line::address(rest, "to=") else { return };
-        // What the client wrote, before aliases; directly behind, for further on the line quotes
-        // what servers say.
-        let recipient = line::address(rest, ", orig_to=").map_or(to, |(orig_to, _)| orig_to);
+        let process = self.process(line, host);
+        let Some(delivery) = DeliveryLine::read(rest) else {
+            self.hops.connection_ends(process, rest);
+            return;
+        };
+        let recipient = delivery.recipient;
         let came = self.queue.get(host, id).map(|known| known.came);
+        self.hops.delivery(process, line, id, &delivery, came.is_some());
         let Some(Came::Smtp(number)) = came else {
             self.tallied.without_message += u64::from(came.is_none());
             return;

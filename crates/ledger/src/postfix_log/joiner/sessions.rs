@@ -13,7 +13,7 @@ use std::{
 
 impl Joiner {
     pub(super) fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
-        let process = (host, self.services.number(line.service), line.process);
+        let process = self.process(line, host);
         let text = line.text;
         if let Some(client) = text.strip_prefix("connect from ") {
             self.connected(process, client, line);
@@ -109,7 +109,10 @@ impl Joiner {
         let client =
             fields.next().and_then(|field| field.strip_prefix("client=")).unwrap_or_default();
         let mut field = |name: &str| fields.find_map(|field| field.strip_prefix(name));
-        if field("orig_queue_id=").is_some_and(|first| !first.is_empty() && first != "NOQUEUE") {
+        if let Some(first) =
+            field("orig_queue_id=").filter(|first| !first.is_empty() && *first != "NOQUEUE")
+        {
+            self.hops.comes_back(host, first);
             self.tallied.again += 1;
             return self.begin(host, id, Came::Again, line.at);
         }

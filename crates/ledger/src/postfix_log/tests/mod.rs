@@ -1,6 +1,7 @@
 //! Lines of sessions and messages, and what comes of them. How sessions end is a table in `session`, the
 //! forms of lines are in `form`, of times in `time`; the same through the program is in tests/reports.
 
+mod deliveries;
 mod repetition;
 mod sessions;
 

@@ -1,0 +1,336 @@
+//! What became of deliveries, and over what.
+
+use super::{clock, lines};
+use crate::model::delivery::{Attempt, DeliveryKey, DeliveryStatus, HopTls};
+use crate::postfix_log::{Delivered, Joiner};
+use policy::DomainName;
+
+fn delivered(log: &str) -> Vec<Delivered> {
+    let (mut joiner, clock) = (Joiner::new(), clock());
+    for line in log.lines() {
+        let _ = joiner.line(line, &clock, 0);
+    }
+    joiner.end();
+    joiner.deliveries()
+}
+
+/// What a row holds of an attempt: `u@d.example mx.test[192.0.2.25] TLSv1.3 verified sent none`.
+fn shown(delivered: &Delivered) -> String {
+    let key = DeliveryKey::new(&DomainName::parse("d.example").unwrap(), &delivered.attempt);
+    let again = if delivered.attempt.is_again { " again" } else { "" };
+    let words = if key.words.is_empty() { String::new() } else { format!(" ({})", key.words) };
+    let level = if key.level.is_empty() { String::new() } else { format!(" {}", key.level) };
+    format!(
+        "{} {}[{}]{level} {} {} {} {}{words}{again}",
+        delivered.recipient,
+        key.server,
+        key.address,
+        key.tls_version,
+        key.trust.code(),
+        key.status.code(),
+        key.reason.code()
+    )
+}
+
+#[test]
+fn what_a_real_postfix_logs_of_each_way_to_deliver_is_read() {
+    let found: Vec<_> = delivered(include_str!("second-hop-3.7.log")).iter().map(shown).collect();
+    let (again, first): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|line| line.ends_with(" again"));
+    let expected = [
+        "u@d3.example mx.example.com[127.0.0.1] unknown none deferred connection (Connection refused)",
+        "u1@d1.example 127.0.0.2[127.0.0.2] none none sent none",
+        "u2@d1.example 127.0.0.2[127.0.0.2] none none sent none",
+        "u1@d2.example 127.0.0.2[127.0.0.2] TLSv1.3 untrusted sent none",
+        "u2@d2.example 127.0.0.2[127.0.0.2] TLSv1.3 untrusted sent none",
+        "u@d7.example 127.0.0.2[127.0.0.2] failed none deferred handshake-failed (lost connection)",
+        "u@d14.example 127.0.0.2[127.0.0.2] none none deferred reply (450 4.2.0)",
+        "u@d4.example 127.0.0.2[127.0.0.2] none none deferred tls-not-offered",
+        "u@d19.example [] unknown none deferred dns (Temporary failure in name resolution)",
+        "u@d13.example 127.0.0.2[127.0.0.2] none none bounced reply (550 5.1.1)",
+        "u@d16.example 127.0.0.2[127.0.0.2] unknown none deferred connection (Connection refused)",
+        "u@d15.example 127.0.0.2[127.0.0.2] none none deferred connection (lost while receiving the initial server greeting)",
+        "u@d18.example [] unknown none deferred policy-failed",
+        "u@d12.example d2.example[127.0.0.2] TLSv1.3 untrusted deferred certificate-not-trusted (untrusted issuer)",
+        "u@d5.example 127.0.0.2[127.0.0.2] none none deferred tls-not-offered (454 4.7.0)",
+        "u@d20.example 127.0.0.2[127.0.0.2] TLSv1.3 untrusted deferred certificate-not-matched (no matching DANE TLSA records)",
+        "u@d11.example d2.example[127.0.0.2] TLSv1.3 untrusted deferred certificate-not-matched (hostname mismatch)",
+        "u@d6.example 127.0.0.2[127.0.0.2] failed none deferred handshake-failed (lost connection)",
+        "u@d8.example 127.0.0.2[127.0.0.2] failed none deferred handshake-failed (lost connection)",
+        "u@d23.example 127.0.0.2[127.0.0.2] TLSv1.3 untrusted deferred connection (lost while performing the EHLO handshake)",
+        "u1@d17.example 127.0.0.2[127.0.0.2] failed none deferred handshake-failed (cause not logged)",
+        "u2@d17.example 127.0.0.2[127.0.0.2] failed none deferred handshake-failed (cause not logged)",
+        // A service that has logged no session: one at level none, and one with loglevel 0.
+        "u@d25.example 127.0.0.2[127.0.0.2] unknown none sent none",
+        "u@d24.example 127.0.0.2[127.0.0.2] unknown none sent none",
+        "u@d22.example 127.0.0.2[127.0.0.2] TLSv1.3 untrusted deferred connection (lost while performing the EHLO handshake)",
+        "u@d21.example server.example.com[127.0.0.2] TLSv1.3 verified sent none",
+        "u@d9.example 127.0.0.2[127.0.0.2] TLSv1 untrusted sent none",
+        "u@d10.example 127.0.0.2[127.0.0.2] TLSv1.2 anonymous sent none",
+    ];
+    assert_eq!(first, expected);
+    // The second attempt ends as the first one did.
+    assert_eq!(again.len(), 18);
+    for line in again {
+        let first = line.trim_end_matches(" again").split(" (").next().unwrap_or_default();
+        assert!(expected.iter().any(|expected| expected.starts_with(first)), "{line}");
+    }
+}
+
+const TO: &str =
+    "relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)";
+const TRUSTED: &str = "smtp[2]: Trusted TLS connection established to mx.test[192.0.2.25]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)";
+
+/// What is told of these lines.
+fn told(texts: &[&str]) -> Vec<String> {
+    delivered(&lines(texts)).iter().map(shown).collect()
+}
+
+#[test]
+fn a_session_counts_for_all_recipients_of_one_message_and_for_no_other_message() {
+    let sent = |id: &str, to: &str| format!("smtp[2]: {id}: to=<{to}@d.example>, {TO}");
+    let found = told(&[
+        TRUSTED,
+        &sent("AAAAAA", "a"),
+        &sent("AAAAAA", "b"),
+        &sent("BBBBBB", "c"),
+        TRUSTED,
+        &sent("CCCCCC", "d"),
+        // Another process, and another server.
+        &sent("DDDDDD", "e").replace("[2]", "[3]"),
+        TRUSTED,
+        &sent("EEEEEE", "f").replace("192.0.2.25", "192.0.2.26"),
+    ]);
+    let sessions: Vec<_> =
+        found.iter().map(|line| line.split(' ').nth(2).unwrap_or_default()).collect();
+    assert_eq!(sessions, ["TLSv1.3", "TLSv1.3", "none", "TLSv1.3", "none", "none"]);
+}
+
+#[test]
+fn what_lies_between_session_and_delivery_decides_over_what_it_went() {
+    let sent = format!("smtp[2]: AAAAAA: to=<u@d.example>, {TO}");
+    let begin = "u@d.example mx.test[192.0.2.25]";
+    for (before, expected) in [
+        (&[TRUSTED][..], "TLSv1.3 trusted sent none"),
+        // tlsproxy holds the connection, and another message goes over it.
+        (
+            &[
+                "smtp[2]: Verified TLS connection reused to mx.test[192.0.2.25]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+            ],
+            "TLSv1.3 verified sent none",
+        ),
+        // The first server failed, the second one took it.
+        (
+            &[
+                "smtp[2]: SSL_connect error to mx1.test[192.0.2.24]:25: -1",
+                "smtp[2]: AAAAAA: Cannot start TLS: handshake failure",
+                TRUSTED,
+            ],
+            "TLSv1.3 trusted sent none",
+        ),
+        // Plaintext with the same server, at level may, after the handshake had failed.
+        (
+            &[
+                "smtp[2]: SSL_connect error to mx.test[192.0.2.25]:25: -1",
+                "smtp[2]: warning: TLS library problem: error:0A000102:SSL routines::unsupported protocol:../ssl/statem/statem_lib.c:1986:",
+                "smtp[2]: AAAAAA: Cannot start TLS: handshake failure",
+            ],
+            "failed none sent none (unsupported protocol)",
+        ),
+        // And after the session broke off.
+        (
+            &[
+                TRUSTED,
+                "smtp[2]: AAAAAA: lost connection with mx.test[192.0.2.25] while performing the EHLO handshake",
+            ],
+            "failed none sent none (connection lost after the handshake)",
+        ),
+        // A message before had a session with that server.
+        (
+            &[
+                TRUSTED,
+                "smtp[2]: BBBBBB: to=<v@e.example>, relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)",
+            ],
+            "none none sent none",
+        ),
+        (&[], "unknown none sent none"),
+    ] {
+        let found = told(&[before, &[&*sent]].concat());
+        assert_eq!(found.last().unwrap(), &format!("{begin} {expected}"), "{before:?}");
+    }
+}
+
+#[test]
+fn lines_that_were_not_taken_in_are_no_proof_of_plaintext() {
+    let sent = format!("smtp[2]: BBBBBB: to=<u@d.example>, {TO}");
+    let loss =
+        "Jan  1 00:00:00 mx systemd-journald[9]: Suppressed 12 messages from postfix@-.service\n";
+    let log = lines(&[TRUSTED]) + loss + &lines(&[&sent]);
+    assert_eq!(
+        shown(&delivered(&log)[0]),
+        "u@d.example mx.test[192.0.2.25] unknown none sent none"
+    );
+}
+
+#[test]
+fn from_postfix_3_11_on_the_line_of_the_delivery_says_level_and_outcome() {
+    for (tls, status, expected) in [
+        ("may", "sent (250 ok)", "may encrypted none sent none"),
+        ("may:none", "sent (250 ok)", "may:none none none sent none"),
+        ("none", "sent (250 ok)", "none none none sent none"),
+        ("secure/requiretls", "sent (250 ok)", "secure encrypted none sent none"),
+        (
+            "!encrypt",
+            "deferred (TLS is required, but was not offered by host mx.test[192.0.2.25])",
+            "encrypt none none deferred tls-not-offered",
+        ),
+        (
+            "!secure",
+            "deferred (Server certificate not verified)",
+            "secure unknown none deferred certificate-not-matched",
+        ),
+        (
+            "encrypt?",
+            "deferred (Cannot start TLS: handshake failure)",
+            "encrypt failed none deferred handshake-failed (cause not logged)",
+        ),
+    ] {
+        let line = format!(
+            "smtp[2]: AAAAAA: to=<u@d.example>, relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/1/0, tls={tls}, dsn=4.7.5, status={status}"
+        );
+        assert_eq!(
+            told(&[&line])[0],
+            format!("u@d.example mx.test[192.0.2.25] {expected}"),
+            "{tls}"
+        );
+    }
+    // With the line of the session, what it says in full; unless the connection was another one.
+    let line = format!("smtp[2]: AAAAAA: to=<u@d.example>, {TO}");
+    let with = |tls: &str| line.replace("dsn=", &format!("tls={tls}, dsn="));
+    assert!(told(&[TRUSTED, &with("encrypt")])[0].contains(" encrypt TLSv1.3 trusted "));
+    assert!(told(&[TRUSTED, &with("may:none")])[0].contains(" may:none none none "));
+}
+
+#[test]
+fn mail_that_does_not_leave_the_host_is_neither_encrypted_nor_in_the_clear() {
+    for (program, relay, server) in [
+        ("lmtp", "mx.example[private/dovecot-lmtp]", "mx.example[]"),
+        ("lmtp", "127.0.0.1[127.0.0.1]:24", "127.0.0.1[127.0.0.1]"),
+        ("smtp", "localhost[::1]:2525", "localhost[::1]"),
+        ("local", "local", "[]"),
+        ("virtual", "virtual", "[]"),
+        ("pipe", "dovecot", "[]"),
+    ] {
+        let line = format!(
+            "{program}[2]: AAAAAA: to=<u@d.example>, relay={relay}, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (ok)"
+        );
+        assert_eq!(
+            told(&[&line]),
+            [format!("u@d.example {server} local none sent none")],
+            "{relay}"
+        );
+    }
+    let forwarded = "local[2]: AAAAAA: to=<u@d.example>, relay=local, delay=1, dsn=2.0.0, status=sent (forwarded as BBBBBB)";
+    assert_eq!(told(&[forwarded]), [""; 0]);
+}
+
+#[test]
+fn what_a_filter_takes_is_not_yet_delivered() {
+    let back = |field: &str| {
+        told(&[
+            "smtpd[1]: connect from a.test[192.0.2.1]",
+            "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+            "cleanup[3]: AAAAAA: message-id=<1@a.test>",
+            "qmgr[4]: AAAAAA: from=<b@a.test>, size=1, nrcpt=1 (queue active)",
+            "smtpd[9]: connect from filter.test[10.0.0.9]",
+            &format!("smtpd[9]: BBBBBB: client=filter.test[10.0.0.9]{field}"),
+            "cleanup[3]: BBBBBB: message-id=<1@a.test>",
+            "smtp[2]: AAAAAA: to=<u@d.example>, relay=filter.test[10.0.0.9]:10024, delay=1, dsn=2.0.0, status=sent (250 queued as BBBBBB)",
+            "qmgr[4]: AAAAAA: removed",
+            TRUSTED,
+            &format!("smtp[2]: BBBBBB: to=<u@d.example>, {TO}"),
+        ])
+    };
+    for field in ["", ", orig_queue_id=AAAAAA, orig_client=a.test[192.0.2.1]"] {
+        assert_eq!(back(field), ["u@d.example mx.test[192.0.2.25] TLSv1.3 trusted sent none"]);
+    }
+}
+
+#[test]
+fn a_message_that_waits_is_one_however_often_it_is_tried_and_says_in_the_end_why_it_had_waited() {
+    let line = |relay: &str, status: &str| {
+        format!(
+            "smtp[2]: AAAAAA: to=<u@d.example>, orig_to=<v@e.example>, relay={relay}, delay=1, delays=0/0/1/0, dsn=4.0.0, status={status}"
+        )
+    };
+    let mx = "mx.test[192.0.2.25]:25";
+    let no_tls =
+        line(mx, "deferred (TLS is required, but was not offered by host mx.test[192.0.2.25])");
+    let refused = line("none", "deferred (connect to mx.test[192.0.2.25]:25: Connection refused)");
+    let suspended = no_tls
+        .replace("smtp[2]", "error[7]")
+        .replace(mx, "none")
+        .replace("(TLS", "(delivery temporarily suspended: TLS");
+    let begin = "v@e.example mx.test[192.0.2.25]";
+    let found = told(&[
+        &no_tls,
+        &no_tls,
+        &refused,
+        &suspended,
+        &refused,
+        &no_tls,
+        TRUSTED,
+        &line(mx, "sent (250 ok)"),
+    ]);
+    let expected = [
+        "none none deferred tls-not-offered",
+        "none none deferred tls-not-offered again",
+        "unknown none deferred connection (Connection refused)",
+        "unknown none deferred tls-not-offered again",
+        "unknown none deferred connection (Connection refused) again",
+        "none none deferred tls-not-offered again",
+        "TLSv1.3 trusted sent tls-not-offered",
+    ];
+    assert_eq!(found, expected.map(|line| format!("{begin} {line}")));
+    let found = told(&[
+        &no_tls,
+        &refused,
+        "qmgr[4]: AAAAAA: from=<b@a.test>, status=expired, returned to sender",
+        "qmgr[4]: AAAAAA: removed",
+    ]);
+    assert_eq!(found[2], "v@e.example [] unknown none bounced connection (waited too long)");
+    // soft_bounce
+    let soft = line(mx, "SOFTBOUNCE (host mx.test[192.0.2.25] said: 550 5.1.1 no)");
+    assert!(told(&[&soft])[0].ends_with("deferred reply (550 5.1.1)"));
+}
+
+#[test]
+fn a_message_of_which_the_log_lacks_the_beginning_was_tried_before_if_it_lay_there_long() {
+    let line = |waited: &str| {
+        format!(
+            "smtp[2]: AAAAAA: to=<u@d.example>, relay=none, delay=9, delays={waited}/0/0/0, dsn=4.4.1, status=deferred (connect to mx.test[192.0.2.25]:25: Connection refused)"
+        )
+    };
+    assert!(told(&[&line("3600")])[0].ends_with(" again"));
+    assert!(!told(&[&line("12")])[0].ends_with(" again"));
+    let begun = [
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        "smtpd[1]: AAAAAA: client=a.test[192.0.2.1]",
+        &line("3600"),
+    ];
+    assert!(!told(&begun)[0].ends_with(" again"));
+}
+
+#[test]
+fn a_server_cannot_forge_what_became_of_a_delivery() {
+    let line = "smtp[2]: AAAAAA: to=<u@d.example>, relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx.test[192.0.2.25] said: 550 x, dsn=2.0.0, status=sent (250 ok))";
+    let found = delivered(&lines(&[
+        "smtp[2]: AAAAAA: host mx.test[192.0.2.25] said: Trusted TLS connection established to mx.test[192.0.2.25]:25: TLSv1.3 with cipher X (1/1 bits)",
+        line,
+    ]));
+    assert_eq!(found[0].attempt.status, DeliveryStatus::Bounced);
+    assert_eq!(found[0].attempt.words, "550");
+    assert!(matches!(found[0].attempt.tls, HopTls::Told(_)));
+    let Attempt { tls, .. } = &found[0].attempt;
+    assert!(!format!("{tls:?}").contains("TLSv1.3"));
+}
