@@ -1,6 +1,7 @@
 //! A message under way, and the recipients that the log tells of it.
 
 use super::Logged;
+use super::handshakes::Earlier;
 use crate::model::logged_tls::LoggedTls;
 use policy::DomainName;
 use std::{
@@ -31,6 +32,8 @@ pub(super) struct Message {
     pub waiting: Vec<(String, i64)>,
     /// Whether it left the queue.
     pub removed: bool,
+    /// Handshakes of its client that had failed before.
+    pub earlier: Option<Earlier>,
 }
 
 impl Message {

@@ -20,11 +20,13 @@
 //! - `form`, `time`, [`Line`]: what is a line, in all the forms that there are.
 //! - `session`: what the lines of a session prove.
 //! - `message`, `joiner`: lines become messages and recipients.
+//! - `handshakes`: those that failed, and what the client did then.
 //! - `hop`: what smtp(8) and lmtp(8) make of them.
 //!
 //! Nothing here reads files: lines go in, recipients come out.
 
 mod form;
+mod handshakes;
 mod hop;
 mod hosts;
 mod joiner;
@@ -36,6 +38,7 @@ mod time;
 mod unread;
 
 pub use form::Form;
+pub use handshakes::FailedHandshake;
 pub use joiner::Joiner;
 pub use line::Line;
 pub use tallied::Tallied;

@@ -1,5 +1,6 @@
 //! The SMTP session that an smtpd process serves, and what the log proves of its encryption.
 
+use super::handshakes::Earlier;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
 use policy::TlsState;
 
@@ -26,6 +27,11 @@ pub(super) struct Session {
     /// The client of a message that goes through a filter before the queue, and whether it had
     /// authenticated.
     pub passes_on: Option<bool>,
+    /// Handshakes of its client that had failed before, where it begins TLS.
+    pub earlier: Option<Earlier>,
+    /// Recipients that were refused for want of TLS, and whether anything was.
+    pub refused: Vec<String>,
+    pub is_refused: bool,
     /// When a line last spoke of it, in seconds since 1970-01-01.
     pub seen: i64,
 }
@@ -47,6 +53,9 @@ impl Session {
             messages: 0,
             waiting: Vec::new(),
             passes_on: None,
+            earlier: None,
+            refused: Vec::new(),
+            is_refused: false,
             seen: at,
         }
     }

@@ -2,12 +2,13 @@
 
 mod sessions;
 
+use super::handshakes::{Handshakes, SPAN};
 use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names};
 use super::line::{self, Line};
 use super::message::{Came, Message, Queue, Underway, is_near};
 use super::session::{End, Session};
-use super::{Clock, Delivered, Logged, Tallied, Unread};
+use super::{Clock, Delivered, FailedHandshake, Logged, Tallied, Unread};
 use crate::model::logged_tls::TlsFailure;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -36,7 +37,7 @@ pub struct Joiner {
     /// Sessions and messages whose first line was there, by its hash.
     begun: HashSet<u64>,
     hasher: RandomState,
-    /// Clients whose last attempt at TLS failed, by host, name and address; with when, and why.
+    /// Clients whose last attempt at TLS failed, by host and address; with when, and why.
     failed: HashMap<(u32, String), (i64, TlsFailure)>,
     causes: BTreeMap<String, u64>,
     /// At how many messages those of which nothing more will come are looked for.
@@ -44,6 +45,9 @@ pub struct Joiner {
     tallied: Tallied,
     told: Vec<Logged>,
     pub(super) hops: Hops,
+    handshakes: Handshakes,
+    /// What the library last said to a process of tlsproxy.
+    library: HashMap<Process, TlsFailure>,
 }
 
 /// How many messages under way are always remembered.
@@ -56,9 +60,6 @@ const SILENCE: i64 = 24 * 60 * 60;
 /// The same of a message that is not in the queue yet: if its client gave up, or its data were refused,
 /// nothing more comes.
 const SILENCE_BEFORE: i64 = 60 * 60;
-/// Seconds within which plaintext of a client comes from its failure to begin TLS: most try again
-/// without it at once, some when they next come.
-const FALLBACK: i64 = 4 * 60 * 60;
 /// Seconds by which lines of one process may be out of order.
 const DISORDER: i64 = 2;
 
@@ -91,6 +92,17 @@ impl Joiner {
         self.hops.told()
     }
 
+    /// The failed handshakes of which it was found, since this was last asked, what came of them.
+    pub fn handshakes(&mut self) -> Vec<FailedHandshake> {
+        self.handshakes.told()
+    }
+
+    /// It is this time now, in seconds since 1970-01-01, whatever lines say: clients that were waited
+    /// for stayed away.
+    pub fn past(&mut self, now: i64) {
+        self.handshakes.past(now);
+    }
+
     /// Takes in a line of this file.
     ///
     /// # Errors
@@ -116,6 +128,7 @@ impl Joiner {
         self.tallied.postfix += 1;
         self.tallied.without_zone += u64::from(!line.zoned);
         let host = self.hosts.number(line.host);
+        self.handshakes.past(line.at);
         if line.program == "smtpd" {
             self.smtpd(&line, host, file);
         } else {
@@ -128,6 +141,7 @@ impl Joiner {
     pub fn end(&mut self) {
         let processes: Vec<_> = self.sessions.keys().copied().collect();
         processes.into_iter().for_each(|process| self.session_ends(process, End::Missing));
+        self.handshakes.end();
     }
 
     /// The process that wrote a line.
@@ -146,9 +160,13 @@ impl Joiner {
             return;
         }
         let Some((id, rest)) = line.queue_id() else {
-            if matches!(line.program, "smtp" | "lmtp") {
-                let process = self.process(line, host);
-                self.hops.connection(process, line);
+            match line.program {
+                "smtp" | "lmtp" => {
+                    let process = self.process(line, host);
+                    self.hops.connection(process, line);
+                }
+                "tlsproxy" => self.proxy(line, host),
+                _ => {}
             }
             return;
         };
@@ -252,7 +270,7 @@ impl Joiner {
                 .map(|(key, _)| *key)
                 .collect();
             over.into_iter().for_each(|process| self.session_ends(process, End::Missing));
-            self.failed.retain(|_, (failed, _)| at - *failed < FALLBACK);
+            self.failed.retain(|_, (failed, _)| at - *failed < SPAN);
             let messages = &self.messages;
             self.by_message_id.retain(|_, number| messages.contains_key(number));
             self.full = self.queue.len * 2;
@@ -302,6 +320,9 @@ impl Joiner {
             return;
         }
         message.told.insert(recipient.to_owned());
+        if let Some(earlier) = &message.earlier {
+            self.handshakes.recipient(earlier, recipient);
+        }
         match message.tls.clone() {
             Some(tls) => self.told.push(message.logged(recipient.to_owned(), line.at, tls)),
             None => message.waiting.push((recipient.to_owned(), line.at)),

@@ -1,7 +1,11 @@
 //! The lines of smtpd: sessions begin and end, and messages come over them.
 
-use super::{DISORDER, FALLBACK, Joiner, Process};
+use super::{DISORDER, Joiner, MANY, Process};
+use crate::model::handshake::Afterwards;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
+use crate::postfix_log::handshakes::{
+    Earlier, Handshake, Refusal, SPAN, bracketed, failed_in_proxy, refusal,
+};
 use crate::postfix_log::line::{self, Line};
 use crate::postfix_log::message::{Came, Message};
 use crate::postfix_log::session::{End, Session, failed_handshake, library_problem, without_port};
@@ -10,6 +14,9 @@ use std::{
     hash::{BuildHasher, Hash},
     mem,
 };
+
+/// How many refused recipients of a session are remembered.
+const MOST_REFUSED: usize = 1000;
 
 impl Joiner {
     pub(super) fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
@@ -38,7 +45,11 @@ impl Joiner {
                 session.tls_lines += 1;
                 session.tls = Some(tls);
                 self.tallied.tls += 1;
-                self.failed.remove(&(host, without_port(client).to_owned()));
+                let key = (host, bracketed(client).to_owned());
+                self.failed.remove(&key);
+                if let Some(earlier) = self.handshakes.settle(&key, Afterwards::Tls) {
+                    self.session(process, client, line).earlier = Some(earlier);
+                }
             }
         } else if let Some((client, cause)) = failed_handshake(text) {
             let failure =
@@ -62,7 +73,51 @@ impl Joiner {
             && self.begins(&(line.at, process, id))
         {
             self.came(line, process, (id, rest), Some(process), file);
+        } else if let Some(refused) = refusal(text)
+            && let Some(session) = self.sessions.get_mut(&process)
+        {
+            session.is_refused = true;
+            if let Refusal::Recipient(recipient) = refused
+                && session.refused.len() < MOST_REFUSED
+            {
+                session.refused.push(recipient.to_owned());
+            }
         }
+    }
+
+    /// A line of tlsproxy, which has handshakes for postscreen.
+    pub(super) fn proxy(&mut self, line: &Line<'_>, host: u32) {
+        let process = self.process(line, host);
+        if let Some(cause) = library_problem(line.text) {
+            if self.library.len() >= MANY {
+                self.library.clear();
+            }
+            self.library.insert(process, TlsFailure::new(cause));
+        } else if let Some(client) = failed_in_proxy(line.text) {
+            let failure = self.library.remove(&process);
+            let failure = failure.unwrap_or_else(|| TlsFailure::new("lost connection"));
+            self.handshake_failed(process, client, line.at, failure);
+        } else if let Some((client, _)) = line.tls_session() {
+            let key = (host, bracketed(client).to_owned());
+            self.failed.remove(&key);
+            self.handshakes.settle(&key, Afterwards::Tls);
+        }
+    }
+
+    fn handshake_failed(&mut self, process: Process, client: &str, at: i64, failure: TlsFailure) {
+        *self.causes.entry(failure.to_string()).or_default() += 1;
+        let key = (process.0, bracketed(client).to_owned());
+        let (name, address) = line::client(client);
+        let handshake = Handshake {
+            at,
+            process: process.2,
+            client: address,
+            name,
+            failure: failure.clone(),
+            is_again: false,
+        };
+        self.handshakes.failed(key.clone(), handshake);
+        self.failed.insert(key, (at, failure));
     }
 
     /// The session of a process; one of which the log does not have the beginning is made.
@@ -150,9 +205,11 @@ impl Joiner {
             told: HashSet::new(),
             waiting: Vec::new(),
             removed: false,
+            earlier: None,
         };
         if let Some(session) = of.and_then(|of| self.sessions.get_mut(&of)) {
             message.tls = session.tls.clone().map(LoggedTls::Told);
+            message.earlier.clone_from(&session.earlier);
             if without_port(&session.client) != without_port(client) {
                 message.tls = Some(LoggedTls::Unknown);
             } else if message.tls.is_none() {
@@ -184,20 +241,54 @@ impl Joiner {
                 self.fronts.remove(client);
             }
         }
-        let key = (process.0, client.to_owned());
-        let earlier = self.failed.get(&key).filter(|(at, _)| session.seen - at < FALLBACK);
+        let key = (process.0, bracketed(client).to_owned());
+        let earlier = self.failed.get(&key).filter(|(at, _)| session.seen - at < SPAN);
         let proved = session.at_its_end(end, earlier.map(|(_, failure)| failure));
         let tried = match &end {
             End::Disconnect { counts: Some(counts), .. } => counts.starttls_failed,
             End::Disconnect { counts: None, .. } | End::Missing => false,
         };
-        let failure = session.failure.or_else(|| tried.then(|| TlsFailure::new("")));
-        if let (None, Some(failure)) = (&session.tls, failure) {
-            *self.causes.entry(failure.to_string()).or_default() += 1;
-            self.failed.insert(key, (session.seen, failure));
+        let failure = session.failure.clone().or_else(|| tried.then(|| TlsFailure::new("")));
+        match (&session.tls, failure) {
+            (None, Some(failure)) => {
+                self.handshake_failed(process, &session.client, session.seen, failure);
+            }
+            _ => self.settle_handshakes(&session, &key, &proved),
         }
         for number in session.waiting {
             self.settle(number, &proved);
+        }
+    }
+
+    /// What a session shows of handshakes of its client that had failed before.
+    fn settle_handshakes(&mut self, session: &Session, key: &(u32, String), proved: &LoggedTls) {
+        let has_mail = session.messages > 0 || session.passes_on.is_some();
+        let afterwards = match proved {
+            // With a line of TLS it was settled there.
+            _ if session.tls.is_some() => return,
+            LoggedTls::Encrypted => Afterwards::Tls,
+            _ if session.is_refused => Afterwards::Refused,
+            LoggedTls::Told(_) | LoggedTls::Failed(_) if has_mail => Afterwards::Taken,
+            _ => return,
+        };
+        let Some(earlier) = self.handshakes.settle(key, afterwards) else { return };
+        if afterwards == Afterwards::Refused {
+            for recipient in &session.refused {
+                self.handshakes.recipient(&earlier, recipient);
+            }
+        }
+        // Of several recipients, some may have been refused, and others taken.
+        let taken = match afterwards {
+            Afterwards::Refused => Afterwards::Taken,
+            other => other,
+        };
+        let earlier = Earlier { afterwards: taken, ..earlier };
+        for number in &session.waiting {
+            let Some(message) = self.messages.get_mut(number) else { continue };
+            for (recipient, _) in &message.waiting {
+                self.handshakes.recipient(&earlier, recipient);
+            }
+            message.earlier = Some(earlier.clone());
         }
     }
 

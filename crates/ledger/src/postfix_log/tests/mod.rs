@@ -2,6 +2,7 @@
 //! forms of lines are in `form`, of times in `time`; the same through the program is in tests/reports.
 
 mod deliveries;
+mod handshakes;
 mod repetition;
 mod sessions;
 

@@ -1,0 +1,267 @@
+//! TLS handshakes that failed on the way in, and what the same clients did then.
+//!
+//! ```text
+//! smtpd[17]: SSL_accept error from mx.test[192.0.2.1]: -1
+//! smtpd[17]: warning: TLS library problem: error:0A0000C1:SSL routines::no shared cipher:..
+//! smtpd[17]: disconnect from mx.test[192.0.2.1] ehlo=1 starttls=0/1 commands=1/2
+//!            ... within hours, from the same address ...
+//! smtpd[21]: NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<..> to=<..> ..
+//! ```
+//!
+//! No recipient is known at a handshake. What the client does next tells: that is the first session
+//! in which it has mail taken or refused for want of TLS, or begins TLS. Other refusals (greylisting, an
+//! unknown user) tell nothing, and it will come again.
+
+use super::line::address;
+use crate::model::handshake::Afterwards;
+use crate::model::logged_tls::TlsFailure;
+use policy::DomainName;
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A handshake that failed, and what came of it.
+///
+/// It is told once without a recipient, and once more for each recipient that the client then named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedHandshake {
+    /// When it failed, in seconds since 1970-01-01.
+    pub at: i64,
+    /// The process with which it failed.
+    pub process: u32,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// Its name, where the MTA vouches for it.
+    pub name: Option<DomainName>,
+    /// Why it failed.
+    pub failure: TlsFailure,
+    /// Whether another one of the same client before it had led to nothing yet.
+    pub is_again: bool,
+    /// What the client did then.
+    pub afterwards: Afterwards,
+    /// A recipient that it then named.
+    pub recipient: Option<String>,
+}
+
+/// Seconds within which what a client does is what it does about a handshake that failed: most try
+/// again without TLS at once. Those that try again later do so at the latest after four hours: RFC 5321,
+/// section 4.5.4.1, has half an hour, and servers double it a few times.
+pub(super) const SPAN: i64 = 4 * 60 * 60;
+/// How many handshakes of one client wait at most for what it does then.
+const MOST_OF_CLIENT: usize = 100;
+/// How many of all clients.
+const MOST: usize = 200_000;
+
+/// Handshakes that failed.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes {
+    /// Those that led to nothing yet, by host and the client's address as the log has it.
+    open: HashMap<Client, Vec<Handshake>>,
+    /// The same by time.
+    due: VecDeque<(i64, Client)>,
+    told: Vec<FailedHandshake>,
+}
+
+/// A client, by host and address.
+type Client = (u32, String);
+
+/// A handshake that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Handshake {
+    pub at: i64,
+    pub process: u32,
+    pub client: Option<IpAddr>,
+    pub name: Option<DomainName>,
+    pub failure: TlsFailure,
+    pub is_again: bool,
+}
+
+/// The handshakes before a session, with what it shows of them.
+#[derive(Clone, Debug)]
+pub(super) struct Earlier {
+    pub handshakes: Arc<[Handshake]>,
+    pub afterwards: Afterwards,
+}
+
+impl Handshakes {
+    /// What was found since this was last asked.
+    pub fn told(&mut self) -> Vec<FailedHandshake> {
+        mem::take(&mut self.told)
+    }
+
+    /// A handshake failed.
+    pub fn failed(&mut self, client: Client, mut handshake: Handshake) {
+        let at = handshake.at;
+        let of_client = self.open.entry(client.clone()).or_default();
+        handshake.is_again = !of_client.is_empty();
+        of_client.push(handshake);
+        if of_client.len() > MOST_OF_CLIENT {
+            let first = of_client.remove(0);
+            self.tell(&[first], Afterwards::Away, None);
+        }
+        self.due.push_back((at, client));
+        if self.due.len() > MOST
+            && let Some((_, client)) = self.due.pop_front()
+        {
+            self.away(&client, i64::MAX);
+        }
+    }
+
+    /// What a client did after all its handshakes that led to nothing yet.
+    pub fn settle(&mut self, client: &Client, afterwards: Afterwards) -> Option<Earlier> {
+        let handshakes = self.open.remove(client)?;
+        self.tell(&handshakes, afterwards, None);
+        Some(Earlier { handshakes: handshakes.into(), afterwards })
+    }
+
+    /// A recipient that the client named then.
+    pub fn recipient(&mut self, earlier: &Earlier, recipient: &str) {
+        self.tell(&earlier.handshakes, earlier.afterwards, Some(recipient));
+    }
+
+    fn tell(&mut self, handshakes: &[Handshake], afterwards: Afterwards, recipient: Option<&str>) {
+        self.told.extend(handshakes.iter().map(|handshake| FailedHandshake {
+            at: handshake.at,
+            process: handshake.process,
+            client: handshake.client,
+            name: handshake.name.clone(),
+            failure: handshake.failure.clone(),
+            is_again: handshake.is_again,
+            afterwards,
+            recipient: recipient.map(str::to_owned),
+        }));
+    }
+
+    /// It is this time now: who has not come since, stayed away.
+    pub fn past(&mut self, now: i64) {
+        while self.due.front().is_some_and(|(at, _)| now - at >= SPAN) {
+            if let Some((_, client)) = self.due.pop_front() {
+                self.away(&client, now - SPAN);
+            }
+        }
+    }
+
+    /// The end: who has not come so far, stayed away.
+    pub fn end(&mut self) {
+        for (_, client) in mem::take(&mut self.due) {
+            self.away(&client, i64::MAX);
+        }
+    }
+
+    /// Those of a client until then led to nothing.
+    fn away(&mut self, client: &Client, until: i64) {
+        let Some(of_client) = self.open.get_mut(client) else { return };
+        let (gone, open): (Vec<_>, Vec<_>) =
+            mem::take(of_client).into_iter().partition(|handshake| handshake.at <= until);
+        if open.is_empty() {
+            self.open.remove(client);
+        } else {
+            *of_client = open;
+        }
+        self.tell(&gone, Afterwards::Away, None);
+    }
+}
+
+/// The address of `mx.test[192.0.2.1]:4711`, as it stands there.
+pub(super) fn bracketed(client: &str) -> &str {
+    let inside = client.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    inside.map_or(client, |(address, _)| address)
+}
+
+/// Client of `TLS handshake failed for service=smtpd peer=[192.0.2.1]:56466`, by tlsproxy(8), which has
+/// handshakes for postscreen(8).
+pub(super) fn failed_in_proxy(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("TLS handshake failed for service=")?;
+    rest.split_once(" peer=").map(|(_, peer)| peer)
+}
+
+/// What smtpd refuses for want of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal<'l> {
+    /// A recipient, by the milter.
+    Recipient(&'l str),
+    /// By Postfix itself, which knows no recipient yet, or by other rules of its own.
+    Session,
+}
+
+/// Reads `NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<a@b.test> to=<c@d.test>
+/// proto=ESMTP helo=<x>`, and what smtpd says itself.
+pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
+    let (_, rest) = text.split_once(": ")?;
+    if let Some(rest) = rest.strip_prefix("milter-reject: RCPT from ") {
+        // The first one: what follows is what the client wrote.
+        let (_, envelope) = rest.split_once("; from=")?;
+        let envelope = address(envelope, "").map(|(_, rest)| rest.trim_start());
+        let recipient = envelope.and_then(|rest| address(rest, "to="));
+        return Some(recipient.map_or(Refusal::Session, |(to, _)| Refusal::Recipient(to)));
+    }
+    let rest = rest.strip_prefix("reject: ")?;
+    let (_, reply) = rest.split_once("]: ")?;
+    let is_for_tls = reply.starts_with("530 5.7.0 Must issue a STARTTLS command first")
+        || reply.split("; from=").next()?.ends_with("Session encryption is required");
+    is_for_tls.then_some(Refusal::Session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_want_of_tls_is_told_from_others_and_names_the_recipient() {
+        for (text, expected) in [
+            (
+                "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 TLS is required; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Recipient("c@d.test")),
+            ),
+            (
+                "4dBr7q2kzPz1: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 TLS is required; from=<\"a> to=<v@victim.test>\"@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Recipient("c@d.test")),
+            ),
+            (
+                "NOQUEUE: reject: MAIL from mx.test[192.0.2.1]: 530 5.7.0 Must issue a STARTTLS command first; proto=ESMTP helo=<x>",
+                Some(Refusal::Session),
+            ),
+            (
+                "NOQUEUE: reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 Session encryption is required; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Session),
+            ),
+            (
+                "NOQUEUE: reject: RCPT from mx.test[192.0.2.1]: 450 4.2.0 <c@d.test>: Recipient address rejected: Greylisted; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<530 5.7.0 Must issue a STARTTLS command first>",
+                None,
+            ),
+            (
+                "4dBr7q2kzPz1: milter-reject: END-OF-MESSAGE from mx.test[192.0.2.1]: 5.7.1 virus; from=<>",
+                None,
+            ),
+            ("connect from mx.test[192.0.2.1]", None),
+            ("", None),
+        ] {
+            assert_eq!(refusal(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn handshakes_without_end_are_held_in_bounded_memory() {
+        let mut handshakes = Handshakes::default();
+        let handshake = |at| Handshake {
+            at,
+            process: 1,
+            client: None,
+            name: None,
+            failure: TlsFailure::new("x"),
+            is_again: false,
+        };
+        let mut told = 0;
+        for number in 0..300_000_i64 {
+            let client = if number % 2 == 0 { number } else { 1 };
+            handshakes.failed((0, client.to_string()), handshake(number / 1000));
+            told += handshakes.told().len();
+        }
+        let open: usize = handshakes.open.values().map(Vec::len).sum();
+        assert!(open <= MOST && handshakes.due.len() <= MOST, "{open}");
+        handshakes.end();
+        assert_eq!(told + handshakes.told().len(), 300_000);
+        assert!(handshakes.open.is_empty());
+    }
+}
