@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! milter --judgement--> recorder: added up in memory --a transaction each 1 to 15 s--> sqlite
-//! import --line of a log--> postfix_log --recipient, then judged---------------------> sqlite
+//! import --line of a log--> postfix_log --recipients, deliveries, handshakes--> intake --> sqlite
 //! sqlite --rows of a History--> report, simulation, digest
 //! ```
 //!
@@ -11,7 +11,9 @@
 //!   happens to the file bears on a verdict.
 //! - `sqlite`: the file, and all SQL: [`Store`] writes, [`Reader`] reads.
 //! - [`report`], [`simulation`], [`digest`]: what is made of the rows of a [`History`].
-//! - [`postfix_log`]: what a log tells of mail that the milter did not judge.
+//! - [`postfix_log`]: what a log tells of mail that the milter did not judge, of its delivery, and of
+//!   handshakes that failed.
+//! - `intake`: that becomes rows, each once ([`Intake`]).
 //!
 //! A row holds domains and never a local part; how much of a client it holds is for the settings to say.
 
@@ -27,6 +29,7 @@
 
 pub mod digest;
 mod history;
+mod intake;
 mod model;
 pub mod postfix_log;
 mod recorder;
@@ -35,6 +38,7 @@ pub mod simulation;
 mod sqlite;
 
 pub use history::{Domains, History, Selection, Told};
+pub use intake::{Fate, FromLine, Intake, Wanted};
 pub use model::clients::Clients;
 pub use model::day::{DAY, Day, RETRY_TIME, day_of};
 pub use model::delivery::{

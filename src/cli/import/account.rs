@@ -1,28 +1,15 @@
 //! What became of each file that was imported, and what its reader has to know.
 
 use super::JOURNAL;
-use ledger::LoggedTls;
+use super::counts::Counts;
 use ledger::postfix_log::{Tallied, Unread};
+use ledger::{Fate, FromLine};
 use pages::text::number;
 use std::{
     collections::BTreeMap,
     fmt::Write,
     path::{Path, PathBuf},
 };
-
-/// What became of a recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Recorded,
-    /// The ledger has it from an earlier import.
-    Imported,
-    /// Another line of these logs told of it.
-    Again,
-    /// The milter judged it.
-    Judged,
-    NotOptedIn,
-    TooOld,
-}
 
 /// What a file told, and what became of it.
 #[derive(Clone, Debug)]
@@ -32,21 +19,6 @@ pub(super) struct Account {
     /// The first line of smtpd that could not be read: its number, why, and itself.
     pub unread: Option<(u64, Unread, String)>,
     counts: Counts,
-}
-
-/// Recipients by what became of them.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    recorded: u64,
-    /// Of the recorded.
-    version_unknown: u64,
-    failed: u64,
-    unknown: u64,
-    imported: u64,
-    again: u64,
-    judged: u64,
-    not_opted_in: u64,
-    too_old: u64,
 }
 
 impl Account {
@@ -59,51 +31,20 @@ impl Account {
         }
     }
 
-    /// Counts a recipient.
-    pub fn add(&mut self, fate: Fate, tls: &LoggedTls) {
-        let counts = &mut self.counts;
-        *match fate {
-            Fate::Recorded => &mut counts.recorded,
-            Fate::Imported => &mut counts.imported,
-            Fate::Again => &mut counts.again,
-            Fate::Judged => &mut counts.judged,
-            Fate::NotOptedIn => &mut counts.not_opted_in,
-            Fate::TooOld => &mut counts.too_old,
-        } += 1;
-        if fate == Fate::Recorded {
-            match tls {
-                LoggedTls::Told(_) => {}
-                LoggedTls::Encrypted => counts.version_unknown += 1,
-                LoggedTls::Failed(_) => counts.failed += 1,
-                LoggedTls::Unknown => counts.unknown += 1,
-            }
-        }
+    /// Counts what a file told.
+    pub fn add(&mut self, told: FromLine<'_>, fate: Fate) {
+        self.counts.add(told, fate);
     }
 
     /// Several files together.
     fn sum(accounts: &[Self]) -> Self {
         let mut sum = Self::new(Path::new(""));
         for account in accounts {
-            let (to, from) = (&mut sum.counts, &account.counts);
-            to.recorded += from.recorded;
-            to.version_unknown += from.version_unknown;
-            to.failed += from.failed;
-            to.unknown += from.unknown;
-            to.imported += from.imported;
-            to.again += from.again;
-            to.judged += from.judged;
-            to.not_opted_in += from.not_opted_in;
-            to.too_old += from.too_old;
+            sum.counts.add_all(account.counts);
             let (to, from) = (&mut sum.tallied, &account.tallied);
             *to = to.and(*from);
         }
         sum
-    }
-
-    /// Recipients, whatever became of them.
-    fn recipients(&self) -> u64 {
-        let Counts { recorded, imported, again, judged, not_opted_in, too_old, .. } = self.counts;
-        recorded + imported + again + judged + not_opted_in + too_old
     }
 
     fn write(&self, name: &str, out: &mut String) {
@@ -117,26 +58,43 @@ impl Account {
             number(tallied.tls),
             number(tallied.sessions)
         );
-        let counts = &self.counts;
-        let _ = writeln!(out, "{:>12}  recipients recorded", number(counts.recorded));
+        let Counts { mail, deliveries, handshakes } = &self.counts;
+        let _ = writeln!(out, "{:>12}  recipients recorded", number(mail.recorded));
         for (count, what) in [
             (
-                counts.version_unknown,
+                mail.version_unknown,
                 "of them encrypted, and the log does not tell in which version of TLS",
             ),
-            (counts.failed, "of them in plaintext, after TLS was tried and failed"),
+            (mail.failed, "of them in plaintext, after TLS was tried and failed"),
             (
-                counts.unknown,
+                mail.unknown,
                 "of them unknown: the log lacks the beginning or the end of their session",
             ),
-            (counts.imported, "recipients left out: imported before"),
-            (counts.judged, "recipients left out: judged by the milter itself"),
-            (counts.again, "recipients left out: other lines here told of them already"),
+            (mail.imported, "recipients left out: imported before"),
+            (mail.judged, "recipients left out: judged by the milter itself"),
+            (mail.again, "recipients left out: other lines here told of them already"),
             (
-                counts.not_opted_in,
+                mail.not_opted_in,
                 "recipients left out: their domain is not opted in, or switched off",
             ),
-            (counts.too_old, "recipients left out: older than the ledger keeps"),
+            (mail.too_old, "recipients left out: older than the ledger keeps"),
+            (deliveries.sent, "deliveries recorded"),
+            (deliveries.plaintext, "of them in plaintext"),
+            (deliveries.local, "of them without leaving this host"),
+            (
+                deliveries.unknown,
+                "of them unknown: the log does not tell whether they were encrypted",
+            ),
+            (deliveries.deferred, "recipients whose mail had to wait"),
+            (deliveries.deferred_for_tls, "of them because of TLS"),
+            (deliveries.bounced, "recipients whose mail went back to the sender"),
+            (deliveries.imported, "attempts to deliver left out: imported before"),
+            (handshakes.recorded, "failed TLS handshakes recorded"),
+            (handshakes.refused, "of them before the client came in plaintext, and was refused"),
+            (handshakes.taken, "of them before the client came in plaintext, and was let in"),
+            (handshakes.tls, "of them before the client came back with TLS"),
+            (handshakes.away, "of them before the client stayed away, so far"),
+            (handshakes.imported, "failed TLS handshakes left out: imported before"),
             (
                 tallied.again,
                 "messages not counted again: a filter brought them back, or their lines are there twice",
@@ -186,12 +144,16 @@ pub(super) fn accounts(accounts: &[Account], failures: &BTreeMap<String, u64>) -
 
 /// What has to be told besides, if there is something.
 pub(super) fn warnings(accounts: &[Account]) -> Option<String> {
-    let mut out = unread(accounts).map(|(what, help)| format!("warning: {what}\n  = help: {help}"));
-    if Account::sum(accounts).counts.version_unknown > 0 {
-        let note = "note: Postfix logs no TLS sessions, or not those of all its services\n  = help: set `smtpd_tls_loglevel = 1` in main.cf, and in master.cf where a service has its own; reload Postfix";
-        out = Some(out.map_or_else(|| note.to_owned(), |out| format!("{out}\n{note}")));
-    }
-    out
+    let counts = Account::sum(accounts).counts;
+    let unread = unread(accounts).map(|(what, help)| format!("warning: {what}\n  = help: {help}"));
+    let inbound = (counts.mail.version_unknown > 0).then(|| {
+        "note: Postfix logs no TLS sessions, or not those of all its services\n  = help: set `smtpd_tls_loglevel = 1` in main.cf, and in master.cf where a service has its own; reload Postfix".to_owned()
+    });
+    let outbound = (counts.deliveries.unknown > 0).then(|| {
+        "note: of some deliveries the log does not tell whether they were encrypted: a service has logged no TLS session so far\n  = help: set `smtp_tls_loglevel = 1` in main.cf (`lmtp_tls_loglevel` for LMTP), and in master.cf where a service has its own; reload Postfix. From Postfix 3.11 on, `smtp_log_tls_feature_status = yes` (its default) says it for each delivery".to_owned()
+    });
+    let notes: Vec<_> = [unread, inbound, outbound].into_iter().flatten().collect();
+    (!notes.is_empty()).then(|| notes.join("\n"))
 }
 
 /// The lines of smtpd that could not be read, and what to do.
@@ -233,7 +195,7 @@ fn printable(character: char) -> impl Iterator<Item = char> {
 /// Why nothing came of the logs at all, and what to do; none where something did.
 pub(super) fn nothing(accounts: &[Account]) -> Option<String> {
     let sum = Account::sum(accounts);
-    if sum.recipients() > 0 {
+    if !sum.counts.is_empty() {
         return None;
     }
     if let Some((what, help)) = unread(accounts) {

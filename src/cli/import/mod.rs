@@ -1,6 +1,7 @@
 //! `mandatory-tls import`: adds to a ledger what the MTA logged and the milter did not judge.
 
 mod account;
+mod counts;
 mod gather;
 mod read;
 
@@ -15,7 +16,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 use ledger::postfix_log::offset;
-use ledger::{Clients, Store, StoreError};
+use ledger::{Clients, Intake, Store, StoreError, Wanted};
 use policy::{Entry, Mode, Pattern, Policy};
 use std::{
     path::{Path, PathBuf},
@@ -144,12 +145,9 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     let mut store = Store::open(&ledger.path, ledger.room).map_err(failed)?;
     let clients = Clients::new(ledger.clients, &ledger.key())
         .map_err(|error| failed(StoreError::Key(error)))?;
-    let exclusions = gather::Exclusions {
-        imported: store.imported().map_err(failed)?,
-        ledger: &store,
-        oldest: Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY,
-    };
-    let mut gatherer = Gatherer::new(&policy, settings.on_unknown_tls, &clients, exclusions);
+    let oldest = Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY;
+    let intake = Intake::new(clients, settings.on_unknown_tls, Wanted::All, oldest);
+    let mut gatherer = Gatherer::new(&policy, &store, intake);
     for path in read::in_order(&args.files, &args.zone)? {
         read::read(&path, &args.zone, &mut gatherer, &failed)?;
     }

@@ -62,8 +62,6 @@ pub enum DeliveryReason {
     Dns,
     /// The server said no.
     Reply,
-    /// It waited too long, whatever for.
-    Expired,
     /// Anything else.
     Other,
 }
@@ -85,12 +83,7 @@ impl DeliveryReason {
             | Self::CertificateNotMatched
             | Self::PolicyFailed
             | Self::RequireTls => true,
-            Self::None
-            | Self::Connection
-            | Self::Dns
-            | Self::Reply
-            | Self::Expired
-            | Self::Other => false,
+            Self::None | Self::Connection | Self::Dns | Self::Reply | Self::Other => false,
         }
     }
 }
@@ -162,6 +155,22 @@ pub enum HopTls {
     Told(LoggedTls),
     /// The mail did not leave this host, and no TLS session is logged: there is nothing to encrypt.
     Local,
+}
+
+impl HopTls {
+    /// The same in a word.
+    #[must_use]
+    pub fn kind(&self) -> HopKind {
+        match self {
+            Self::Told(LoggedTls::Told(TlsState::Plaintext)) => HopKind::Plaintext,
+            Self::Told(LoggedTls::Told(TlsState::Unknown) | LoggedTls::Unknown) => HopKind::Unknown,
+            Self::Told(LoggedTls::Told(TlsState::Encrypted(_)) | LoggedTls::Encrypted) => {
+                HopKind::Encrypted
+            }
+            Self::Told(LoggedTls::Failed(_)) => HopKind::Failed,
+            Self::Local => HopKind::Local,
+        }
+    }
 }
 
 /// What is known of the encryption of the deliveries of a row.

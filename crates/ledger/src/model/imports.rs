@@ -1,13 +1,14 @@
 //! What was imported from logs, and what is there already, so that nothing is counted twice.
 
 use crate::model::day::{DAY, Day};
-use crate::model::delivery::DeliveryKey;
+use crate::model::delivery::{DeliveryKey, DeliveryStatus};
 use crate::model::handshake::HandshakeKey;
 use crate::model::key::SenderDomain;
 use crate::model::row::{OTHERS, RowKey, sender_text};
 use crate::model::tally::Tally;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// The part of a host's log that is in the ledger, as earlier releases took note of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +36,13 @@ pub struct FromLog {
     pub prints: Vec<Print>,
 }
 
-/// One recipient that was imported, by which it is known again: in another copy of the log, under
+/// One recipient, delivery or handshake that was imported, by which it is known again: in another copy of the log, under
 /// another name of the host, and with a time that another daemon took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Print {
-    /// When its message began, in seconds since 1970-01-01.
+    /// When it came, in seconds since 1970-01-01.
     pub at: i64,
-    /// A hash of queue id, process and recipient, of which nobody can tell them who does not know them.
+    /// A hash of queue id, process and recipient or the like, of which nobody can tell them who does not know them.
     pub hash: u64,
 }
 
@@ -52,10 +53,46 @@ impl Print {
     /// That of a recipient of the message that a process of smtpd gave this queue id.
     #[must_use]
     pub fn new(at: i64, id: &str, process: u32, recipient: &str) -> Self {
+        Self::of(at, &[id.as_bytes(), &process.to_be_bytes(), recipient.as_bytes()])
+    }
+
+    /// That of an attempt to deliver to a recipient.
+    pub(crate) fn of_delivery(
+        at: i64,
+        id: &str,
+        process: u32,
+        recipient: &str,
+        status: DeliveryStatus,
+    ) -> Self {
+        let status = status.code().as_bytes();
+        let (process, recipient) = (process.to_be_bytes(), recipient.as_bytes());
+        Self::of(at, &[b"delivery ", status, b" ", id.as_bytes(), &process, recipient])
+    }
+
+    /// That of a handshake that failed with a process, the `nth` of its kind at that time, for a
+    /// domain that the client then wrote to or for none.
+    pub(crate) fn of_handshake(
+        at: i64,
+        process: u32,
+        client: Option<IpAddr>,
+        nth: u32,
+        key: &HandshakeKey,
+    ) -> Self {
+        let client = client.map(|address| address.to_string()).unwrap_or_default();
+        let words = format!(
+            "handshake {process} {client} {nth} {} {} {}",
+            key.failure.word(),
+            key.afterwards.code(),
+            key.domain
+        );
+        Self::of(at, &[words.as_bytes()])
+    }
+
+    fn of(at: i64, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
-        hash.update(id.as_bytes());
-        hash.update(process.to_be_bytes());
-        hash.update(recipient.as_bytes());
+        for part in parts {
+            hash.update(part);
+        }
         let octets = hash.finalize();
         let first = octets.iter().take(8).fold(0, |sum: u64, octet| sum << 8 | u64::from(*octet));
         Self { at, hash: first }

@@ -14,6 +14,7 @@
 
 use super::line::address;
 use crate::model::handshake::Afterwards;
+use crate::model::imports::Print;
 use crate::model::logged_tls::TlsFailure;
 use policy::DomainName;
 use std::collections::{HashMap, VecDeque};
@@ -36,6 +37,8 @@ pub struct FailedHandshake {
     pub name: Option<DomainName>,
     /// Why it failed.
     pub failure: TlsFailure,
+    /// How many of the same client and process came right before it, for the same reason.
+    pub nth: u32,
     /// Whether another one of the same client before it had led to nothing yet.
     pub is_again: bool,
     /// What the client did then.
@@ -74,6 +77,7 @@ pub(super) struct Handshake {
     pub client: Option<IpAddr>,
     pub name: Option<DomainName>,
     pub failure: TlsFailure,
+    pub nth: u32,
     pub is_again: bool,
 }
 
@@ -95,6 +99,12 @@ impl Handshakes {
         let at = handshake.at;
         let of_client = self.open.entry(client.clone()).or_default();
         handshake.is_again = !of_client.is_empty();
+        let before = of_client.iter().rev().find(|other| {
+            (other.process, &other.failure) == (handshake.process, &handshake.failure)
+        });
+        handshake.nth = before
+            .filter(|before| at - before.at <= Print::NEAR)
+            .map_or(0, |before| before.nth.saturating_add(1));
         of_client.push(handshake);
         if of_client.len() > MOST_OF_CLIENT {
             let first = of_client.remove(0);
@@ -127,6 +137,7 @@ impl Handshakes {
             client: handshake.client,
             name: handshake.name.clone(),
             failure: handshake.failure.clone(),
+            nth: handshake.nth,
             is_again: handshake.is_again,
             afterwards,
             recipient: recipient.map(str::to_owned),
@@ -250,6 +261,7 @@ mod tests {
             client: None,
             name: None,
             failure: TlsFailure::new("x"),
+            nth: 0,
             is_again: false,
         };
         let mut told = 0;

@@ -131,7 +131,7 @@ fn every_outcome_and_session_comes_out_as_it_went_in() {
             let attempt =
                 Attempt { tls: tls.clone(), status, reason, trust, ..attempt(TODAY, "mx.example") };
             let key = DeliveryKey::new(&domain("example.com"), &attempt);
-            assert_eq!(key.kind(), *kind, "{key:?}");
+            assert_eq!((key.kind(), tls.kind()), (*kind, *kind), "{key:?}");
             told.deliveries.insert(key, Tally { count: 3, repeats: Some(2), first: 1, last: 9 });
         }
     }

@@ -114,6 +114,7 @@ impl Joiner {
             client: address,
             name,
             failure: failure.clone(),
+            nth: 0,
             is_again: false,
         };
         self.handshakes.failed(key.clone(), handshake);
@@ -251,7 +252,12 @@ impl Joiner {
         let failure = session.failure.clone().or_else(|| tried.then(|| TlsFailure::new("")));
         match (&session.tls, failure) {
             (None, Some(failure)) => {
-                self.handshake_failed(process, &session.client, session.seen, failure);
+                // Lines that are there twice begin no session.
+                let what = (session.seen, process, &session.client);
+                let is_new = self.begun.insert(self.hasher.hash_one((what, "failed")));
+                if session.began || is_new {
+                    self.handshake_failed(process, &session.client, session.seen, failure);
+                }
             }
             _ => self.settle_handshakes(&session, &key, &proved),
         }
