@@ -51,9 +51,9 @@ impl Account {
         let tallied = &self.tallied;
         let _ = writeln!(
             out,
-            "{name}{} lines, {} of Postfix; {} messages over SMTP, {} TLS sessions, {} sessions in all",
+            "{name}{} lines, {}; {} messages over SMTP, {} TLS sessions, {} sessions in all",
             number(tallied.lines),
-            number(tallied.postfix),
+            of_whom(tallied),
             number(tallied.messages),
             number(tallied.tls),
             number(tallied.sessions)
@@ -111,8 +111,19 @@ impl Account {
         }
         if tallied.lines == 0 {
             let _ = writeln!(out, "{:>12}  the file is empty", "");
-        } else if tallied.postfix == 0 {
-            let _ = writeln!(out, "{:>12}  no line of a Postfix", "");
+        } else if tallied.postfix + tallied.sendmail == 0 {
+            let _ = writeln!(out, "{:>12}  no line of a Postfix or a Sendmail", "");
+        }
+    }
+}
+
+/// `253 of Postfix`, and as many of Sendmail where there are some.
+fn of_whom(tallied: &Tallied) -> String {
+    match (tallied.postfix, tallied.sendmail) {
+        (postfix, 0) => format!("{} of Postfix", number(postfix)),
+        (0, sendmail) => format!("{} of Sendmail", number(sendmail)),
+        (postfix, sendmail) => {
+            format!("{} of Postfix, {} of Sendmail", number(postfix), number(sendmail))
         }
     }
 }
@@ -204,14 +215,15 @@ pub(super) fn nothing(accounts: &[Account]) -> Option<String> {
     let named: Vec<_> = accounts.iter().map(|account| account.path.display().to_string()).collect();
     let named = named.join(", ");
     let tallied = &sum.tallied;
-    Some(if tallied.postfix == 0 {
+    let of_mta = tallied.postfix + tallied.sendmail;
+    Some(if of_mta == 0 {
         format!(
-            "error: there is no line of a Postfix in {named}\n  = help: name the log that Postfix writes to (`postconf maillog_file`, or that of syslog); {JOURNAL}"
+            "error: there is no line of a Postfix or a Sendmail in {named}\n  = help: name the log that the MTA writes to (Postfix: `postconf maillog_file`; else that of syslog); {JOURNAL}"
         )
     } else if tallied.messages == 0 {
         format!(
-            "error: {} lines of Postfix in {named} tell of no message that came over SMTP\n  = help: they are those of `smtpd` that tell of it: name the log that has them; {JOURNAL}",
-            number(tallied.postfix)
+            "error: {} lines of the MTA in {named} tell of no message that came over SMTP\n  = help: they are those of `smtpd` that tell of it: name the log that has them; {JOURNAL}",
+            number(of_mta)
         )
     } else {
         format!(

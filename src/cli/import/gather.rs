@@ -58,7 +58,7 @@ impl<'g> Gatherer<'g> {
         Ok(Gathered {
             told: self.intake.take(),
             accounts: self.accounts,
-            failures: self.intake.failures().clone(),
+            failures: self.intake.failures(),
         })
     }
 

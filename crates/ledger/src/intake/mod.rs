@@ -134,7 +134,7 @@ impl Intake {
 
     /// Why handshakes failed, and how often.
     #[must_use]
-    pub fn failures(&self) -> &BTreeMap<String, u64> {
+    pub fn failures(&self) -> BTreeMap<String, u64> {
         self.joiner.failures()
     }
 

@@ -147,6 +147,10 @@ impl<'l> Line<'l> {
             // postfix/smtpd, postfix-out/smtpd, postfix/submission/smtpd
             Some((_, program)) => program,
             None if service == "MailScanner" => service,
+            // What Debian calls Sendmail's processes, but for the one that only feeds the others.
+            None if matches!(service, "sendmail" | "sm-mta" | "sm-mta-in" | "sm-mta-out") => {
+                "sendmail"
+            }
             // Some templates of rsyslog cut the name off at its slash.
             None if service == "postfix" => guessed(text),
             None => return None,

@@ -22,6 +22,7 @@
 //! - `message`, `joiner`: lines become messages and recipients.
 //! - `handshakes`: those that failed, and what the client did then.
 //! - `hop`: what smtp(8) and lmtp(8) make of them.
+//! - `sendmail`: the same of a Sendmail.
 //!
 //! Nothing here reads files: lines go in, recipients come out.
 
@@ -32,6 +33,7 @@ mod hosts;
 mod joiner;
 mod line;
 mod message;
+mod sendmail;
 mod session;
 mod tallied;
 mod time;

@@ -7,7 +7,9 @@ pub struct Tallied {
     pub lines: u64,
     /// Those of a Postfix.
     pub postfix: u64,
-    /// How many of those have a time that does not say its zone.
+    /// Those of a Sendmail.
+    pub sendmail: u64,
+    /// How many of both have a time that does not say its zone.
     pub without_zone: u64,
     /// Lines of smtpd that cannot be read.
     pub unread: u64,
@@ -30,6 +32,7 @@ impl Tallied {
         Self {
             lines: self.lines + other.lines,
             postfix: self.postfix + other.postfix,
+            sendmail: self.sendmail + other.sendmail,
             without_zone: self.without_zone + other.without_zone,
             unread: self.unread + other.unread,
             sessions: self.sessions + other.sessions,
@@ -46,6 +49,7 @@ impl Tallied {
         Self {
             lines: self.lines.saturating_sub(earlier.lines),
             postfix: self.postfix.saturating_sub(earlier.postfix),
+            sendmail: self.sendmail.saturating_sub(earlier.sendmail),
             without_zone: self.without_zone.saturating_sub(earlier.without_zone),
             unread: self.unread.saturating_sub(earlier.unread),
             sessions: self.sessions.saturating_sub(earlier.sessions),

@@ -116,12 +116,17 @@ impl Peer {
 
     /// Whether it is this host itself.
     pub fn is_here(&self) -> bool {
-        match self.address {
-            // 127.0.0.1 alone: the others may well be tunnels to another host.
-            Some(IpAddr::V4(address)) => address.octets() == [127, 0, 0, 1],
-            Some(IpAddr::V6(address)) => address.is_loopback(),
-            None => true,
-        }
+        is_here(self.address)
+    }
+}
+
+/// Whether a server at this address is this host itself; one without an address is a socket.
+pub(in crate::postfix_log) fn is_here(address: Option<IpAddr>) -> bool {
+    match address {
+        // 127.0.0.1 alone: the others may well be tunnels to another host.
+        Some(IpAddr::V4(address)) => address.octets() == [127, 0, 0, 1],
+        Some(IpAddr::V6(address)) => address.is_loopback(),
+        None => true,
     }
 }
 

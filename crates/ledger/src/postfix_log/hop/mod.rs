@@ -15,9 +15,9 @@
 //! the line says so itself (`tls=`, from Postfix 3.11 on). Else nothing is known of it.
 
 mod line;
-mod reason;
+pub(super) mod reason;
 
-pub(super) use line::DeliveryLine;
+pub(super) use line::{DeliveryLine, is_here};
 
 use super::Delivered;
 use super::joiner::Process;
@@ -87,6 +87,11 @@ impl Hops {
     /// The deliveries that were found since this was last asked.
     pub fn told(&mut self) -> Vec<Delivered> {
         mem::take(&mut self.told)
+    }
+
+    /// A delivery of another MTA, which was remembered.
+    pub fn tell(&mut self, delivered: Delivered) {
+        self.told.push(delivered);
     }
 
     /// Lines were lost: a session without its line is no longer plaintext for that.
@@ -242,7 +247,7 @@ impl Hops {
     }
 
     /// Joins an attempt with those before it for the same recipient.
-    fn remember(
+    pub fn remember(
         &mut self,
         host: u32,
         id: &str,

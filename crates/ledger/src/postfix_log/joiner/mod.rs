@@ -7,6 +7,7 @@ use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names};
 use super::line::{self, Line};
 use super::message::{Came, Message, Queue, Underway, is_near};
+use super::sendmail::{Found, Sendmail};
 use super::session::{End, Session};
 use super::{Clock, Delivered, FailedHandshake, Logged, Tallied, Unread};
 use crate::model::logged_tls::TlsFailure;
@@ -46,6 +47,7 @@ pub struct Joiner {
     told: Vec<Logged>,
     pub(super) hops: Hops,
     handshakes: Handshakes,
+    sendmail: Sendmail,
     /// What the library last said to a process of tlsproxy.
     library: HashMap<Process, TlsFailure>,
 }
@@ -73,18 +75,30 @@ impl Joiner {
     /// What was found in the lines so far.
     #[must_use]
     pub fn tallied(&self) -> Tallied {
-        self.tallied
+        let Found { messages, tls, without_message, .. } = &self.sendmail.found;
+        Tallied {
+            messages: self.tallied.messages + messages,
+            tls: self.tallied.tls + tls,
+            without_message: self.tallied.without_message + without_message,
+            ..self.tallied
+        }
     }
 
     /// Why handshakes failed, and how often.
     #[must_use]
-    pub fn failures(&self) -> &BTreeMap<String, u64> {
-        &self.causes
+    pub fn failures(&self) -> BTreeMap<String, u64> {
+        let mut causes = self.causes.clone();
+        for (cause, count) in &self.sendmail.found.causes {
+            *causes.entry(cause.clone()).or_default() += count;
+        }
+        causes
     }
 
     /// The recipients that were found since this was last asked.
     pub fn told(&mut self) -> Vec<Logged> {
-        mem::take(&mut self.told)
+        let mut told = mem::take(&mut self.told);
+        told.append(&mut self.sendmail.told());
+        told
     }
 
     /// The deliveries that were found since this was last asked.
@@ -116,6 +130,7 @@ impl Joiner {
                 if line::tells_of_loss(text) {
                     self.sessions.values_mut().for_each(|session| session.lost = true);
                     self.hops.lines_were_lost();
+                    self.sendmail.lines_were_lost();
                 }
                 return Ok(());
             }
@@ -125,11 +140,15 @@ impl Joiner {
             }
             Err(_) => return Ok(()),
         };
-        self.tallied.postfix += 1;
+        let is_sendmail = line.program == "sendmail";
+        *(if is_sendmail { &mut self.tallied.sendmail } else { &mut self.tallied.postfix }) += 1;
         self.tallied.without_zone += u64::from(!line.zoned);
         let host = self.hosts.number(line.host);
         self.handshakes.past(line.at);
-        if line.program == "smtpd" {
+        if is_sendmail {
+            let process = self.process(&line, host);
+            self.sendmail.line(process, &line, file, &mut self.hops, &mut self.handshakes);
+        } else if line.program == "smtpd" {
             self.smtpd(&line, host, file);
         } else {
             self.other(&line, host);

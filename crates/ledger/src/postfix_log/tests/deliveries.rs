@@ -15,7 +15,7 @@ fn delivered(log: &str) -> Vec<Delivered> {
 }
 
 /// What a row holds of an attempt: `u@d.example mx.test[192.0.2.25] TLSv1.3 verified sent none`.
-fn shown(delivered: &Delivered) -> String {
+pub(super) fn shown(delivered: &Delivered) -> String {
     let key = DeliveryKey::new(&DomainName::parse("d.example").unwrap(), &delivered.attempt);
     let again = if delivered.attempt.is_again { " again" } else { "" };
     let words = if key.words.is_empty() { String::new() } else { format!(" ({})", key.words) };

@@ -4,6 +4,7 @@
 mod deliveries;
 mod handshakes;
 mod repetition;
+mod sendmail;
 mod sessions;
 
 use super::joiner::MANY;
