@@ -137,6 +137,16 @@ pub enum FindingId {
     NextHopPassesBy,
     /// Mail goes to a next hop that the entry does not name.
     NextHopNotNamed,
+    /// Mail of some senders does either.
+    NextHopBySender,
+    /// A filter leads mail to another host by a service that does not ask.
+    NextHopByFilter,
+    /// Without the policy, Postfix would hold a next hop to more.
+    NextHopLevelLowered,
+    /// A resolver for DANE or MTA-STS is not asked for what the policy speaks of.
+    NextHopResolverBehind,
+    /// Mail whose sender asks for REQUIRETLS bounces.
+    RequiretlsBounces,
     // --- whom one trusts ---
     /// Postfix trusts networks that the policy does not.
     NetworksPostfixTrusts,
