@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -46,11 +46,26 @@ pub(crate) enum CommandError {
     Long(String),
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end, which has to be a good one.
 ///
 /// An absolute `program` is taken as it is. Others are looked for in the search path and then in
 /// /usr/sbin, where Postfix has its commands and an ordinary user's search path does not lead.
 pub(crate) fn run(program: &OsStr, arguments: &[OsString]) -> Result<Written, CommandError> {
+    let (status, written) = run_to_any_end(program, arguments)?;
+    if !status.success() {
+        let name = program.to_string_lossy().into_owned();
+        let last = written.complaints.last().cloned();
+        let said = last.unwrap_or_else(|| format!("`{name}` ended with {status}"));
+        return Err(CommandError::Failed(name, said));
+    }
+    Ok(written)
+}
+
+/// The same, for a program whose status is an answer.
+pub(crate) fn run_to_any_end(
+    program: &OsStr,
+    arguments: &[OsString],
+) -> Result<(ExitStatus, Written), CommandError> {
     let name = program.to_string_lossy().into_owned();
     let spawn = |path: PathBuf| {
         Command::new(path)
@@ -87,12 +102,8 @@ pub(crate) fn run(program: &OsStr, arguments: &[OsString]) -> Result<Written, Co
     let complaints = String::from_utf8_lossy(&complaints.unwrap_or_default()).into_owned();
     let complaints: Vec<String> = complaints.lines().map(str::to_owned).collect();
     let status = child.wait().map_err(|error| CommandError::Run(name.clone(), error))?;
-    if !status.success() {
-        let last = complaints.last().cloned();
-        let said = last.unwrap_or_else(|| format!("`{name}` ended with {status}"));
-        return Err(CommandError::Failed(name, said));
-    }
-    Ok(Written { output: String::from_utf8_lossy(&output).into_owned(), complaints })
+    let output = String::from_utf8_lossy(&output).into_owned();
+    Ok((status, Written { output, complaints }))
 }
 
 /// Reads in a thread of its own, so that the wait for it can end.

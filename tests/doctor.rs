@@ -40,10 +40,10 @@ fn what_an_ordinary_user_cannot_see_is_no_error() {
     fs::write(at("closed/status.json"), "{}").unwrap();
     fs::write(at("policy.yaml"), "domains: [a.example]\n").unwrap();
     let settings = format!(
-        "listen: [unix:{}, unix:{}]\npolicy: policy.yaml\nstatus_file: {}\n",
-        at("closed/milter.sock").display(),
-        at("open.sock").display(),
-        at("closed/status.json").display()
+        "listen: [unix:{0}/closed/milter.sock, unix:{0}/open.sock]\npolicy: policy.yaml\n\
+         status_file: {0}/closed/status.json\n\
+         socketmap: [unix:{0}/closed/deliver.sock, unix:{0}/open.sock, unix:{0}/nobody-asked-for.sock]\n",
+        directory.path().display()
     );
     fs::write(at("milter.yaml"), settings).unwrap();
     set_mode(&at("closed"), 0);
@@ -52,7 +52,8 @@ fn what_an_ordinary_user_cannot_see_is_no_error() {
     assert!(said.contains("unseen   service    whether the milter runs"), "{said}");
     assert_eq!(said.matches("unseen   socket ").count(), 2, "{said}");
     assert!(said.contains("ok       policy") && !said.contains("ERROR"), "{said}");
-    assert!(said.contains(", 3 not seen"), "{said}");
+    assert_eq!(said.matches("unseen   next hops ").count(), 2, "{said}");
+    assert!(said.contains(", 5 not seen"), "{said}");
 
     set_mode(&at("policy.yaml"), 0);
     let (_, said) = doctor(directory.path());

@@ -30,11 +30,13 @@ mod trust;
 use crate::command::CommandError;
 use config::finding::FindingId;
 use config::settings::Settings;
-pub(crate) use deliver::{HEADER as HOP_HEADER, PARAMETER as HOP_MAPS, is_our_map, our_map};
+pub(crate) use deliver::{
+    HEADER as HOP_HEADER, PARAMETER as HOP_MAPS, is_our_map, map_address, means_socket, our_map,
+};
 use diagnosis::Place;
 pub(crate) use diagnosis::{Diagnosis, Gravity};
 pub(crate) use doors::{doorways, port_number};
-pub(crate) use facts::{Parameters, PostfixFacts};
+pub(crate) use facts::{Parameters, PostfixFacts, Service};
 pub(crate) use gather::{gather, gather_all};
 pub(crate) use leads::{address_for, address_for_public, is_ours, public_smtpd, smtp_address};
 pub(crate) use milter_entry::milters as milter_entries;

@@ -18,17 +18,20 @@ const LONGEST: u64 = 100_000;
 ///
 /// # Errors
 ///
-/// Those of the system; [`io::ErrorKind::InvalidData`] for what is no reply of a socketmap.
+/// Those of the system ([`io::ErrorKind::WouldBlock`]: there is no reply in time); [`io::ErrorKind::InvalidData`] for
+/// what is no reply of a socketmap.
 pub fn ask(socket: &SocketSpec, key: &str) -> io::Result<String> {
     match socket {
         SocketSpec::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
             ask_on(stream, key)
         }
         SocketSpec::Inet(host, port) => {
             let stream = TcpStream::connect((host.as_str(), *port))?;
             stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
             ask_on(stream, key)
         }
     }
@@ -50,6 +53,7 @@ fn ask_on(mut stream: impl Read + Write, key: &str) -> io::Result<String> {
     let odd = || io::Error::new(io::ErrorKind::InvalidData, "what answers is no socketmap");
     let length: u64 = length.parse().map_err(|_| odd())?;
     let mut reply = String::new();
-    stream.take(length.min(LONGEST)).read_to_string(&mut reply)?;
-    Ok(reply)
+    let read = Read::by_ref(&mut stream).take(length.min(LONGEST)).read_to_string(&mut reply)?;
+    stream.read_exact(&mut octet)?;
+    if u64::try_from(read) == Ok(length) && octet == *b"," { Ok(reply) } else { Err(odd()) }
 }

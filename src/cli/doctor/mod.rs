@@ -4,8 +4,10 @@
 //! files, and has sessions with the MTA as senders have them. Each look gives answers; nothing is changed.
 
 mod files;
+mod look_up;
 mod metrics;
 mod mta;
+mod next_hops;
 mod service;
 mod sessions;
 mod settings;
@@ -56,6 +58,9 @@ pub(super) struct Args {
     /// Connect to a milter's socket and negotiate, as an MTA does; nothing else
     #[arg(long, value_name = "SOCKET", hide = true)]
     probe: Option<SocketSpec>,
+    /// Look up next hops as smtp(8) does; nothing else
+    #[arg(long, value_name = "TASK", hide = true)]
+    look_up: Option<String>,
 }
 
 /// How something is.
@@ -188,6 +193,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
     if let Some(socket) = &args.probe {
         return probe(socket);
     }
+    if let Some(task) = &args.look_up {
+        return look_up(task);
+    }
     let answers = match Settings::load(&args.config) {
         Ok(settings) => {
             let accepted = settings.accept.with(&args.accept);
@@ -263,6 +271,7 @@ fn examine(settings: Settings, args: &Args, eyes: &Eyes, how: Answer) -> Vec<Ans
         files::policy,
         mta::sockets,
         mta::configuration,
+        next_hops::look,
         sessions::sessions,
         service::macros,
         service::encryption,
@@ -300,6 +309,21 @@ fn record(config: &Path, answers: &[Answer]) {
 /// Whether the system refused because of who asks.
 fn is_denied(result: io::Result<()>) -> bool {
     result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// The same, for look-ups of next hops.
+fn look_up(task: &str) -> ExitCode {
+    let outcome = serde_json::from_str(task).map(|task: look_up::Task| task.perform());
+    match outcome.and_then(|outcome| serde_json::to_string(&outcome)) {
+        Ok(outcome) => {
+            println!("{outcome}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            status::USAGE.into()
+        }
+    }
 }
 
 /// For `doctor` itself, which runs this as the MTA's user.

@@ -8,6 +8,7 @@ mod weaker;
 use super::Given;
 use super::diagnosis::{Diagnosis, Gravity};
 use super::facts::{PostfixFacts, Service};
+use super::leads::{Leads, leads};
 use super::syntax::elements;
 use config::finding::FindingId;
 use config::settings::{Settings, SocketSpec};
@@ -22,17 +23,20 @@ const NAME: &str = "QUERY";
 /// So many domains are named.
 const NAMED: usize = 10;
 
-/// Whether an element of the parameter leads to the program's socket.
+/// The address in an element of the parameter; none where it is no socketmap.
+pub(crate) fn map_address(map: &str) -> Option<&str> {
+    Some(map.strip_prefix("socketmap:")?.rsplit_once(':')?.0)
+}
+
+/// Whether an element of the parameter means this socket, though a chroot may be in the way.
+pub(crate) fn means_socket(map: &str, socket: &SocketSpec, facts: &PostfixFacts) -> bool {
+    let is_here = |address, chroot| leads(address, socket, chroot, facts) == Leads::Here;
+    map_address(map).is_some_and(|address| is_here(address, true) || is_here(address, false))
+}
+
+/// Whether it means one of the program's.
 pub(crate) fn is_our_map(map: &str, facts: &PostfixFacts, settings: &Settings) -> bool {
-    let address = map.strip_prefix("socketmap:").and_then(|rest| rest.rsplit_once(':'));
-    let Some((address, _)) = address else { return false };
-    let queue = Path::new(facts.main.get("queue_directory"));
-    settings.socketmap.iter().any(|listen| match &listen.socket {
-        SocketSpec::Unix(path) => address.strip_prefix("unix:").is_some_and(|there| {
-            Path::new(there) == path || queue.join(there.trim_start_matches('/')) == *path
-        }),
-        socket => socket.to_string() == address,
-    })
+    settings.socketmap.iter().any(|listen| means_socket(map, &listen.socket, facts))
 }
 
 /// What a service has to name to reach the program; none: it cannot.
@@ -75,6 +79,7 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
     }
     for service in &asking {
         let list = lists(service);
+        found.extend(elements(&list).filter_map(|map| astray(given, service, map)));
         if let Some(first) = elements(&list).next().filter(|map| !ours(map)) {
             found.push(Diagnosis::new(
                 FindingId::NextHopMapBehind,
@@ -100,6 +105,36 @@ pub(super) fn check(given: &Given<'_>, found: &mut Vec<Diagnosis>) {
         weaker::check(given, service, found);
     }
     leaving::check(given, &asking, found);
+}
+
+/// A map that means the program's socket, and does not lead there.
+fn astray(given: &Given<'_>, service: &Service, map: &str) -> Option<Diagnosis> {
+    let address = map_address(map)?;
+    let sockets = given.settings.socketmap.iter().map(|listen| &listen.socket);
+    let found: Vec<Leads> =
+        sockets.map(|socket| leads(address, socket, service.chroot, given.facts)).collect();
+    if found.contains(&Leads::Here) || !found.contains(&Leads::Astray) {
+        return None;
+    }
+    let remedy = match our_map(service, given.facts, given.settings) {
+        Some(right) => format!("write it as {right}"),
+        None => "name a socket under `socketmap` in the settings that lies below Postfix's queue directory".into(),
+    };
+    Some(Diagnosis::new(
+        FindingId::NextHopMapAstray,
+        Gravity::Error,
+        given.facts.place(Some(service), PARAMETER),
+        format!(
+            "{}: {map} does not lead to the program's socket, {}: all mail of this service is put off",
+            service.label(),
+            if service.chroot {
+                "since it runs in a chroot"
+            } else {
+                "since it does not run in a chroot"
+            }
+        ),
+        remedy,
+    ))
 }
 
 fn nobody_asks(given: &Given<'_>, found: &mut Vec<Diagnosis>) {

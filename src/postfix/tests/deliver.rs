@@ -11,7 +11,8 @@ domains:
 - { domain: example.net, mode: monitor, deliver: encrypt }
 - free.example
 ";
-const SOCKETMAP: &str = "socketmap: unix:/var/spool/postfix/mandatory-tls/deliver.sock\n";
+const SOCKETMAP: &str =
+    "socketmap: [unix:/var/spool/postfix/mandatory-tls/deliver.sock, inet:127.0.0.1:8894]\n";
 const ASKS: &str = "smtp_tls_policy_maps=socketmap:unix:mandatory-tls/deliver.sock:QUERY";
 
 /// Settings of `relay`, transports, and what is found: how bad, in which words.
@@ -59,7 +60,7 @@ fn a_service_that_asks_and_transports_that_the_policy_names_leave_nothing_to_say
     for own in [
         ASKS,
         "smtp_tls_policy_maps=socketmap:unix:/mandatory-tls/deliver.sock:other",
-        "smtp_tls_policy_maps=socketmap:unix:/var/spool/postfix/mandatory-tls/deliver.sock:QUERY",
+        "smtp_tls_policy_maps=socketmap:inet:localhost:8894:QUERY",
         &format!("{ASKS}, hash:/tls | tls_required_enable=no"),
     ] {
         assert_eq!(found(&with_relay(own, &[TO_ORG])), [], "{own}");
@@ -123,6 +124,28 @@ fn one(facts: &PostfixFacts, gravity: Gravity, words: &[&str]) {
         *as_bad == gravity && words.iter().all(|word| text.contains(word)),
         "{words:?}: {text}"
     );
+}
+
+#[test]
+fn a_map_that_does_not_lead_to_the_socket_is_found() {
+    let whole =
+        "smtp_tls_policy_maps=socketmap:unix:/var/spool/postfix/mandatory-tls/deliver.sock:QUERY";
+    let words = [
+        "next-hop-map-astray",
+        "chroot",
+        "write it as socketmap:unix:mandatory-tls/deliver.sock:QUERY",
+    ];
+    one(&with_relay(whole, &[TO_ORG]), Gravity::Error, &words);
+    let without_chroot = |own: &str| {
+        let mut facts = with_relay(own, &[TO_ORG]);
+        facts.services.iter_mut().for_each(|service| service.chroot = false);
+        facts
+    };
+    assert_eq!(found(&without_chroot(whole)), []);
+    assert_eq!(found(&without_chroot(ASKS)), []);
+    let words = ["next-hop-map-astray", "does not run in a chroot"];
+    let below = "smtp_tls_policy_maps=socketmap:unix:/mandatory-tls/deliver.sock:QUERY";
+    one(&without_chroot(below), Gravity::Error, &words);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod milters;
+mod next_hops;
 mod tls;
 
 use crate::support::{Milter, MilterOptions, Postfix, PostfixOptions, open_directory, wait_until};
@@ -67,6 +68,11 @@ fn room() -> (TempDir, Files) {
 
 /// The answers of doctor that are about sessions with the MTA, without those that say that all is right.
 fn about_mail(said: &str) -> Vec<String> {
+    about(said, "mail")
+}
+
+/// Those whose subject begins with this word.
+fn about(said: &str, subject: &str) -> Vec<String> {
     let mut answers: Vec<String> = Vec::new();
     for line in said.lines() {
         if line.starts_with(' ') {
@@ -78,6 +84,6 @@ fn about_mail(said: &str) -> Vec<String> {
             answers.push(line.into());
         }
     }
-    answers.retain(|answer| answer.split_whitespace().nth(1) == Some("mail"));
+    answers.retain(|answer| answer.split_whitespace().nth(1) == Some(subject));
     answers
 }

@@ -129,6 +129,8 @@ pub enum FindingId {
     // --- the second hop ---
     /// The policy demands something of next hops, and Postfix does not ask.
     NextHopNotAsked,
+    /// The map does not lead to the program's socket, mostly because of a chroot.
+    NextHopMapAstray,
     /// Another map is asked first.
     NextHopMapBehind,
     /// A header of the mail switches the second hop's TLS off.
@@ -147,6 +149,16 @@ pub enum FindingId {
     NextHopResolverBehind,
     /// Mail whose sender asks for REQUIRETLS bounces.
     RequiretlsBounces,
+    /// Nobody answers look-ups where Postfix asks.
+    LookUpsSilent,
+    /// Postfix's user does not reach the socket of look-ups.
+    LookUpsOutOfReach,
+    /// Look-ups are taken, and not answered in time.
+    LookUpsHang,
+    /// Another program answers look-ups.
+    LookUpsOfAnother,
+    /// What is answered is not what the policy says.
+    LookUpsDiffer,
     // --- whom one trusts ---
     /// Postfix trusts networks that the policy does not.
     NetworksPostfixTrusts,
