@@ -13,6 +13,7 @@ mod generate;
 mod hidden;
 mod import;
 mod ledger_file;
+mod look_up;
 mod milter;
 mod progress;
 mod reload;

@@ -15,4 +15,5 @@ mod recipients;
 mod reload;
 mod second_hop;
 mod sendmail;
+mod setup_deliver;
 mod support;

@@ -4,7 +4,6 @@
 //! files, and has sessions with the MTA as senders have them. Each look gives answers; nothing is changed.
 
 mod files;
-mod look_up;
 mod metrics;
 mod mta;
 mod next_hops;
@@ -13,7 +12,7 @@ mod sessions;
 mod settings;
 
 use super::eyes::{Eyes, INSTALLED};
-use super::{sockets, status};
+use super::{look_up, sockets, status};
 use crate::last_good::{LastGood, LastGoodSettings, Unusable};
 use crate::milter;
 use crate::status::Checkup;
@@ -194,7 +193,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         return probe(socket);
     }
     if let Some(task) = &args.look_up {
-        return look_up(task);
+        return do_look_up(task);
     }
     let answers = match Settings::load(&args.config) {
         Ok(settings) => {
@@ -312,7 +311,7 @@ fn is_denied(result: io::Result<()>) -> bool {
 }
 
 /// The same, for look-ups of next hops.
-fn look_up(task: &str) -> ExitCode {
+fn do_look_up(task: &str) -> ExitCode {
     let outcome = serde_json::from_str(task).map(|task: look_up::Task| task.perform());
     match outcome.and_then(|outcome| serde_json::to_string(&outcome)) {
         Ok(outcome) => {

@@ -3,11 +3,11 @@
 //! Each service that asks is stood in for: its user, its directory, its chroot, the socket as it names it. While
 //! nobody answers there, all its mail is put off.
 
-use super::look_up::{Outcome, Task};
 use super::{Answer, Health, Patient};
+use crate::cli::look_up::{Outcome, Task};
 use crate::command::{self, CommandError};
 use crate::postfix::{
-    HOP_MAPS, PostfixFacts, Service, elements, gather_all, is_our_map, map_address, means_socket,
+    HOP_MAPS, PostfixFacts, Service, elements, gather_all, is_our_map, means_socket,
 };
 use crate::wording::counted;
 use config::finding::FindingId;
@@ -154,13 +154,7 @@ impl<'f> Client<'f> {
         map: &str,
         keys: &[String],
     ) -> Option<Self> {
-        let task = Task {
-            address: map_address(map)?.to_owned(),
-            directory: Some(facts.main.get("queue_directory").into()),
-            chroot: service.chroot,
-            user: Some(facts.main.get("mail_owner").to_owned()),
-            keys: keys.to_vec(),
-        };
+        let task = Task::of(service, map, facts, keys.to_vec())?;
         Some(Self { facts: Some(facts), label: service.label(), map: map.to_owned(), task })
     }
 

@@ -46,17 +46,25 @@ impl Instance<'_> {
     }
 
     /// Where what was changed is kept.
-    fn record(self) -> PathBuf {
-        let name = match self.0 {
-            None => "setup-postfix.json".to_owned(),
-            Some(directory) => {
-                let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-                let name: String = directory.to_string_lossy().chars().map(plain).collect();
-                format!("setup-postfix{name}.json")
-            }
+    fn record(self, of: Record) -> PathBuf {
+        let kind = match of {
+            Record::Milter => "setup-postfix",
+            Record::Deliver => "setup-postfix-deliver",
         };
-        Path::new(RECORDS).join(name)
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let directory = self.0.map(Path::to_string_lossy).unwrap_or_default();
+        let directory: String = directory.chars().map(plain).collect();
+        Path::new(RECORDS).join(format!("{kind}{directory}.json"))
     }
+}
+
+/// What was changed, each with a record of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// Whom smtpd asks about recipients.
+    Milter,
+    /// Whom smtp asks about next hops.
+    Deliver,
 }
 
 /// A parameter of main.cf, or of one service in master.cf.
@@ -129,23 +137,25 @@ pub(super) struct Change {
     pub after: String,
 }
 
-/// Keeps what was there before. What was kept of the same settings earlier is older, and stays where it still leads
-/// to what is there.
-pub(super) fn keep(postfix: Instance<'_>, changes: &[Change]) -> Result<(), NotDone> {
-    let path = postfix.record();
+/// Keeps what was there before; of the same settings, instead of what was kept earlier.
+pub(super) fn keep(postfix: Instance<'_>, of: Record, changes: &[Change]) -> Result<(), NotDone> {
     let is_new = |old: &Change| changes.iter().all(|new| new.setting != old.setting);
-    let mut all: Vec<Change> = kept(postfix).into_iter().filter(is_new).collect();
+    let mut all: Vec<Change> = kept(postfix, of).into_iter().filter(is_new).collect();
     all.extend(changes.iter().cloned());
+    write(&postfix.record(of), &all)
+}
+
+fn write(path: &Path, all: &[Change]) -> Result<(), NotDone> {
     let write = || -> io::Result<()> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
         // One that the milter's user has put there would give its owner to this one.
-        match fs::remove_file(&path) {
+        match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        files::replace(&path, &serde_json::to_vec_pretty(&all)?, 0o644)
+        files::replace(path, &serde_json::to_vec_pretty(all)?, 0o644)
     };
     write().map_err(|error| {
         NotDone::unavailable(format!("{} cannot be written: {error}", path.display()))
@@ -153,13 +163,20 @@ pub(super) fn keep(postfix: Instance<'_>, changes: &[Change]) -> Result<(), NotD
 }
 
 /// What was kept.
-pub(super) fn kept(postfix: Instance<'_>) -> Vec<Change> {
-    kept_at(&postfix.record(), ROOT).unwrap_or_default()
+pub(super) fn kept(postfix: Instance<'_>, of: Record) -> Vec<Change> {
+    kept_at(&postfix.record(of), ROOT).unwrap_or_default()
 }
 
-/// Forgets what was kept.
-pub(super) fn forget(postfix: Instance<'_>) -> Result<(), NotDone> {
-    let path = postfix.record();
+/// Forgets what was kept, but for these.
+pub(super) fn forget_but(
+    postfix: Instance<'_>,
+    of: Record,
+    rest: &[Change],
+) -> Result<(), NotDone> {
+    if !rest.is_empty() {
+        return write(&postfix.record(of), rest);
+    }
+    let path = postfix.record(of);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(NotDone::unavailable(format!("{} cannot be removed: {error}", path.display())))
@@ -221,7 +238,10 @@ mod tests {
     fn each_instance_has_its_own_commands_and_record() {
         let usual = Instance(None);
         assert_eq!(usual.command("postfix", &["reload"]).to_string(), "postfix reload");
-        assert_eq!(usual.record(), Path::new("/var/lib/mandatory-tls/setup-postfix.json"));
+        assert_eq!(
+            usual.record(Record::Milter),
+            Path::new("/var/lib/mandatory-tls/setup-postfix.json")
+        );
         let other = Instance(Some(Path::new("/etc/postfix-in")));
         let put = Setting::of("smtp/inet", "smtpd_milters").put(other, Some("a"));
         assert_eq!(
@@ -230,7 +250,11 @@ mod tests {
         );
         let put = Setting::main("smtpd_milters").put(other, None);
         assert_eq!(put.to_string(), "postconf -c /etc/postfix-in -X smtpd_milters");
-        let record = "/var/lib/mandatory-tls/setup-postfix_etc_postfix-in.json";
-        assert_eq!(other.record(), Path::new(record));
+        for (of, name) in [
+            (Record::Milter, "setup-postfix_etc_postfix-in.json"),
+            (Record::Deliver, "setup-postfix-deliver_etc_postfix-in.json"),
+        ] {
+            assert_eq!(other.record(of), Path::new(RECORDS).join(name));
+        }
     }
 }

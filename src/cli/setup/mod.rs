@@ -37,8 +37,10 @@ nobody has set it, since refused recipients count as errors of a session; and wh
 socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for --undo. It ends
 with an SMTP session that names postmaster as a recipient and sends nothing.
 
-With --deliver, the service `relay` in master.cf (or that of --service) gets smtp_tls_policy_maps, and
-tls_required_enable=no where this Postfix has it. With --undo, each service that asks is set back.
+With --deliver, the service `relay` in master.cf (or that of --service) gets smtp_tls_policy_maps, before the maps
+that it has, its own or main.cf's, and tls_required_enable=no where this Postfix has it. Before that, look-ups are
+tried as the service will have them. With --undo, each service that asks (or that of --service) is set back to what
+was there before.
 
 Exit status: 0 done, or nothing to do; 1 not done, because the answer was no; 69 something could not be
 done; 78 errors in the settings, or mail is not judged.";
@@ -57,7 +59,7 @@ struct PostfixArgs {
     #[arg(long, value_name = "DIR")]
     postfix: Option<PathBuf>,
     /// Let Postfix ask what the session to a next hop must be (`deliver` in the policy), instead
-    #[arg(long, conflicts_with = "asks")]
+    #[arg(long)]
     deliver: bool,
     /// With --deliver: the service in master.cf that asks; without it, relay
     #[arg(long, value_name = "NAME", requires = "deliver")]
@@ -94,7 +96,8 @@ impl NotDone {
 pub(super) fn run(args: &Args) -> ExitCode {
     let Mta::Postfix(args) = &args.mta;
     if args.asks {
-        return match postfix::places(args) {
+        let places = if args.deliver { deliver::places(args) } else { postfix::places(args) };
+        return match places {
             Some(places) => {
                 for place in &places {
                     println!("{place}");

@@ -1,7 +1,7 @@
 //! What `setup postfix` changes in Postfix's configuration, and how it takes it back.
 
 use super::NotDone;
-use super::change::{Change, Instance, Setting, kept};
+use super::change::{Change, Instance, Record, Setting, kept};
 use crate::postfix::{
     PostfixFacts, SANE_ERROR_LIMIT, address_for, address_for_public, compact_list, elements,
     error_limit_is_usual, is_ours, milter_entries, public_smtpd, puts_off,
@@ -57,7 +57,7 @@ pub(super) fn undone(
     settings: &Settings,
     facts: &PostfixFacts,
 ) -> Result<Vec<(Setting, Option<String>)>, NotDone> {
-    let recorded = kept(postfix);
+    let recorded = kept(postfix, Record::Milter);
     let mut back = Vec::new();
     for change in &recorded {
         // Not changed since.

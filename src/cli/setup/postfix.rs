@@ -1,6 +1,6 @@
 //! `mandatory-tls setup postfix`: `smtpd_milters`, the way to the socket, and a look at the result.
 
-use super::change::{Instance, forget, keep};
+use super::change::{Instance, Record, forget_but, keep};
 use super::plan::{self, PARAMETER};
 use super::{NotDone, PostfixArgs, Step, confirm, trial, way_to_unit};
 use crate::cli::sockets;
@@ -35,7 +35,7 @@ pub(super) fn run(args: &PostfixArgs) -> Result<(), NotDone> {
         need_root()?;
         confirm(&steps, args.yes)?;
         if !changes.is_empty() {
-            keep(postfix, &changes)?;
+            keep(postfix, Record::Milter, &changes)?;
         }
         run_all(postfix, &steps)?;
     }
@@ -138,7 +138,7 @@ fn undo(
     steps.push(postfix.command("postfix", &["reload"]));
     confirm(&steps, args.yes)?;
     run_all(postfix, &steps)?;
-    forget(postfix)?;
+    forget_but(postfix, Record::Milter, &[])?;
     println!("Postfix no longer asks the milter: mail for opted-in domains passes unjudged.");
     Ok(())
 }

@@ -69,6 +69,14 @@ impl Mta {
         found
     }
 
+    /// The first process in its namespaces.
+    pub fn first_process(&self) -> i32 {
+        let outside = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{outside}/task/{outside}/children"));
+        let children = children.expect("the kernel says so");
+        children.split_whitespace().next().expect("it runs").parse().expect("a number")
+    }
+
     /// The first of its ports.
     pub fn port(&self) -> u16 {
         self.ports.first()

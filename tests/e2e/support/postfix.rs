@@ -171,6 +171,16 @@ impl Postfix {
         }
     }
 
+    /// Runs a program where this Postfix lives: among its processes, so that they can be signalled, and with a
+    /// /var/lib of its own.
+    pub fn within(&self, words: &[&str]) -> Output {
+        let own = "mountpoint -q /var/lib || mount -t tmpfs tmpfs /var/lib; exec \"$@\"";
+        let target = self.mta.first_process().to_string();
+        let enter = ["--mount", "--pid", "--target", &target, "sh", "-c", own, "sh"];
+        let mut command = Command::new("nsenter");
+        command.args(enter).args(words).stdin(Stdio::null()).output().expect("nsenter runs")
+    }
+
     /// What is in the queue.
     pub fn queue(&self) -> Vec<QueueFile> {
         let etc = self.mta.directory().join("etc");

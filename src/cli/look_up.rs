@@ -1,9 +1,11 @@
-//! Look-ups of next hops as smtp(8) makes them: by its user, from its directory, in its chroot.
+//! Look-ups of next hops as smtp(8) makes them: by its user, from its directory, in its chroot. For `doctor` and
+//! `setup`.
 //!
 //! Root can do that only in a process of its own, which does not come back from there; and whoever hangs, hangs
 //! there.
 
 use crate::command::{self, CommandError};
+use crate::postfix::{PostfixFacts, Service, map_address};
 use crate::socketmap;
 use config::settings::SocketSpec;
 use nix::unistd::{User, chdir, chroot, geteuid, initgroups, setgid, setuid};
@@ -48,6 +50,22 @@ pub(super) enum Outcome {
 }
 
 impl Task {
+    /// What a service of Postfix does that has this map; none where it is no socketmap.
+    pub fn of(
+        service: &Service,
+        map: &str,
+        facts: &PostfixFacts,
+        keys: Vec<String>,
+    ) -> Option<Self> {
+        Some(Self {
+            address: map_address(map)?.to_owned(),
+            directory: Some(facts.main.get("queue_directory").into()),
+            chroot: service.chroot,
+            user: Some(facts.main.get("mail_owner").to_owned()),
+            keys,
+        })
+    }
+
     /// Has it done, in a process of its own.
     pub fn run(&self) -> Outcome {
         let untried = |error: &dyn std::fmt::Display| Outcome::Untried(error.to_string());
