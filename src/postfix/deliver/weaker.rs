@@ -1,5 +1,6 @@
 //! Where the policy's answer is less than what Postfix would do without it: the first map that knows a next hop
-//! decides, and what stands behind it, as well as the level that is set, is not asked.
+//! decides, and what stands behind it, as well as the level that is set, is not asked. And where it is more than this
+//! Postfix can do.
 
 use super::super::Given;
 use super::super::diagnosis::{Diagnosis, Gravity};
@@ -24,6 +25,7 @@ pub(super) fn check(given: &Given<'_>, service: &Service, found: &mut Vec<Diagno
     level(given, service, &demands, found);
     maps(given, service, &demands, found);
     requiretls(given, service, &demands, found);
+    beyond_it(given, service, &demands, found);
 }
 
 /// What is demanded, by whom.
@@ -190,6 +192,46 @@ fn requiretls(
                 ),
             )
             .with(details),
+        );
+    }
+}
+
+/// What is demanded and cannot be had as the service is set: the mail waits, or is sent as at `may`.
+fn beyond_it(
+    given: &Given<'_>,
+    service: &Service,
+    demands: &[(&str, &Demand)],
+    found: &mut Vec<Diagnosis>,
+) {
+    let parameters = &service.parameters;
+    let mut add = |id, name, levels: &[Level], message: &str, remedy: &str| {
+        let hit = demands.iter().filter(|(_, demand)| levels.contains(&demand.level));
+        let hit = hit.map(|(who, demand)| format!("{who}: {}", demand.level)).collect();
+        if let Some(details) = some(hit) {
+            let place = given.facts.place(Some(service), name);
+            let message = format!("{}: {message}", service.label());
+            found.push(Diagnosis::new(id, Gravity::Error, place, message, remedy).with(details));
+        }
+    };
+    if !matches!(parameters.get("smtp_dns_support_level"), "dnssec") {
+        add(
+            FindingId::NextHopWithoutDnssec,
+            "smtp_dns_support_level",
+            &[Level::Dane, Level::DaneOnly],
+            "TLSA records are not looked up: mail for `dane-only` waits, mail for `dane` leaves as at `may`",
+            "smtp_dns_support_level = dnssec, smtp_host_lookup = dns, and a resolver that validates",
+        );
+    }
+    let authorities = ["smtp_tls_CAfile", "smtp_tls_CApath"];
+    if authorities.iter().all(|name| parameters.get(name).is_empty())
+        && !parameters.is_yes("tls_append_default_CA")
+    {
+        add(
+            FindingId::NextHopWithoutAuthorities,
+            "smtp_tls_CApath",
+            &[Level::Verify, Level::Secure],
+            "it knows no certificate authorities, so that no certificate is verified, and the mail waits",
+            "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt",
         );
     }
 }

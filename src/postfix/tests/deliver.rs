@@ -29,7 +29,8 @@ fn with_main(lines: &str, own: &str, transports: &[(&str, &str)]) -> PostfixFact
     let main = format!(
         "queue_directory = /var/spool/postfix\nrelay_transport = relay\ndefault_transport = smtp\n\
          relay_domains = example.com, example.org, example.net\n\
-         parent_domain_matches_subdomains = relay_domains\ntransport_maps = hash:/t\n{lines}"
+         parent_domain_matches_subdomains = relay_domains\ntransport_maps = hash:/t\n\
+         smtp_dns_support_level = dnssec\nsmtp_tls_CApath = /etc/ssl/certs\n{lines}"
     );
     let services = [SMTP, CLEANUP, &relay, "smtp unix - - y - - smtp", "lmtp unix - - y - - lmtp"];
     let mut facts = postfix(&main, &services);
@@ -395,6 +396,17 @@ fn what_postfix_would_ask_for_without_the_policy_and_the_policy_does_not_is_foun
     ] {
         assert_eq!(found_under(&with_relay(&own, &[]), strict), [], "{own}");
     }
+    // What is demanded and cannot be had.
+    for (main, words) in [
+        ("smtp_dns_support_level =", ["next-hop-without-dnssec", "example.com: dane-only"]),
+        ("smtp_tls_CApath =", ["next-hop-without-authorities", "example.org: secure"]),
+    ] {
+        let found = found_under(&with_main(main, ASKS, &[]), strict);
+        let [(Gravity::Error, text)] = found.as_slice() else { panic!("{main}: {found:#?}") };
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    }
+    let main = "smtp_tls_CApath =\ntls_append_default_CA = yes";
+    assert_eq!(found_under(&with_main(main, ASKS, &[]), strict), []);
 }
 
 #[test]

@@ -134,18 +134,25 @@ const OF_SECOND_HOP: &[(&str, &str)] = &[
     ("default_transport", "smtp\nrelay_domains ="),
     ("virtual_transport", "smtp\nvirtual_mailbox_domains = example.com"),
     ("relayhost", "[mx.example.com]"),
+    ("smtp_dns_support_level", "enabled"),
+    ("smtp_tls_CAfile", ""),
+    ("smtp_tls_CApath", "\nsmtp_tls_CAfile ="),
     ("smtp_fallback_relay", "[mx.example.com]"),
     ("sender_dependent_default_transport_maps", "static:smtp\nrelay_domains ="),
     ("sender_dependent_relayhost_maps", "static:[mx.example.com]"),
 ];
 const DELIVERS: &str = "\
 trusted: { clients: [127.0.0.0/8, \"::1/128\"], authenticated: true }
-domains: [{ domain: example.com, deliver: encrypt }]
+domains:
+- { domain: example.com, deliver: encrypt }
+- { domain: dane.example, deliver: dane-only }
+- { domain: secure.example, deliver: secure }
 ";
 
 /// What is found of the second hop in a Postfix with these lines.
 fn found_of_second_hop(lines: &str) -> BTreeSet<FindingId> {
     let sound = "smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8894:QUERY\nrelay_domains = example.com\n\
+                 smtp_dns_support_level = dnssec\nsmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n\
                  relay_transport = relay\ndefault_transport = relay\n";
     let services = [
         SMTP,

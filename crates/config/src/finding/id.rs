@@ -147,6 +147,10 @@ pub enum FindingId {
     NextHopLevelLowered,
     /// A resolver for DANE or MTA-STS is not asked for what the policy speaks of.
     NextHopResolverBehind,
+    /// DANE is demanded of a service that looks up no DNSSEC.
+    NextHopWithoutDnssec,
+    /// A certificate is demanded of a service that knows no authorities.
+    NextHopWithoutAuthorities,
     /// Mail whose sender asks for REQUIRETLS bounces.
     RequiretlsBounces,
     /// Nobody answers look-ups where Postfix asks.
