@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use super::lines::Lines;
 use super::milter::Milter;
 use super::mta::Mta;
+use super::resolver::Resolver;
 use super::sink::Sink;
 use super::wait_until;
 
@@ -71,6 +72,15 @@ impl PostfixOptions {
     /// Delivers to these hosts as well: names of where the mail arrives.
     pub fn hosts(self, names: &[&str]) -> Self {
         self.option("--hosts", &names.join(" "))
+    }
+
+    /// Asks this resolver for the hosts that it delivers to.
+    pub fn resolver(self, resolver: &Resolver) -> Self {
+        self.option("--resolver", &resolver.address().to_string())
+            .main("smtp_dns_support_level = dnssec")
+            .main("smtp_host_lookup = dns")
+            // The root has nothing to do with it.
+            .main("dnssec_probe =")
     }
 
     /// Sends everything to this port, as the server of somebody who writes to us does.
@@ -140,10 +150,15 @@ impl Postfix {
         wait_until("an empty queue", || {
             let queue = self.queue();
             if !queue.is_empty() && queue.iter().all(|file| file.queue == "deferred") {
-                self.mta.command("flush");
+                self.flush();
             }
             queue.is_empty().then_some(())
         });
+    }
+
+    /// Tries everything in the queue again, once.
+    pub fn flush(&mut self) {
+        self.mta.command("flush");
     }
 
     /// Has it read its configuration again, as `postfix reload` does: sessions in hand end first.

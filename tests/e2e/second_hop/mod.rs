@@ -1,5 +1,8 @@
 //! The second hop, with a real Postfix that asks: mail leaves as the policy demands, or waits.
 
+mod dane;
+mod load;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -21,12 +24,20 @@ const BUECHER: &str = "xn--bcher-kva.example";
 impl Hops {
     /// `policy` gets the next hops of the two servers.
     fn start(policy: impl Fn(&str, &str) -> String) -> Self {
+        Self::start_with(|options, _| options, policy)
+    }
+
+    /// The same, with options for the gateway, which hang on the target.
+    fn start_with(
+        more: impl Fn(PostfixOptions, &Postfix) -> PostfixOptions,
+        policy: impl Fn(&str, &str) -> String,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("ours");
         let socket = directory.path().join("deliver.sock");
         let plain = Sink::start();
-        let target =
-            Postfix::start(PostfixOptions::default().main("myhostname = target.example.net"));
+        let options = PostfixOptions::default().main("myhostname = target.example.net");
+        let target = Postfix::start(options.hosts(&["dane.example"]));
         let (to_plain, to_target) = Self::next_hops(&plain, &target);
         let settings =
             format!("socketmap: {{ socket: \"unix:{}\", mode: \"0666\" }}", socket.display());
@@ -45,12 +56,17 @@ impl Hops {
             socket.display()
         );
         let options = PostfixOptions::default().milter(&milter).main(&transports).master(&service);
-        let gateway = Postfix::start(options);
+        let gateway = Postfix::start(more(options, &target));
         Self { milter, gateway, plain, target, _directory: directory }
     }
 
+    /// The port of the target.
+    fn port(target: &Postfix) -> u16 {
+        target.port(crate::support::Service::Smtp)
+    }
+
     fn next_hops(plain: &Sink, target: &Postfix) -> (String, String) {
-        let port = target.port(crate::support::Service::Smtp);
+        let port = Self::port(target);
         (format!("[127.0.0.2]:{}", plain.port()), format!("[mx.example.com]:{port}"))
     }
 
