@@ -4,6 +4,7 @@
 //! and of those that it names with `nexthop`. Where several entries speak of one next hop, the strictest
 //! holds: their mail goes through the same session.
 
+use crate::domain::DomainName;
 use crate::entry::{Entry, Mode};
 use crate::hop::{Demand, NextHop};
 use crate::judge::Policy;
@@ -46,6 +47,26 @@ pub fn deliver<'p>(policy: &'p Policy, next_hop: &NextHop, now: Timestamp) -> De
         }
     });
     Delivery { demand, would_demand }
+}
+
+/// The next hop by which mail for a domain went to this host and port, as far as the policy tells next hops:
+/// one in brackets that the domain's entry names and that is this host; else one that it names and that
+/// DNS leads on from; else the domain itself.
+///
+/// A log tells the host that mail went to, and not the next hop that smtp(8) asked for.
+#[must_use]
+pub fn next_hop_of(policy: &Policy, domain: &DomainName, host: &str, port: Option<u16>) -> NextHop {
+    let found = policy.domains.find_domain(domain);
+    let named = found.and_then(|found| found.entry.deliver.as_ref());
+    let named = named.map_or(&[][..], |deliver| &deliver.next_hops);
+    let is_bracketed = |hop: &&NextHop| matches!(hop, NextHop::Host(text) if text.starts_with('['));
+    let (at_host, by_dns): (Vec<_>, Vec<_>) = named.iter().partition(is_bracketed);
+    let at_host: Vec<_> =
+        at_host.into_iter().filter(|hop| hop.host().eq_ignore_ascii_case(host)).collect();
+    let at_port = at_host.iter().find(|hop| port.is_some() && hop.port() == port);
+    let by_dns = by_dns.into_iter().find(|hop| **hop != NextHop::Socket);
+    let hop = at_port.or(at_host.first()).copied().or(by_dns);
+    hop.cloned().unwrap_or_else(|| NextHop::Domain(domain.clone()))
 }
 
 /// Adds a demand to those before it.

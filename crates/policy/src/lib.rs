@@ -40,7 +40,7 @@ mod verdict;
 
 pub use address::{Mailbox, Origin, Recipient, Sender, Sighting};
 pub use case::{Case, Client, OnUnknownTls};
-pub use deliver::{Delivery, deliver};
+pub use deliver::{Delivery, deliver, next_hop_of};
 pub use directory::{Directory, Match, Refused};
 pub use domain::{DomainError, DomainName};
 pub use entry::{Entry, Exception, Mode, Schedule};

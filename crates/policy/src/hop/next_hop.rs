@@ -39,6 +39,9 @@ pub enum NextHopError {
     Transport,
 }
 
+/// The port of SMTP.
+const SMTP: u16 = 25;
+
 /// The longest next hop: a domain name, brackets, and a port.
 const LONGEST: usize = MAX_DOMAIN + 64;
 
@@ -116,6 +119,19 @@ impl NextHop {
             },
         }
     }
+
+    /// The port: 25 where it is not said; none where it is the name of another service, or there is none.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        let Self::Host(text) = self else {
+            return (*self != Self::Socket).then_some(SMTP);
+        };
+        let behind = text.rsplit_once(']').map_or(&**text, |(_, behind)| behind);
+        match behind.rsplit_once(':') {
+            None | Some((_, "smtp")) => Some(SMTP),
+            Some((_, port)) => port.parse().ok(),
+        }
+    }
 }
 
 impl fmt::Display for NextHop {
@@ -152,6 +168,24 @@ mod tests {
             ("/run/dovecot/lmtp", "a Unix socket"),
         ] {
             assert_eq!(text.parse::<NextHop>().unwrap().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_next_hop_has_the_port_of_smtp_unless_it_says_another() {
+        for (text, port) in [
+            ("mx.example", Some(25)),
+            (".example", Some(25)),
+            ("mx.example:26", Some(26)),
+            ("[mx.example]", Some(25)),
+            ("[mx.example]:smtp", Some(25)),
+            ("[mx.example]:587", Some(587)),
+            ("[mx.example]:submission", None),
+            ("[2001:db8::1]", Some(25)),
+            ("[2001:db8::1]:26", Some(26)),
+            ("/run/lmtp.sock", None),
+        ] {
+            assert_eq!(text.parse::<NextHop>().unwrap().port(), port, "{text}");
         }
     }
 

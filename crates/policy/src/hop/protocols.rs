@@ -1,7 +1,7 @@
 //! Which versions of TLS are taken: `protocols` in the policy and in Postfix.
 
 use crate::tls::version::Version;
-use std::{fmt, str::FromStr};
+use std::{cmp::Ordering, fmt, str::FromStr};
 
 /// Versions of TLS, at least one; SSL 2 and SSL 3 are never among them.
 ///
@@ -48,6 +48,21 @@ impl Protocols {
     pub fn and(self, other: Self) -> Option<Self> {
         let excluded = self.excluded | other.excluded;
         (excluded != ALL).then_some(Self { excluded })
+    }
+
+    /// Where these versions lie beside one: equal if it is one of them, greater if all of them are newer.
+    #[must_use]
+    pub fn beside(self, version: Version) -> Ordering {
+        // A version that Postfix has no name for cannot be excluded by one.
+        let Some(number) = number(&version.name()) else { return Ordering::Equal };
+        let taken = ALL & !self.excluded;
+        if taken >> number & 1 == 1 {
+            Ordering::Equal
+        } else if taken & below(number) == 0 {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        }
     }
 }
 

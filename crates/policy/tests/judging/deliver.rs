@@ -30,7 +30,7 @@ senders: [partner.example]
 local: {}
 "#;
 
-fn read(yaml: &str) -> Policy {
+pub(super) fn read(yaml: &str) -> Policy {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("policy.yaml");
     fs::write(&path, yaml.replace("\\u00fc", "\u{fc}")).unwrap();

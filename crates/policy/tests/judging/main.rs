@@ -1,6 +1,7 @@
 //! What is judged of one RCPT: tables of cases, properties, and an oracle beside it.
 
 mod deliver;
+mod hop_session;
 mod judge;
 mod properties;
 mod tls_edge_cases;
