@@ -9,6 +9,8 @@
 //! - `model`: what a row is. Imports nothing else of the crate.
 //! - `recorder`: what the milter holds ([`Ledger`]): it never waits for the file, and nothing that
 //!   happens to the file bears on a verdict.
+//! - [`hops`]: how mail came and how it left, beside each other.
+//! - [`handshakes`]: TLS handshakes that failed, by client.
 //! - `sqlite`: the file, and all SQL: [`Store`] writes, [`Reader`] reads.
 //! - [`report`], [`simulation`], [`digest`]: what is made of the rows of a [`History`].
 //! - [`postfix_log`]: what a log tells of mail that the milter did not judge, of its delivery, and of
@@ -28,7 +30,9 @@
 )]
 
 pub mod digest;
+pub mod handshakes;
 mod history;
+pub mod hops;
 mod intake;
 mod model;
 pub mod postfix_log;

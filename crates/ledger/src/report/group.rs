@@ -3,6 +3,7 @@
 use super::by::By;
 use super::outcome::Outcome;
 use super::totals::Totals;
+use crate::handshakes::Failure;
 use crate::model::reason::RecordedReason;
 use crate::model::row::Row;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -31,6 +32,8 @@ pub struct Group {
     pub last: i64,
     /// What became of those that were or would be refused.
     pub outcome: Option<Outcome>,
+    /// Of a peer, why its TLS handshakes failed, as far as the MTA's log was read.
+    pub handshakes: Vec<Failure>,
 }
 
 impl Group {
@@ -135,6 +138,7 @@ impl Building {
             first: self.first,
             last: self.last,
             outcome: None,
+            handshakes: Vec::new(),
         }
     }
 }

@@ -13,7 +13,9 @@ pub use outcome::Outcome;
 pub(crate) use outcome::Outcomes;
 pub use totals::{Totals, share};
 
+use crate::handshakes::{self, FailedClient};
 use crate::history::{Domains, History, Selection};
+use crate::hops::{self, Hops, read_deliveries};
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::row::{OTHERS, Row, Source};
 use group::{Groups, sort};
@@ -69,6 +71,10 @@ pub struct Report {
     pub versions: Vec<Group>,
     /// By what was asked for, the worst first.
     pub groups: Vec<Group>,
+    /// How mail came and how it left, by domain.
+    pub hops: Hops,
+    /// Clients whose TLS handshakes failed: those that then wrote to the domains that were asked for, or all.
+    pub handshakes: Vec<FailedClient>,
 }
 
 impl Report {
@@ -81,9 +87,16 @@ impl Report {
         let mut draft = Draft::new(query.by);
         let domains = query.of.as_ref().map(Domains::from).unwrap_or_default();
         let selection = Selection { since: query.since, domains };
+        let of_all = selection.domains == Domains::All;
+        history.handshakes(&selection, |handshake| {
+            if handshake.key.is_of_no_domain() == of_all {
+                draft.handshakes.failed(&handshake);
+            }
+        })?;
         history.each(&selection, |row| draft.add(&row))?;
+        let until = read_deliveries(history, &selection, |delivery| draft.hops.left(delivery))?;
         let (span, lost) = (history.span()?, history.lost(query.since)?);
-        Ok(draft.into_report(query, span, lost))
+        Ok(draft.into_report(query, span, lost, until))
     }
 }
 
@@ -98,6 +111,8 @@ struct Draft {
     versions: Groups,
     groups: Groups,
     outcomes: Outcomes,
+    hops: hops::Builder,
+    handshakes: handshakes::Builder,
     /// Whether a version with a cipher counts as encrypted. Kept, since many rows have few such pairs.
     encrypted: HashMap<String, HashMap<String, bool>>,
 }
@@ -121,11 +136,16 @@ impl Draft {
             versions: Groups::default(),
             groups: Groups::default(),
             outcomes: Outcomes::default(),
+            hops: hops::Builder::default(),
+            handshakes: handshakes::Builder::default(),
             encrypted: HashMap::new(),
         }
     }
 
     fn add(&mut self, row: &Row) {
+        let encrypted = self.is_encrypted(row);
+        self.hops.came(row, encrypted);
+        self.handshakes.came(row);
         if row.key.is_trusted() {
             self.trusted += row.tally.recipients();
             return;
@@ -133,7 +153,6 @@ impl Draft {
         if row.key.source == Source::Log {
             self.from_log += row.tally.recipients();
         }
-        let encrypted = self.is_encrypted(row);
         self.totals.add(row, encrypted);
         let day = self.days.entry(row.key.day).or_default();
         day.totals.add(row, encrypted);
@@ -189,15 +208,29 @@ impl Draft {
         encrypted
     }
 
-    fn into_report(self, query: &Query, span: Option<(i64, i64)>, lost: u64) -> Report {
+    fn into_report(
+        self,
+        query: &Query,
+        span: Option<(i64, i64)>,
+        lost: u64,
+        deliveries_until: i64,
+    ) -> Report {
         let since = i64::from(query.since) * DAY;
         // Up to the last row: only as long as the ledger goes on does it show who has not come back.
         let until = span.map_or(since, |(_, last)| last.max(since));
         let regimes = self.regimes.values().filter(|regime| regime.refused);
         let before_enforced = regimes.map(|regime| regime.would_refuse).sum();
         let worst = self.outcomes.finish(until);
+        let handshakes = self.handshakes.finish();
+        let failures: HashMap<&str, &FailedClient> =
+            handshakes.iter().map(|client| (&*client.client, client)).collect();
         let mut groups = self.groups.finish();
         for group in &mut groups {
+            if query.by == By::Peer
+                && let Some(client) = failures.get(&*group.name)
+            {
+                group.handshakes.clone_from(&client.failures);
+            }
             group.outcome = match query.by {
                 By::Peer => worst.peers.get(&group.name).copied(),
                 By::Sender => worst.senders.get(&group.name).copied(),
@@ -232,6 +265,8 @@ impl Draft {
             days: without_gaps(self.days, query.since, until),
             versions,
             groups,
+            hops: self.hops.finish(lost, deliveries_until),
+            handshakes,
         }
     }
 }
