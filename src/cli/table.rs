@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub figures: Vec<String>,
     /// What else there is to say; empty parts are left out.
     pub details: Vec<String>,
+    /// Sentences below it, each of which begins a line.
+    pub sentences: Vec<String>,
 }
 
 impl Table {
@@ -78,6 +80,9 @@ impl Table {
             writeln!(out, "{}", line(&row.name, &row.figures))?;
             let mut lines = Vec::new();
             wrap(&mut lines, &row.details);
+            for sentence in &row.sentences {
+                lines.extend(broken(sentence));
+            }
             for detail in lines {
                 writeln!(out, " {detail}")?;
             }
@@ -110,6 +115,21 @@ fn wrap(lines: &mut Vec<String>, parts: &[String]) {
             }
         }
     }
+}
+
+/// A sentence on as many lines as it takes.
+fn broken(sentence: &str) -> Vec<String> {
+    let mut lines = vec![INDENT.to_owned()];
+    for word in sentence.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line == INDENT => line.push_str(word),
+            Some(line) if width(line) + 1 + width(word) < WIDTH => {
+                line.push_str(&format!(" {word}"));
+            }
+            _ => lines.push(format!("{INDENT}  {word}")),
+        }
+    }
+    lines
 }
 
 fn width(text: &str) -> usize {
@@ -154,6 +174,7 @@ mod tests {
             name: name.into(),
             figures: vec![figure.into(), String::new()],
             details: details.iter().map(ToString::to_string).collect(),
+            sentences: vec!["A sentence begins a line.".into(); details.len() / 3],
         };
         let mut table = Table::new(vec!["PEER", "RECIPIENTS", "REFUSED"]);
         table.add(row("mx.example.net", "1 234", &["192.0.2.1", "", "plaintext"]));
@@ -167,6 +188,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\n    192.0.2.1; plaintext\n"), "{text}");
+        assert!(text.contains("plaintext\n    A sentence begins a line.\n"), "{text}");
         assert!(!text.contains("\n\n"), "{text}");
         assert!(text.contains(&format!("\n {long}\n ")), "{text}");
         assert!(text.ends_with("... and 1 more (--limit 0)\n"), "{text}");

@@ -1,6 +1,7 @@
 //! What is read from a ledger: reports, simulations, digests.
 
 mod digest;
+mod hops;
 mod import;
 mod logs;
 mod page;

@@ -2,7 +2,8 @@
 
 use config::settings::Room;
 use ledger::{
-    Clients, DAY, Day, Key, Row, RowKey, SenderDomain, Source, Store, SubjectKind, Tally, day_of,
+    Afterwards, Clients, DAY, Day, DeliveryKey, FromLog, HandshakeKey, Key, Row, RowKey,
+    SenderDomain, Source, Store, SubjectKind, Tally, TlsFailure, day_of,
 };
 use policy::{Decision, DomainName, ReasonKind, TlsState};
 use std::{
@@ -129,6 +130,60 @@ impl Ledger {
         self.store.write_rows([&row].into_iter()).unwrap();
     }
 
+    /// Takes in deliveries to a server, so many days ago at noon, as `TLSv1.3 verified sent none`; behind that
+    /// may stand the words of the log.
+    pub fn deliver(&mut self, days_ago: Day, count: u64, to: &str, server: &str, how: &str) {
+        let how: Vec<&str> = how.splitn(5, ' ').collect();
+        let [version, trust, status, reason, ref words @ ..] = *how else { panic!("{how:?}") };
+        let cipher = match version {
+            "TLSv1.3" => "TLS_AES_256_GCM_SHA384",
+            "TLSv1.2" => "ECDHE-RSA-AES256-GCM-SHA384",
+            "TLSv1" => "AES128-SHA",
+            "encrypted" => "not-said",
+            "failed" => "none",
+            version => version,
+        };
+        let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
+        let key = DeliveryKey {
+            day,
+            domain: to.into(),
+            server: server.into(),
+            address: "198.51.100.25".into(),
+            level: String::new(),
+            tls_version: version.into(),
+            cipher: cipher.into(),
+            trust: trust.parse().unwrap(),
+            status: status.parse().unwrap(),
+            reason: reason.parse().unwrap(),
+            words: words.first().map(ToString::to_string).unwrap_or_default(),
+        };
+        let deliveries = [(key, tally(day, count))].into();
+        self.store.import(&FromLog { deliveries, ..FromLog::default() }).unwrap();
+    }
+
+    /// Takes in failed handshakes of a client, so many days ago at noon, after which it wrote to these domains.
+    pub fn fail_handshakes(
+        &mut self,
+        days_ago: Day,
+        count: u64,
+        (client, name): (&str, &str),
+        (cause, then): (&str, Afterwards),
+        to: &[&str],
+    ) {
+        let day = day_of(jiff::Timestamp::now().as_second()) - days_ago;
+        let key = |domain: &&str| HandshakeKey {
+            day,
+            domain: domain.to_string(),
+            client: client.into(),
+            name: name.into(),
+            failure: TlsFailure::new(cause),
+            afterwards: then,
+        };
+        let rows = to.iter().chain([&""]).map(|domain| (key(domain), tally(day, count)));
+        let handshakes = rows.collect();
+        self.store.import(&FromLog { handshakes, ..FromLog::default() }).unwrap();
+    }
+
     /// Runs a command on this ledger.
     pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
@@ -151,6 +206,12 @@ impl Ledger {
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.text(&[arguments, &["--format", "json"]].concat())).unwrap()
     }
+}
+
+/// So many at noon of a day.
+fn tally(day: Day, count: u64) -> Tally {
+    let at = i64::from(day) * DAY + DAY / 2;
+    Tally { count, repeats: Some(0), first: at, last: at }
 }
 
 /// Two weeks of example.org: enforced for some days, with every outcome that there is.
@@ -230,5 +291,78 @@ pub fn two_weeks() -> Ledger {
         )),
     );
     ledger.add(1, 9, Mail { to: "example.com", ..big });
+    ledger
+}
+
+/// Both hops of domains, each of which is another case.
+pub fn both_hops() -> Ledger {
+    let policy = "
+defaults: { deliver: encrypt }
+domains:
+- clean.example
+- mixed.example
+- { domain: open.example, deliver: none }
+- { domain: secure.example, deliver: secure }
+- unread.example
+- local.example
+- quiet.example
+";
+    let mut ledger = Ledger::new(policy, "");
+    let ok = |to| Mail {
+        to,
+        client: "203.0.113.10",
+        name: "out.bigmail.example",
+        sender: "bigmail.example",
+        over: TLS13,
+        verdict: Decision::Accept,
+        reason: ReasonKind::Adequate,
+    };
+    let clear = |to| Mail {
+        client: "192.0.2.77",
+        name: "mail.lawyers.example",
+        sender: "lawyers.example",
+        over: Over::Plaintext,
+        verdict: Decision::Refuse,
+        reason: ReasonKind::Plaintext,
+        ..ok(to)
+    };
+    for day in 1..8 {
+        for to in ["clean.example", "mixed.example", "open.example", "secure.example"] {
+            ledger.add(day, 40, ok(to));
+            ledger.deliver(day, 30, to, &format!("mx.{to}"), "TLSv1.3 trusted sent none");
+        }
+        ledger.add(day, 10, ok("unread.example"));
+        ledger.add(day, 10, ok("local.example"));
+        ledger.deliver(day, 10, "local.example", "local", "local none sent none");
+        ledger.deliver(day, 10, "clean.example", "mx.clean.example", "TLSv1.3 verified sent none");
+    }
+    for to in ["clean.example", "mixed.example", "quiet.example"] {
+        ledger.add(2, 5, clear(to));
+    }
+    let exception =
+        Mail { verdict: Decision::Accept, reason: ReasonKind::Exception, ..clear("mixed.example") };
+    ledger.add(2, 3, Mail { client: "198.51.100.99", name: "scanner.mixed.example", ..exception });
+    for to in ["mixed.example", "open.example"] {
+        ledger.deliver(3, 4, to, &format!("old.{to}"), "none none sent none");
+    }
+    let waits = "none none deferred tls-not-offered";
+    ledger.deliver(1, 2, "secure.example", "mx2.secure.example", waits);
+    let certificate = "TLSv1.3 untrusted deferred certificate-not-trusted self-signed certificate";
+    ledger.deliver(4, 3, "secure.example", "mx.secure.example", certificate);
+    let later = "TLSv1.3 verified sent certificate-not-trusted";
+    ledger.deliver(3, 3, "secure.example", "mx.secure.example", later);
+    let lawyers = ("192.0.2.77", "mail.lawyers.example");
+    let old = ("unsupported protocol", Afterwards::Refused);
+    ledger.fail_handshakes(2, 12, lawyers, old, &["clean.example", "mixed.example"]);
+    let shared = ("no shared cipher", Afterwards::Tls);
+    ledger.fail_handshakes(
+        5,
+        2,
+        ("203.0.113.10", "out.bigmail.example"),
+        shared,
+        &["clean.example"],
+    );
+    let scanner = ("lost connection", Afterwards::Away);
+    ledger.fail_handshakes(1, 1, ("198.51.100.200", ""), scanner, &[]);
     ledger
 }

@@ -14,5 +14,6 @@
 )]
 
 pub mod digest;
+pub mod hops;
 pub mod report;
 pub mod text;

@@ -1,5 +1,7 @@
 //! Numbers and names as tables and pages show them.
 
+use policy::Language;
+
 /// The first two of some names, and how many more there are: `a.example, b.example +3`.
 #[must_use]
 pub fn few(names: &[String]) -> String {
@@ -37,8 +39,39 @@ pub fn unbroken(text: impl AsRef<str>) -> String {
     text.as_ref().replace('-', "\u{2011}")
 }
 
+/// A text in which what is to be typed stands in quotation marks in place of back quotes, for pages and mails.
+#[must_use]
+pub fn quoted(text: &str, language: Language) -> String {
+    let marks = match language {
+        Language::English => ['\u{201c}', '\u{201d}'],
+        Language::German => ['«', '»'],
+    };
+    let mut next = marks.into_iter().cycle();
+    text.chars().map(|one| if one == '`' { next.next().unwrap_or(one) } else { one }).collect()
+}
+
 /// The same as [`number`], but empty for zero.
 #[must_use]
 pub fn blank_zero(count: u64) -> String {
     if count == 0 { String::new() } else { number(count) }
+}
+
+/// What one or several of something are called. `{}` stands for how many.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Counted {
+    pub one: &'static str,
+    pub many: &'static str,
+}
+
+impl Counted {
+    /// In words for so many.
+    pub fn of(&self, count: u64) -> String {
+        self.written(count, tight_number)
+    }
+
+    /// The same, with numbers that are written like this.
+    pub fn written(&self, count: u64, number: fn(u64) -> String) -> String {
+        let words = if count == 1 { self.one } else { self.many };
+        words.replace("{}", &number(count))
+    }
 }

@@ -1,13 +1,18 @@
 //! A report as comma-separated values: the groups.
 
 use crate::cli::table::safe;
+use ledger::handshakes::Failure;
+use ledger::hops::{DomainHops, Left};
 use ledger::report::{By, Report, date_text};
+use pages::hops::sentence;
 use pages::report::{name_of, share_text};
+use policy::Language;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record([
+    let mut head = vec![
         by.name(),
         "host",
         "recipients",
@@ -28,10 +33,18 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
         "not_judged",
         "attempts",
         "refused_attempts",
-    ])?;
+    ];
+    head.extend_from_slice(match by {
+        By::Domain => &HOPS,
+        By::Peer => &["failed_handshakes", "handshake_faults"],
+        By::Sender | By::Version | By::Cipher | By::Day => &[],
+    });
+    csv.write_record(head)?;
+    let hops: HashMap<_, _> =
+        report.hops.domains.iter().map(|hops| (&*hops.domain, hops)).collect();
     for group in &report.groups {
         let totals = group.totals;
-        csv.write_record([
+        let mut record: Vec<String> = [
             &*safe(name_of(group, by)),
             &*group.host,
             &totals.judged.to_string(),
@@ -52,7 +65,56 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
             &totals.not_judged.to_string(),
             &totals.attempts.to_string(),
             &totals.refused_attempts.to_string(),
-        ])?;
+        ]
+        .map(str::to_owned)
+        .into();
+        match by {
+            By::Domain => record.extend(both(hops.get(&*group.name).copied())),
+            By::Peer => record.extend(failed(&group.handshakes)),
+            By::Sender | By::Version | By::Cipher | By::Day => {}
+        }
+        csv.write_record(record)?;
     }
     csv.flush()
+}
+
+/// Columns of both hops, by domain. Where nothing is recorded of the second hop, its figures are empty.
+const HOPS: [&str; 12] = [
+    "came_encrypted",
+    "came_unencrypted",
+    "came_unknown",
+    "left_verified",
+    "left_encrypted",
+    "left_unencrypted",
+    "left_unknown",
+    "left_local",
+    "waits",
+    "went_back",
+    "exceptions",
+    "both_hops",
+];
+
+fn both(hops: Option<&DomainHops>) -> Vec<String> {
+    let Some(hops) = hops else { return vec![String::new(); HOPS.len()] };
+    let came = &hops.came;
+    let mut cells: Vec<String> =
+        [came.encrypted, came.unencrypted(), came.unknown].map(|count| count.to_string()).into();
+    match &hops.left {
+        Some(left) => {
+            let Left { verified, encrypted, unencrypted, local, unknown, waits, went_back } = left;
+            let figures = [verified, encrypted, unencrypted, unknown, local, waits, went_back];
+            cells.extend(figures.map(ToString::to_string));
+        }
+        None => cells.extend(vec![String::new(); 7]),
+    }
+    let exceptions: BTreeSet<_> = hops.exceptions.iter().map(|one| one.what.code()).collect();
+    cells.push(exceptions.into_iter().collect::<Vec<_>>().join(" "));
+    cells.push(sentence(hops, Language::English));
+    cells
+}
+
+fn failed(failures: &[Failure]) -> [String; 2] {
+    let attempts: u64 = failures.iter().map(|failure| failure.attempts).sum();
+    let faults: BTreeSet<_> = failures.iter().map(|failure| failure.fault.code()).collect();
+    [attempts.to_string(), faults.into_iter().collect::<Vec<_>>().join(" ")]
 }

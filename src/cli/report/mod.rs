@@ -1,14 +1,16 @@
 //! `mandatory-tls report`: what the ledger says, as a table, for other programs, or to be mailed
 //! and printed.
 
+mod beside;
 mod csv;
-mod language;
+mod hops;
 mod table;
 
 use super::entry_name::EntryName;
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
 use super::since::since;
+use beside::Beside;
 use clap::ValueEnum;
 use ledger::report::{By, Query, Report};
 use ledger::{Day, Reader};
@@ -149,8 +151,10 @@ fn report(args: &Args) -> Result<(), Failure> {
         );
     }
     let query = Query { since: args.since, of, by, verdict };
-    let report = Report::new(&ledger, &query)
+    let mut report = Report::new(&ledger, &query)
         .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
+    let beside = Beside::new(&args.place);
+    beside.compare(&mut report);
     let limit = |usual| match args.limit {
         None => usual,
         Some(0) => usize::MAX,
@@ -168,7 +172,7 @@ fn report(args: &Args) -> Result<(), Failure> {
             let language = match args.language {
                 Some(LanguageArg::En) => Language::English,
                 Some(LanguageArg::De) => Language::German,
-                None => language::of_entry(&args.place, args.domain.as_ref().map(|name| &name.0)),
+                None => beside.language(args.domain.as_ref().map(|name| &name.0)),
             };
             let page = pages::report::page(&report, by, limit(PAGE_LINES), language)
                 .map_err(io::Error::other)?;

@@ -1,11 +1,14 @@
 //! A report for a terminal, to be read at a glance.
 
+use super::hops;
 use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
 use ledger::DAY;
 use ledger::report::{By, Group, Report, date_text};
+use pages::hops::failures;
 use pages::report::{name_of, notes, outcome_text, share_text};
 use pages::text::{blank_zero, few, number};
+use policy::Language;
 use std::io::{self, Write};
 
 /// Width of the bar that shows a share, in characters.
@@ -15,6 +18,9 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     let totals = report.totals;
     if totals.judged == 0 {
         nothing(out, report)?;
+        writeln!(out)?;
+        hops::both(out, report, limit)?;
+        hops::handshakes(out, report, limit)?;
         return footnotes(out, report);
     }
     let whose = report.domain.as_deref().unwrap_or("All domains");
@@ -44,7 +50,9 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     }
     writeln!(out)?;
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
+    hops::both(out, report, limit)?;
     table(shown, by).print(out, report.groups.len(), limit)?;
+    hops::handshakes(out, report, limit)?;
     footnotes(out, report)
 }
 
@@ -125,6 +133,10 @@ fn table(groups: &[Group], by: By) -> Table {
             _ => others,
         };
         let mut details = vec![address, others, group.reason_words().join(", ")];
+        if !group.handshakes.is_empty() {
+            let why = failures(&group.handshakes, Language::English);
+            details.push(format!("TLS was tried and failed: {why}"));
+        }
         if totals.refused_attempts > totals.refused {
             details.push(format!("refused in {} attempts", number(totals.refused_attempts)));
         }
@@ -135,7 +147,7 @@ fn table(groups: &[Group], by: By) -> Table {
             blank_zero(totals.refused),
             blank_zero(totals.would_refuse),
         ];
-        table.add(Row { name, figures, details });
+        table.add(Row { name, figures, details, sentences: vec![] });
     }
     table
 }

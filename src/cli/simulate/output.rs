@@ -181,7 +181,7 @@ fn domains(simulation: &Simulation, changes: &[Change], limit: usize) -> Table {
     for domain in simulation.domains.iter().take(limit) {
         let mut figures = vec![number(domain.recipients)];
         figures.extend(changes.iter().map(|change| blank_zero((change.of)(&domain.difference))));
-        table.add(Row { name: domain.domain.clone(), figures, details: vec![] });
+        table.add(Row { name: domain.domain.clone(), figures, details: vec![], sentences: vec![] });
     }
     table
 }
@@ -203,7 +203,7 @@ fn peers(simulation: &Simulation, changes: &[Change], limit: usize) -> Table {
         ];
         let figures =
             changes.iter().map(|change| blank_zero((change.of)(&peer.difference))).collect();
-        table.add(Row { name, figures, details });
+        table.add(Row { name, figures, details, sentences: vec![] });
     }
     table
 }

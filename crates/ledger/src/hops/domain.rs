@@ -256,6 +256,7 @@ impl Fault {
             first,
             last,
             demanded: None,
+            encryption_demanded: None,
         })
     }
 }

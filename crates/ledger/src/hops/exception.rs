@@ -88,6 +88,8 @@ pub struct Exception {
     /// What the policy demands of the next hop today, as Postfix is told; empty: nothing. None: no policy
     /// was looked at.
     pub demanded: Option<String>,
+    /// Whether that means that no mail leaves unencrypted.
+    pub encryption_demanded: Option<bool>,
 }
 
 #[expect(clippy::ref_option, reason = "serde asks for it")]

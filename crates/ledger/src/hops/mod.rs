@@ -116,6 +116,8 @@ impl Hops {
             for exception in hops.exceptions.iter_mut().filter(|one| one.what.is_of_second_hop()) {
                 let next_hop = next_hop_of(policy, &domain, &exception.server, None);
                 let demand = deliver(policy, &next_hop, now).demand;
+                exception.encryption_demanded =
+                    Some(demand.as_ref().is_some_and(|demand| demand.level.always_encrypts()));
                 exception.demanded =
                     Some(demand.map(|demand| demand.to_string()).unwrap_or_default());
             }

@@ -344,13 +344,20 @@ fn what_the_policy_demands_of_the_next_hop_is_said_of_exceptions_of_the_second_h
     let rows = vec![came("plaintext exception", 2)];
     let mut hops = hops(rows, vec![delivery(0, "mx.example.com", "none none sent none", 1)]);
     let demanded = |hops: &Hops| -> Vec<_> {
-        hops.domains[0].exceptions.iter().map(|one| one.demanded.clone()).collect()
+        let exceptions = hops.domains[0].exceptions.iter();
+        exceptions.map(|one| one.demanded.clone().zip(one.encryption_demanded)).collect()
     };
     assert_eq!(demanded(&hops), [None, None]);
     hops.compare(&policy, Timestamp::UNIX_EPOCH);
-    assert_eq!(demanded(&hops), [None, Some("encrypt".into())]);
+    assert_eq!(demanded(&hops), [None, Some(("encrypt".into(), true))]);
     hops.compare(&Policy::default(), Timestamp::UNIX_EPOCH);
-    assert_eq!(demanded(&hops), [None, Some(String::new())]);
+    assert_eq!(demanded(&hops), [None, Some((String::new(), false))]);
+    let mut lax = Entry::bare(Mode::Enforce);
+    lax.deliver =
+        Some(Deliver { demand: Demand::of_level(Level::May), next_hops: Vec::new() }.into());
+    policy.domains.replace(&Pattern::Every, lax);
+    hops.compare(&policy, Timestamp::UNIX_EPOCH);
+    assert_eq!(demanded(&hops), [None, Some(("may".into(), false))]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct Group {
     pub last: i64,
     /// What became of those that were or would be refused.
     pub outcome: Option<Outcome>,
-    /// Of a peer, why its TLS handshakes failed, as far as the MTA's log was read.
+    /// Of a peer that has not come with TLS since, why its TLS handshakes failed.
     pub handshakes: Vec<Failure>,
 }
 

@@ -17,6 +17,7 @@ use crate::handshakes::{self, FailedClient};
 use crate::history::{Domains, History, Selection};
 use crate::hops::{self, Hops, read_deliveries};
 use crate::model::day::{DAY, Day, day_of};
+use crate::model::handshake::Afterwards;
 use crate::model::row::{OTHERS, Row, Source};
 use group::{Groups, sort};
 use policy::{Decision, Pattern};
@@ -228,6 +229,7 @@ impl Draft {
         for group in &mut groups {
             if query.by == By::Peer
                 && let Some(client) = failures.get(&*group.name)
+                && client.then != Afterwards::Tls
             {
                 group.handshakes.clone_from(&client.failures);
             }

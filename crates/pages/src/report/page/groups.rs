@@ -2,6 +2,7 @@
 
 use super::Tone;
 use crate::digest::reason;
+use crate::hops::fault;
 use crate::report::words::Words;
 use crate::text::{few, tight_number, unbroken};
 use ledger::report::{By, Group, Outcome, Report};
@@ -105,9 +106,21 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
         encrypted: words.share(totals.share()),
         // Below nothing, no line of colour is left at the edge.
         share: totals.share().filter(|share| *share > 0.0).unwrap_or(-1.0),
-        reasons: reasons.join(", "),
+        reasons: reasons.join(", ") + &failed(group, language),
         others: few(&group.others),
     }
+}
+
+/// Why its handshakes failed, where it tried TLS; else empty.
+fn failed(group: &Group, language: Language) -> String {
+    let mut faults: Vec<_> =
+        group.handshakes.iter().map(|failure| fault(failure.fault, language)).collect();
+    faults.dedup();
+    let tried = match language {
+        Language::English => "TLS failed",
+        Language::German => "TLS schlug fehl",
+    };
+    if faults.is_empty() { String::new() } else { format!("; {tried}: {}", faults.join(", ")) }
 }
 
 fn tone(outcome: Option<Outcome>) -> (Tone, u8) {

@@ -6,14 +6,19 @@
 
 mod chart;
 mod groups;
+mod handshakes;
+mod hops;
 mod tiles;
 mod versions;
 
 use super::words::Words;
-use crate::text::{tight_number, unbroken};
+use crate::hops::{Reader, to_know_more};
+use crate::text::{quoted, tight_number, unbroken};
 use askama::Template;
 use chart::Chart;
 use groups::GroupTable;
+use handshakes::HandshakeTable;
+use hops::HopCards;
 use ledger::DAY;
 use ledger::report::{By, Report};
 use policy::Language;
@@ -40,6 +45,8 @@ struct Page {
     period: String,
     /// None where no mail was judged: there is nothing to draw then.
     figures: Option<Figures>,
+    hops: HopCards,
+    handshakes: HandshakeTable,
     notes: Vec<String>,
     version: &'static str,
 }
@@ -103,6 +110,10 @@ pub fn page(
         unknown: report.totals.tls_unknown > 0,
         groups: GroupTable::new(report, by, limit, words),
     });
+    // The page of a domain goes to whoever stands behind it, who cannot change this gateway's settings.
+    let reader = if report.domain.is_some() { Reader::Contact } else { Reader::Operator };
+    let mut notes = words.notes(report, tight_number);
+    notes.extend(to_know_more(&report.hops, language).map(|text| quoted(text, language)));
     let page = Page {
         tag: language.into(),
         words,
@@ -112,7 +123,9 @@ pub fn page(
         title: words.head.title.replace("{}", whose),
         period: period(report, words),
         figures,
-        notes: words.notes(report, tight_number),
+        hops: HopCards::new(report, reader, words),
+        handshakes: HandshakeTable::new(report, reader, words),
+        notes,
         version: env!("CARGO_PKG_VERSION"),
     };
     page.render()

@@ -34,22 +34,28 @@ pub(super) fn versions(report: &Report, words: &Words) -> Vec<VersionLine> {
 fn line(group: &Group, all: u64, words: &Words) -> VersionLine {
     let judged = group.totals.judged;
     let inadequate = group.totals.known() - group.totals.encrypted;
-    let mut from = 0.0;
     let parts = [
         (group.totals.encrypted, Tone::Good),
         (inadequate, Tone::Bad),
         (group.totals.tls_unknown, Tone::Unknown),
     ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, tone)| {
-        let width = share(count, all).unwrap_or_default().max(LEAST);
-        from += width;
-        BarPart { from: from - width, width, class: tone.class() }
-    });
     VersionLine {
         name: words.name_of(group, By::Version).to_owned(),
         share: words.share(share(judged, all)),
         count: tight_number(judged),
         inadequate: blank_zero(inadequate).replace(' ', "\u{202f}"),
-        parts: parts.collect(),
+        parts: bar(parts, all),
     }
+}
+
+/// A bar of these parts of so many.
+pub(super) fn bar(parts: impl IntoIterator<Item = (u64, Tone)>, all: u64) -> Vec<BarPart> {
+    let mut from = 0.0;
+    let there = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts = there.map(|(count, tone)| {
+        let width = share(count, all).unwrap_or_default().max(LEAST);
+        from += width;
+        BarPart { from: from - width, width, class: tone.class() }
+    });
+    parts.collect()
 }

@@ -1,6 +1,9 @@
 //! A report in English.
 
-use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Statuses, Tiles, Versions, Words};
+use super::{
+    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, Tiles, Versions, Words,
+};
+use crate::text::Counted;
 use policy::Language;
 
 pub(super) const ENGLISH: Words = Words {
@@ -83,6 +86,28 @@ pub(super) const ENGLISH: Words = Words {
         show_more: "Show {} more",
         show_all: "Show all",
         sorted: "Sort by this column",
+    },
+    hops: Hops {
+        title: "Both hops",
+        hint: "How mail came to this gateway, and how it left for the organisation's own server.",
+        came: "Came",
+        left: "Left",
+        encrypted: "encrypted",
+        verified: "of them verified",
+        unencrypted: "unencrypted",
+        unknown: "not known",
+        refused: "refused",
+        waits: "waiting",
+        local: "stayed on this host",
+        went_back: "went back",
+        nothing_known: "nothing is recorded",
+    },
+    handshakes: Handshakes {
+        title: "TLS that failed",
+        hint: "Servers that tried TLS and could not. To switch it on is no help to them.",
+        then: "What they did then",
+        times: "Times",
+        last: "Last",
     },
     statuses: Statuses {
         attempts: Counted { one: "1 attempt", many: "{} attempts" },

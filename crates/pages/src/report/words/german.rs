@@ -1,6 +1,9 @@
 //! A report in German.
 
-use super::{Chart, Counted, Fates, Groups, Head, Names, Notes, Statuses, Tiles, Versions, Words};
+use super::{
+    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, Tiles, Versions, Words,
+};
+use crate::text::Counted;
 use policy::Language;
 
 pub(super) const GERMAN: Words = Words {
@@ -86,6 +89,28 @@ pub(super) const GERMAN: Words = Words {
         show_more: "{} weitere zeigen",
         show_all: "Alle zeigen",
         sorted: "Nach dieser Spalte ordnen",
+    },
+    hops: Hops {
+        title: "Beide Wege",
+        hint: "Wie E-Mails zu diesem Gateway kamen, und wie sie zum Server der Organisation weitergingen.",
+        came: "Gekommen",
+        left: "Weitergegangen",
+        encrypted: "verschlüsselt",
+        verified: "davon verifiziert",
+        unencrypted: "unverschlüsselt",
+        unknown: "nicht bekannt",
+        refused: "abgewiesen",
+        waits: "wartend",
+        local: "auf diesem Host geblieben",
+        went_back: "zurückgegangen",
+        nothing_known: "nichts festgehalten",
+    },
+    handshakes: Handshakes {
+        title: "Gescheitertes TLS",
+        hint: "Server, die TLS versuchten und nicht konnten. Es einzuschalten hilft ihnen nicht.",
+        then: "Was sie dann taten",
+        times: "Male",
+        last: "Zuletzt",
     },
     statuses: Statuses {
         attempts: Counted { one: "1 Versuch", many: "{} Versuche" },

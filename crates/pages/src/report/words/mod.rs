@@ -10,7 +10,7 @@ mod terminal;
 
 pub use terminal::{name_of, notes, outcome_text, share_text};
 
-use crate::text::tight_number;
+use crate::text::Counted;
 use english::ENGLISH;
 use german::GERMAN;
 use ledger::OTHERS;
@@ -29,16 +29,11 @@ pub(super) struct Words {
     pub chart: Chart,
     pub versions: Versions,
     pub groups: Groups,
+    pub hops: Hops,
+    pub handshakes: Handshakes,
     pub statuses: Statuses,
     pub names: Names,
     pub notes: Notes,
-}
-
-/// What one or several of something are called. `{}` stands for how many.
-#[cfg_attr(test, derive(Debug))]
-pub(super) struct Counted {
-    pub one: &'static str,
-    pub many: &'static str,
 }
 
 #[cfg_attr(test, derive(Debug))]
@@ -139,6 +134,36 @@ pub(super) struct Groups {
     pub sorted: &'static str,
 }
 
+/// Both hops: what stands around their sentences.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct Hops {
+    pub title: &'static str,
+    pub hint: &'static str,
+    pub came: &'static str,
+    pub left: &'static str,
+    pub encrypted: &'static str,
+    /// Behind how many of the encrypted went to a server whose certificate is the one that was demanded.
+    pub verified: &'static str,
+    pub unencrypted: &'static str,
+    pub unknown: &'static str,
+    pub refused: &'static str,
+    pub waits: &'static str,
+    pub local: &'static str,
+    pub went_back: &'static str,
+    /// Where nothing is recorded of how mail left.
+    pub nothing_known: &'static str,
+}
+
+/// Failed handshakes.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct Handshakes {
+    pub title: &'static str,
+    pub hint: &'static str,
+    pub then: &'static str,
+    pub times: &'static str,
+    pub last: &'static str,
+}
+
 /// The figures of those that were refused and have not come back.
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Statuses {
@@ -176,19 +201,6 @@ pub(super) struct Notes {
     pub untold_attempts: Counted,
     pub before_enforced: Counted,
     pub lost: Counted,
-}
-
-impl Counted {
-    /// In words for so many.
-    pub fn of(&self, count: u64) -> String {
-        self.written(count, tight_number)
-    }
-
-    /// The same, with numbers that are written like this.
-    pub fn written(&self, count: u64, number: fn(u64) -> String) -> String {
-        let words = if count == 1 { self.one } else { self.many };
-        words.replace("{}", &number(count))
-    }
 }
 
 impl Words {

@@ -1,0 +1,57 @@
+//! The policy beside the ledger: it has the language that the contact of a domain reads, and what it demands
+//! of next hops today.
+
+use crate::cli::entry_name::deciding;
+use crate::cli::ledger_file::LedgerFile;
+use config::policy_file;
+use jiff::Timestamp;
+use ledger::report::Report;
+use policy::{Language, Pattern, Policy};
+use std::cell::OnceCell;
+
+/// The policy, read when it is first needed: one of a million domains takes its time.
+pub(super) struct Beside<'p> {
+    place: &'p LedgerFile,
+    policy: OnceCell<Option<Policy>>,
+}
+
+impl<'p> Beside<'p> {
+    pub fn new(place: &'p LedgerFile) -> Self {
+        Self { place, policy: OnceCell::new() }
+    }
+
+    /// None where there are no settings beside the ledger.
+    ///
+    /// A policy that cannot be read stops no report: it says so, and goes on without.
+    fn policy(&self) -> Option<&Policy> {
+        let read = || {
+            let settings = self.place.settings().ok()?;
+            let policy = policy_file::load(&settings.policy).policy;
+            if policy.is_err() {
+                eprintln!(
+                    "The policy cannot be read: a page is in English unless --language says otherwise, and \
+                     what is demanded of next hops is not said. `mandatory-tls check` says why."
+                );
+            }
+            policy.ok()
+        };
+        self.policy.get_or_init(read).as_ref()
+    }
+
+    /// The language of the entry that decides for what has this name; English for all domains together,
+    /// and for one without an entry.
+    pub fn language(&self, name: Option<&Pattern>) -> Language {
+        let entry = name.and_then(|name| deciding(self.policy()?, name));
+        entry.map_or(Language::English, |entry| entry.language)
+    }
+
+    /// Says of what left unencrypted, or waits, what is demanded of its hop now.
+    pub fn compare(&self, report: &mut Report) {
+        let mut exceptions = report.hops.domains.iter().flat_map(|hops| &hops.exceptions);
+        if exceptions.any(|one| one.what.is_of_second_hop())
+            && let Some(policy) = self.policy()
+        {
+            report.hops.compare(policy, Timestamp::now());
+        }
+    }
+}
