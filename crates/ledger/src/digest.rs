@@ -1,7 +1,12 @@
-//! What the contact of a domain has to be told: who was, or would be, refused for the first time.
+//! What the contact of a domain has to be told: who was, or would be, refused for the first time, and how
+//! mail left for the organisation's own server where that was not as it should be.
 
+use crate::handshakes::{self, HandshakeFault};
 use crate::history::{History, Selection, Told};
+use crate::hops::{self, Exception, What, read_deliveries};
 use crate::model::day::Day;
+use crate::model::delivery::DeliveryReason;
+use crate::model::handshake::Afterwards;
 use crate::model::key::SubjectKind;
 use crate::model::reason::RecordedReason;
 use crate::model::row::{OTHERS, Row};
@@ -23,6 +28,33 @@ pub struct Digest {
     pub enforce_from: Option<i64>,
     /// Peers; those that were refused come first.
     pub peers: Vec<PeerNews>,
+    /// How mail left, where that was not as it should be.
+    pub hops: Vec<HopNews>,
+}
+
+/// That mail left a gateway unencrypted, or could not leave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HopNews {
+    /// The recipient domain.
+    pub domain: String,
+    /// What happened.
+    pub exception: Exception,
+}
+
+impl HopNews {
+    /// By what it is known again among what the contact was told. No client is called so.
+    #[must_use]
+    pub fn told_as(&self) -> String {
+        let Exception { what, reason, server, .. } = &self.exception;
+        let reason = reason.map_or("", DeliveryReason::code);
+        format!("hop:{}:{reason}:{}:{server}", what.code(), self.domain)
+    }
+
+    /// What the contact can do something about, or should know.
+    fn is_for_contact(exception: &Exception) -> bool {
+        let of_operator = exception.reason == Some(DeliveryReason::PolicyFailed);
+        exception.what == What::LeftUnencrypted || exception.is_held_up() && !of_operator
+    }
 }
 
 /// A peer that was, or would be, refused.
@@ -40,6 +72,8 @@ pub struct PeerNews {
     pub senders: BTreeSet<String>,
     /// Why.
     pub reasons: BTreeSet<RecordedReason>,
+    /// Why its TLS handshakes failed, where it tried TLS.
+    pub faults: BTreeSet<HandshakeFault>,
     /// Version and cipher of its sessions, where these had any: a few of them.
     pub sessions: BTreeSet<(String, String)>,
     /// Recipients, each one of a message once, however often it was tried.
@@ -85,7 +119,27 @@ pub fn digests<H: History>(
     let mut entries: BTreeMap<String, EntryNews> = BTreeMap::new();
     // The entry of each domain, none where it has no contact. Kept, since many rows have few domains.
     let mut of_domain: HashMap<String, Option<String>> = HashMap::new();
-    history.each(&Selection { since, ..Selection::default() }, |row| {
+    let mut entry_of = |domain: &str, entries: &mut BTreeMap<String, EntryNews>| {
+        if let Some(name) = of_domain.get(domain) {
+            return name.clone();
+        }
+        let found = contact(policy, domain);
+        let name = found.as_ref().map(|(name, _)| name.clone());
+        of_domain.insert(domain.to_owned(), name.clone());
+        if let Some((name, news)) = found {
+            entries.entry(name).or_insert(news);
+        }
+        name
+    };
+    let selection = Selection { since, ..Selection::default() };
+    history.handshakes(&selection, |handshake| {
+        if let Some(name) = entry_of(&handshake.key.domain, &mut entries)
+            && let Some(entry) = entries.get_mut(&name)
+        {
+            entry.handshakes.failed(&handshake);
+        }
+    })?;
+    history.each(&selection, |row| {
         if row.key.found != SubjectKind::Recipient || row.key.is_trusted() {
             return;
         }
@@ -93,22 +147,22 @@ pub fn digests<H: History>(
         if row.key.reason == RecordedReason::Known(ReasonKind::UnknownTls) {
             return;
         }
-        if !of_domain.contains_key(&row.key.domain) {
-            let found = contact(policy, &row.key.domain);
-            let name = found.as_ref().map(|(name, _)| name.clone());
-            of_domain.insert(row.key.domain.clone(), name);
-            if let Some((name, news)) = found {
-                entries.entry(name).or_insert(news);
-            }
-        }
-        if let Some(Some(name)) = of_domain.get(&row.key.domain)
-            && let Some(entry) = entries.get_mut(name)
+        if let Some(name) = entry_of(&row.key.domain, &mut entries)
+            && let Some(entry) = entries.get_mut(&name)
         {
             entry.add(&row);
         }
     })?;
+    let deliveries_until = read_deliveries(history, &selection, |delivery| {
+        if let Some(name) = entry_of(&delivery.key.domain, &mut entries)
+            && let Some(entry) = entries.get_mut(&name)
+        {
+            entry.hops.left(delivery);
+        }
+    })?;
     let until = history.span()?.map_or(0, |(_, last)| last);
-    let digests = entries.into_iter().map(|(name, entry)| entry.finish(name, until));
+    let digests =
+        entries.into_iter().map(|(name, entry)| entry.finish(name, until, deliveries_until));
     Ok(digests.filter(Digest::has_news).collect())
 }
 
@@ -124,6 +178,8 @@ fn contact(policy: &Policy, domain: &str) -> Option<(String, EntryNews)> {
         },
         peers: HashMap::new(),
         outcomes: Outcomes::default(),
+        handshakes: handshakes::Builder::default(),
+        hops: hops::Builder::default(),
     };
     Some((found.pattern.to_string(), news))
 }
@@ -135,6 +191,8 @@ struct EntryNews {
     enforce_from: Option<i64>,
     peers: HashMap<String, PeerHistory>,
     outcomes: Outcomes,
+    handshakes: handshakes::Builder,
+    hops: hops::Builder,
 }
 
 #[derive(Default)]
@@ -146,6 +204,7 @@ struct PeerHistory {
 impl EntryNews {
     fn add(&mut self, row: &Row) {
         self.outcomes.add(row);
+        self.handshakes.came(row);
         let refused = match row.key.verdict {
             Decision::Accept => return,
             Decision::WouldRefuse => false,
@@ -160,6 +219,7 @@ impl EntryNews {
             domains: BTreeSet::new(),
             senders: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            faults: BTreeSet::new(),
             sessions: BTreeSet::new(),
             count: 0,
             attempts: 0,
@@ -173,6 +233,9 @@ impl EntryNews {
         news.first = news.first.min(row.tally.first);
         news.last = news.last.max(row.tally.last);
         news.reasons.insert(row.key.reason.clone());
+        if let RecordedReason::TlsFailed(failure) = &row.key.reason {
+            news.faults.insert(failure.into());
+        }
         news.domains.insert(row.key.shown_domain());
         if row.key.is_session() && news.sessions.len() < MOST_SESSIONS {
             news.sessions.insert((row.key.tls_version.clone(), row.key.cipher.clone()));
@@ -185,13 +248,20 @@ impl EntryNews {
         }
     }
 
-    fn finish(self, entry: String, until: i64) -> Digest {
+    fn finish(self, entry: String, until: i64, deliveries_until: i64) -> Digest {
         let outcomes = self.outcomes.finish(until).peers;
+        let failed = self.handshakes.finish().into_iter();
+        let failed: HashMap<_, _> = failed
+            .filter(|client| client.then != Afterwards::Tls)
+            .map(|client| (client.client, client.failures))
+            .collect();
         let mut peers: Vec<PeerNews> = Vec::new();
         for peer in self.peers.into_values() {
             for mut news in [peer.refused, peer.would_refuse].into_iter().flatten() {
                 news.resolved =
                     matches!(outcomes.get(&news.client), Some(Outcome::Resolved { .. }));
+                let failures = failed.get(&news.client).into_iter().flatten();
+                news.faults.extend(failures.map(|failure| failure.fault));
                 peers.push(news);
             }
         }
@@ -199,8 +269,15 @@ impl EntryNews {
             let rank = |news: &PeerNews| (news.refused, !news.resolved, news.count);
             rank(other).cmp(&rank(one)).then(one.client.cmp(&other.client))
         });
+        let domains = self.hops.finish(0, deliveries_until).domains;
+        let hops = domains.into_iter().flat_map(|hops| {
+            let told = hops.exceptions.into_iter().filter(HopNews::is_for_contact);
+            let news = |exception| HopNews { domain: hops.domain.clone(), exception };
+            told.map(news).collect::<Vec<_>>()
+        });
+        let hops = hops.collect();
         let Self { contact, language, enforce_from, .. } = self;
-        Digest { entry, contact, language, enforce_from, peers }
+        Digest { entry, contact, language, enforce_from, peers, hops }
     }
 }
 
@@ -208,7 +285,7 @@ impl Digest {
     /// Whether there is something that was not told before.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.peers.iter().any(|news| !news.told)
+        self.peers.iter().any(|news| !news.told) || !self.hops.is_empty()
     }
 
     /// Leaves out what was told already.
@@ -217,6 +294,7 @@ impl Digest {
             news.told = told.contains(&(news.client.clone(), news.refused));
         }
         self.peers.retain(|news| !news.told || news.is_others());
+        self.hops.retain(|news| !told.contains(&(news.told_as(), false)));
     }
 }
 

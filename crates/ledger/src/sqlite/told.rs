@@ -13,9 +13,14 @@ fn word(refused: bool) -> &'static str {
     verdict.code()
 }
 
+/// The news of the second hop, as the table has them: in place of a client, what happened to which server.
+fn hops(digest: &Digest) -> impl Iterator<Item = (String, bool)> {
+    digest.hops.iter().map(|news| (news.told_as(), false))
+}
+
 impl Store {
-    /// Takes note that the contact of a digest is told of its peers, and leaves in the digest
-    /// those that it was not told of before. If two processes do this at the same time, each peer is
+    /// Takes note that the contact of a digest is told of its peers and of the second hop, and leaves in the digest
+    /// what it was not told of before. If two processes do this at the same time, each is
     /// told of by one of them.
     ///
     /// # Errors
@@ -24,18 +29,19 @@ impl Store {
     pub fn tell(&mut self, digest: &mut Digest, at: i64) -> Result<(), StoreError> {
         let told = self.at_once(|store| {
             let mut told = Told::new();
-            for news in &digest.peers {
+            let peers = digest.peers.iter().map(|news| (news.client.clone(), news.refused));
+            for (client, refused) in peers.chain(hops(digest)) {
                 // Of one that goes on it is remembered that it was told.
                 let known = store.connection.execute(
                     "UPDATE told SET at = ?4 WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
-                    params![digest.entry, news.client, word(news.refused), at],
+                    params![digest.entry, client, word(refused), at],
                 )?;
                 if known > 0 {
-                    told.insert((news.client.clone(), news.refused));
+                    told.insert((client, refused));
                 } else {
                     store.connection.execute(
                         "INSERT INTO told VALUES (?1, ?2, ?3, ?4)",
-                        params![digest.entry, news.client, word(news.refused), at],
+                        params![digest.entry, client, word(refused), at],
                     )?;
                 }
             }
@@ -52,10 +58,12 @@ impl Store {
     /// When the file cannot be written.
     pub fn untell(&mut self, digest: &Digest) -> Result<usize, StoreError> {
         let mut taken_back = 0;
-        for news in digest.peers.iter().filter(|news| !news.told) {
+        let peers = digest.peers.iter().filter(|news| !news.told);
+        let peers = peers.map(|news| (news.client.clone(), news.refused));
+        for (client, refused) in peers.chain(hops(digest)) {
             taken_back += self.connection.execute(
                 "DELETE FROM told WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
-                params![digest.entry, news.client, word(news.refused)],
+                params![digest.entry, client, word(refused)],
             )?;
         }
         Ok(taken_back)

@@ -1,10 +1,12 @@
 //! A digest as a mail: text and HTML, whole with its headers. It is the caller who sends it.
 
 use super::words::{Count, Words, reason};
+use crate::hops::{self, Reader};
 use crate::text::{few, number};
 use askama::Template;
 use ledger::NULL_SENDER;
-use ledger::digest::{Digest, PeerNews};
+use ledger::digest::{Digest, HopNews, PeerNews};
+use ledger::handshakes::HandshakeFault;
 use ledger::report::date_text;
 use lettre::Message;
 use lettre::address::AddressError;
@@ -19,8 +21,11 @@ const MOST_PEERS: usize = 100;
 struct Text<'d> {
     words: &'static Words,
     intro: String,
+    /// What to tell the postmasters; empty where there is nobody to be told.
     advice: String,
     sections: &'d [Section],
+    hops: &'d [HopLine],
+    hops_hint: String,
 }
 
 #[derive(Template)]
@@ -30,7 +35,18 @@ struct Html<'d> {
     subject: &'d str,
     entry: &'d str,
     intro: String,
+    advice: String,
     sections: &'d [Section],
+    hops: &'d [HopLine],
+}
+
+/// How mail left, where that was not as it should be.
+struct HopLine {
+    what: String,
+    what_text: String,
+    /// What to do about it; empty for nothing.
+    advice: String,
+    advice_text: String,
 }
 
 /// Peers of a kind.
@@ -89,11 +105,28 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         section(digest, words.would_refuse, &would_refuse_hint, false),
     ];
     sections.retain(|section| !section.peers.is_empty() || !section.others.is_empty());
-    let subject = words.subject(&digest.entry, count(digest, true), count(digest, false));
-    let intro = words.intro.replace("{}", &digest.entry);
-    let advice = wrapped(words.advice_text);
-    let text = Text { words, intro: wrapped(&intro), advice, sections: &sections };
-    let html = Html { words, subject: &subject, entry: &digest.entry, intro, sections: &sections };
+    let subject = words.subject(digest, count(digest, true), count(digest, false));
+    let intro = if sections.is_empty() { words.hops_intro } else { words.intro };
+    let intro = intro.replace("{}", &digest.entry);
+    let advice = advice(digest, words);
+    let hops: Vec<_> = digest.hops.iter().take(MOST_PEERS).map(|news| hop(news, digest)).collect();
+    let text = Text {
+        words,
+        intro: wrapped(&intro),
+        advice: wrapped(&advice),
+        sections: &sections,
+        hops: &hops,
+        hops_hint: wrapped(words.hops_hint),
+    };
+    let html = Html {
+        words,
+        subject: &subject,
+        entry: &digest.entry,
+        intro,
+        advice,
+        sections: &sections,
+        hops: &hops,
+    };
     let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
     let domain = from.email.domain();
     Ok(Message::builder()
@@ -110,6 +143,25 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         .raw_header(header("X-Auto-Response-Suppress", "All".into()))
         .raw_header(header("Content-Language", words.tag.into()))
         .multipart(parts)?)
+}
+
+/// What to tell postmasters of servers that have no remedy of their own; empty where all have one.
+fn advice(digest: &Digest, words: &Words) -> String {
+    let with_own = digest.peers.iter().filter(|news| !news.faults.is_empty()).count();
+    match with_own {
+        0 if !digest.peers.is_empty() => words.advice_text.to_owned(),
+        own if own < digest.peers.len() => format!("{}{}", words.advice_else, words.advice_text),
+        _ => String::new(),
+    }
+}
+
+fn hop(news: &HopNews, digest: &Digest) -> HopLine {
+    let language = digest.language;
+    let what = hops::exception(&news.exception, language, number);
+    // An entry may be of many domains.
+    let what = if news.domain == digest.entry { what } else { format!("{}: {what}", news.domain) };
+    let advice = hops::advice(&news.exception, language, Reader::Contact).unwrap_or_default();
+    HopLine { what_text: hanging(&what), what, advice_text: hanging(&advice), advice }
 }
 
 /// The peers of a digest that were refused, or those that would be.
@@ -178,6 +230,16 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
         // Some MTAs say no version.
         value: if version == "not-said" { cipher.clone() } else { format!("{version}, {cipher}") },
     }));
+    if !news.faults.is_empty() {
+        let joined = |text: fn(HandshakeFault, &Digest) -> &'static str, between: &str| {
+            news.faults.iter().map(|one| text(*one, digest)).collect::<Vec<_>>().join(between)
+        };
+        let why = joined(|one, digest| hops::fault(one, digest.language), ", ");
+        let remedies =
+            joined(|one, digest| hops::remedy(one, digest.language, Reader::Contact), " ");
+        facts.push(Fact { name: words.tls_failed, value: why });
+        facts.push(Fact { name: words.what_to_do, value: remedies });
+    }
     facts.extend([
         Fact { name: words.senders, value: few(&senders) },
         Fact { name: words.recipients, value: words.recipients(news) },
@@ -189,6 +251,11 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
         facts,
         resolved: news.resolved,
     }
+}
+
+/// The same as an item of a list: all lines but the first are indented.
+fn hanging(text: &str) -> String {
+    wrapped(text).replace('\n', "\n  ")
 }
 
 /// Broken into lines of at most 76 characters.

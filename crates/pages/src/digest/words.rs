@@ -2,7 +2,8 @@
 
 use crate::text::number;
 use ledger::RecordedReason;
-use ledger::digest::PeerNews;
+use ledger::digest::{Digest, HopNews, PeerNews};
+use ledger::hops::What;
 use ledger::report::moment_text;
 use policy::{Language, ReasonKind};
 use std::borrow::Cow;
@@ -40,7 +41,19 @@ pub(super) struct Words {
     /// For the subject, behind those that are named.
     and_others: &'static str,
     pub others: &'static str,
+    /// Of a server whose TLS failed: why, and what to do.
+    pub tls_failed: &'static str,
+    pub what_to_do: &'static str,
+    /// How mail left: the title and what it is about, and the intro of a mail about nothing else.
+    pub hops: &'static str,
+    pub hops_hint: &'static str,
+    pub hops_intro: &'static str,
+    /// For the subject.
+    pub subject_left: &'static str,
+    pub subject_held_up: &'static str,
     pub advice: &'static str,
+    /// Before the advice, where some servers have a remedy of their own.
+    pub advice_else: &'static str,
     pub advice_text: &'static str,
     pub footer: &'static str,
 }
@@ -68,7 +81,15 @@ const ENGLISH: Words = Words {
     more: "and {count} more; whoever runs this gateway can list them",
     and_others: " (and others)",
     others: "There are others: {count} recipients in mail of servers that are not named, since so many came in a day.",
+    tls_failed: "TLS failed",
+    what_to_do: "What to do",
+    hops: "On the way to your server",
+    hops_hint: "How mail left this gateway for your own server. You are told of each server once.",
+    hops_intro: "Mail for {} did not leave this gateway as it should.",
+    subject_left: "mail left unencrypted",
+    subject_held_up: "mail could not leave",
     advice: "What to tell them",
+    advice_else: "Where nothing else is said above: ",
     advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
     footer: "Written by mandatory-tls for the contact of this domain.",
 };
@@ -96,7 +117,15 @@ const GERMAN: Words = Words {
     more: "und {count} weitere; der Betreiber dieses Gateways kann sie auflisten",
     and_others: " (und weitere)",
     others: "Es gibt weitere: {count} Empfänger in E-Mails von Servern, die hier nicht genannt sind, weil an einem Tag so viele kamen.",
+    tls_failed: "TLS schlug fehl",
+    what_to_do: "Was zu tun ist",
+    hops: "Auf dem Weg zu Ihrem Server",
+    hops_hint: "Wie E-Mails von diesem Gateway zu Ihrem eigenen Server weitergingen. Jeder Server wird Ihnen nur einmal gemeldet.",
+    hops_intro: "E-Mails an {} gingen von diesem Gateway nicht so weiter, wie sie sollten.",
+    subject_left: "E-Mails gingen unverschlüsselt weiter",
+    subject_held_up: "E-Mails konnten nicht weitergehen",
     advice: "Was Sie ihnen sagen können",
+    advice_else: "Wo oben nichts anderes steht: ",
     advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
     footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
 };
@@ -110,7 +139,7 @@ impl Words {
     }
 
     /// The subject of a digest.
-    pub fn subject(&self, entry: &str, refused: Count, would_refuse: Count) -> String {
+    pub fn subject(&self, digest: &Digest, refused: Count, would_refuse: Count) -> String {
         let mut parts = Vec::new();
         for (count, [one, several]) in
             [(refused, self.subject_refused), (would_refuse, self.subject_would_refuse)]
@@ -124,7 +153,11 @@ impl Words {
             let others = if count.others && count.named > 0 { self.and_others } else { "" };
             parts.push(part + others);
         }
-        format!("[{entry}] {}", parts.join(", "))
+        for (held_up, part) in [(false, self.subject_left), (true, self.subject_held_up)] {
+            let is_so = |news: &HopNews| (news.exception.what != What::LeftUnencrypted) == held_up;
+            parts.extend(digest.hops.iter().any(is_so).then(|| part.to_owned()));
+        }
+        format!("[{}] {}", digest.entry, parts.join(", "))
     }
 
     /// How many more there are that are not named; empty for none.
