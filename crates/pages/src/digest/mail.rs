@@ -75,6 +75,13 @@ struct Fact {
     value: String,
 }
 
+impl Fact {
+    /// Both as an item of a list.
+    fn line(&self) -> String {
+        hanging(&format!("{}: {}", self.name, self.value))
+    }
+}
+
 /// Why there is no mail of a digest.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {

@@ -11,21 +11,23 @@ pub fn fault(fault: HandshakeFault, language: Language) -> &'static str {
     let words = match fault {
         HandshakeFault::Version => [
             "their TLS version is too old for this server",
-            "ihre TLS-Version ist für diesen Server zu alt",
+            "die TLS-Version des sendenden Servers ist hier zu alt",
         ],
         HandshakeFault::NothingShared => {
             ["no cipher suite in common", "keine gemeinsame Cipher-Suite"]
         }
         HandshakeFault::OurCertificate => [
             "they do not accept the certificate of this server",
-            "sie akzeptieren das Zertifikat dieses Servers nicht",
+            "der sendende Server akzeptiert das Zertifikat dieses Servers nicht",
         ],
         HandshakeFault::Ours => ["a fault of this server", "ein Mangel dieses Servers"],
         HandshakeFault::ClientCertificate => [
             "this server asks for a client certificate",
             "dieser Server verlangt ein Client-Zertifikat",
         ],
-        HandshakeFault::TheyRefused => ["they ended the handshake", "sie brachen den Handshake ab"],
+        HandshakeFault::TheyRefused => {
+            ["they ended the handshake", "der sendende Server brach den Handshake ab"]
+        }
         HandshakeFault::NotTls => ["what came was no TLS", "was kam, war kein TLS"],
         HandshakeFault::BrokenOff => ["the connection broke off", "die Verbindung brach ab"],
         HandshakeFault::NotLogged => ["the log does not say why", "das Log sagt nicht, warum"],
@@ -75,23 +77,23 @@ pub fn remedy(fault: HandshakeFault, language: Language, reader: Reader) -> &'st
     let words = match (fault, reader) {
         (HandshakeFault::Version, _) => [
             "Their server has TLS switched on, but only in old versions (TLS 1.0, as a rule): ask its postmaster for TLS 1.2 or newer.",
-            "Ihr Server hat TLS eingeschaltet, aber nur in alten Versionen (in der Regel TLS 1.0): Bitten Sie seinen Postmaster um TLS 1.2 oder neuer.",
+            "Der sendende Server hat TLS eingeschaltet, aber nur in alten Versionen (in der Regel TLS 1.0): Bitten Sie seinen Postmaster um TLS 1.2 oder neuer.",
         ],
         (HandshakeFault::NothingShared, Reader::Operator) => [
             "This may be ours: a certificate with an ECDSA key only, or few cipher suites (`smtpd_tls_mandatory_ciphers`, `smtpd_tls_exclude_ciphers`). `mandatory-tls doctor` tries what this server offers. Else ask their postmaster to allow current cipher suites.",
-            "Das kann an uns liegen: ein Zertifikat nur mit ECDSA-Schlüssel, oder wenige Cipher-Suites (`smtpd_tls_mandatory_ciphers`, `smtpd_tls_exclude_ciphers`). `mandatory-tls doctor` versucht, was dieser Server anbietet. Sonst bitten Sie ihren Postmaster, aktuelle Cipher-Suites zuzulassen.",
+            "Das kann an uns liegen: ein Zertifikat nur mit ECDSA-Schlüssel, oder wenige Cipher-Suites (`smtpd_tls_mandatory_ciphers`, `smtpd_tls_exclude_ciphers`). `mandatory-tls doctor` versucht, was dieser Server anbietet. Sonst bitten Sie seinen Postmaster, aktuelle Cipher-Suites zuzulassen.",
         ],
         (HandshakeFault::NothingShared, Reader::Contact) => [
             "Their server has TLS switched on, but none of its cipher suites is accepted here. That may be a setting of this gateway: tell whoever runs it. Else ask their postmaster to allow current cipher suites.",
-            "Ihr Server hat TLS eingeschaltet, aber keine seiner Cipher-Suites wird hier angenommen. Das kann an diesem Gateway liegen: Sagen Sie es dem Betreiber. Sonst bitten Sie ihren Postmaster, aktuelle Cipher-Suites zuzulassen.",
+            "Der sendende Server hat TLS eingeschaltet, aber keine seiner Cipher-Suites wird hier angenommen. Das kann an diesem Gateway liegen: Sagen Sie es dem Betreiber. Sonst bitten Sie seinen Postmaster, aktuelle Cipher-Suites zuzulassen.",
         ],
         (HandshakeFault::OurCertificate, Reader::Operator) => [
             "Our certificate is unknown to them, or has expired, or an intermediate one is missing: `mandatory-tls doctor` looks. A certificate of a public authority, for the name in the MX record, satisfies most.",
-            "Unser Zertifikat ist ihnen nicht bekannt, ist abgelaufen, oder ein Zwischenzertifikat fehlt: `mandatory-tls doctor` sieht nach. Ein Zertifikat einer öffentlichen Stelle, auf den Namen im MX-Eintrag, genügt den meisten.",
+            "Unser Zertifikat ist dem sendenden Server nicht bekannt, ist abgelaufen, oder ein Zwischenzertifikat fehlt: `mandatory-tls doctor` sieht nach. Ein Zertifikat einer öffentlichen Stelle, auf den Namen im MX-Eintrag, genügt den meisten.",
         ],
         (HandshakeFault::OurCertificate, Reader::Contact) => [
             "Their server has TLS switched on, but does not accept the certificate of this gateway: tell whoever runs it.",
-            "Ihr Server hat TLS eingeschaltet, akzeptiert aber das Zertifikat dieses Gateways nicht: Sagen Sie es dem Betreiber.",
+            "Der sendende Server hat TLS eingeschaltet, akzeptiert aber das Zertifikat dieses Gateways nicht: Sagen Sie es dem Betreiber.",
         ],
         (HandshakeFault::Ours, Reader::Operator) => [
             "The fault is here: `mandatory-tls doctor` tries what this server offers, and Postfix's log has the lines before it.",
@@ -107,15 +109,15 @@ pub fn remedy(fault: HandshakeFault, language: Language, reader: Reader) -> &'st
         ],
         (HandshakeFault::ClientCertificate, Reader::Contact) => [
             "This gateway asks for a client certificate: tell whoever runs it that their server has none.",
-            "Dieses Gateway verlangt ein Client-Zertifikat: Sagen Sie dem Betreiber, dass ihr Server keines hat.",
+            "Dieses Gateway verlangt ein Client-Zertifikat: Sagen Sie dem Betreiber, dass der sendende Server keines hat.",
         ],
         (HandshakeFault::TheyRefused, _) => [
             "Their server has TLS switched on, and ended the handshake: the log of their server says why.",
-            "Ihr Server hat TLS eingeschaltet und brach den Handshake ab: Das Log ihres Servers sagt, warum.",
+            "Der sendende Server hat TLS eingeschaltet und brach den Handshake ab: Sein Log sagt, warum.",
         ],
         (HandshakeFault::NotTls, _) => [
             "Their server, or something between the two, does not speak TLS after STARTTLS: a proxy, a firewall, or no mail server at all.",
-            "Ihr Server oder etwas dazwischen spricht nach STARTTLS kein TLS: ein Proxy, eine Firewall, oder gar kein Mailserver.",
+            "Der sendende Server oder etwas dazwischen spricht nach STARTTLS kein TLS: ein Proxy, eine Firewall, oder gar kein Mailserver.",
         ],
         (HandshakeFault::BrokenOff, _) => [
             "Something between the two servers may have cut the connection: a firewall that looks into SMTP, or a time-out.",
@@ -127,7 +129,7 @@ pub fn remedy(fault: HandshakeFault, language: Language, reader: Reader) -> &'st
         ],
         (HandshakeFault::NotLogged, Reader::Contact) | (HandshakeFault::Other, _) => [
             "Their server has TLS switched on, and it failed: the logs of both servers say more.",
-            "Ihr Server hat TLS eingeschaltet, und es schlug fehl: Die Logs beider Server sagen mehr.",
+            "Der sendende Server hat TLS eingeschaltet, und es schlug fehl: Die Logs beider Server sagen mehr.",
         ],
     };
     pick(language, words)

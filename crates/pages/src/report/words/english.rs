@@ -104,7 +104,7 @@ pub(super) const ENGLISH: Words = Words {
     },
     handshakes: Handshakes {
         title: "TLS that failed",
-        hint: "Servers that tried TLS and could not. To switch it on is no help to them.",
+        hint: "Servers that tried TLS and could not: to switch it on is no help to them.",
         then: "What they did then",
         times: "Times",
         last: "Last",
