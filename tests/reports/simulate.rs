@@ -1,4 +1,4 @@
-use super::support::{Ledger, Mail, Over, two_weeks};
+use super::support::{Ledger, Mail, Over, both_hops, two_weeks};
 use ledger::Clients;
 use policy::{Decision, ReasonKind};
 use rusqlite::Connection;
@@ -233,4 +233,64 @@ fn a_message_that_was_tried_many_times_counts_once() {
     assert_eq!(found["newly_let_through"], 45 + 1);
     let text = ledger.text(&["simulate", "--policy", "new.yaml"]);
     assert!(text.contains("122 attempts, compared with"), "{text}");
+}
+
+#[test]
+fn simulate_tells_which_mail_another_demand_would_have_had_wait_on_the_second_hop() {
+    let ledger = both_hops();
+    let flat = |arguments: &[&str]| {
+        let text = ledger.text(&[&["simulate"], arguments].concat());
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = flat(&["--domain", "open.example", "--deliver", "secure"]);
+    for words in [
+        "Nothing changes in what is let in.",
+        "open.example 214 4 210",
+        "for open.example; to mx.open.example, old.open.example; secure in place of none",
+        "- 4 would have had to wait: the session was not encrypted, last on ",
+        "- Of 210 it is not known: whether the certificate, which is trusted, is for the name that is demanded",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let text = flat(&["--domain", "open.example", "--deliver", "encrypt"]);
+    assert!(text.contains("open.example 214 4 for open.example"), "{text}");
+    // In monitor nothing is demanded, so it is less than now.
+    let json = ledger.json(&["simulate", "--domain", "mixed.example", "--mode", "monitor"]);
+    let hop = &json["hops"][0];
+    assert_eq!(
+        (&hop["waits"], &hop["old"], &hop["new"]),
+        (&0.into(), &"encrypt".into(), &().into())
+    );
+    // Nothing else would be demanded.
+    let json = ledger.json(&["simulate", "--domain", "mixed.example"]);
+    assert_eq!((&json["hops"], &json["demands_differ"]), (&serde_json::json!([]), &false.into()));
+    // A whole policy, with a next hop that two share.
+    let policy = "domains:
+- { domain: open.example, deliver: { level: encrypt, nexthop: '[old.open.example]' } }
+- { domain: mixed.example, deliver: { level: may, nexthop: '[old.open.example]' } }
+";
+    fs::write(ledger.path("new.yaml"), policy).unwrap();
+    let json = ledger.json(&["simulate", "--policy", "new.yaml"]);
+    let hops = json["hops"].as_array().unwrap();
+    let shared = hops.iter().find(|hop| hop["next_hop"] == "[old.open.example]").unwrap();
+    assert_eq!((&shared["waits"], &shared["lacks"]["plaintext"]), (&4.into(), &4.into()));
+    // A level that needs more is for a policy to say.
+    let wrong = ledger.run(&["simulate", "--domain", "open.example", "--deliver", "fingerprint"]);
+    let error = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(64), "{error}");
+    assert!(error.contains("possible are none, may, dane, encrypt, verify"), "{error}");
+}
+
+#[test]
+fn where_no_deliveries_are_known_simulate_says_so() {
+    let ledger = two_weeks();
+    let text = ledger.text(&["simulate", "--domain", "example.org", "--deliver", "encrypt"]);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("nothing is recorded of how mail left, so what that would have meant"),
+        "{text}"
+    );
+    let text = ledger.text(&["simulate", "--domain", "example.org"]);
+    assert!(!text.contains("next hop"), "{text}");
 }

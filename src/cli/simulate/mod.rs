@@ -1,5 +1,6 @@
 //! `mandatory-tls simulate`: what another policy would have meant.
 
+mod hops;
 mod output;
 
 use super::entry_name::{EntryName, deciding};
@@ -12,11 +13,13 @@ use config::policy_file;
 use jiff::Timestamp;
 use ledger::simulation::{Simulation, Trial, simulate};
 use ledger::{Day, Domains, History, Reader, Selection};
+use policy::hop::{Deliver, Demand, Level};
 use policy::{Entry, Mode, Pattern, Policy, Schedule};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use strum::IntoEnumIterator;
 
 const AFTER_HELP: &str = "\
 Every recipient in the ledger is judged twice, by the policy in force (which the settings name)
@@ -27,9 +30,15 @@ others, have them in mode monitor for a while, or import the MTA's logs. It hold
 entries for single mailboxes are not looked at. Where it holds no single addresses (`clients` in the
 settings), mail of trusted clients is counted, and not judged.
 
+Of the second hop, where deliveries are recorded (`follow-log`, `import`), each session in which mail has
+left is held against what would be demanded of its next hop. Would wait: it was not encrypted, its version
+is too old, or its certificate is not trusted. Not known: what is demanded was not logged, since it was
+not demanded then, such as the names in a certificate. Next hops are those that the policies name.
+
 Examples:
   mandatory-tls simulate --policy new-policy.yaml --since 30d
-  mandatory-tls simulate --domain example.org --mode enforce --require rfc9325";
+  mandatory-tls simulate --domain example.org --mode enforce --require rfc9325
+  mandatory-tls simulate --domain example.org --deliver encrypt";
 
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +52,9 @@ pub(super) struct Args {
     /// With --domain: with this requirement, in place of its own
     #[arg(long, value_name = "NAME", requires = "domain")]
     require: Option<String>,
+    /// With --domain: with this level of the hop to its own server, in Postfix's words
+    #[arg(long, value_name = "LEVEL", requires = "domain", value_parser = level)]
+    deliver: Option<Level>,
     /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = since)]
     since: Day,
@@ -97,6 +109,15 @@ enum Format {
 fn moment(text: &str) -> Result<Timestamp, String> {
     policy_file::moment(text)
         .ok_or_else(|| "a time is written as 2027-01-01 or 2027-01-01T08:00:00+01:00".into())
+}
+
+/// A level that needs nothing besides.
+fn level(text: &str) -> Result<Level, String> {
+    let takes = |level: &Level| *level != Level::Fingerprint;
+    text.parse().ok().filter(takes).ok_or_else(|| {
+        let names: Vec<_> = Level::iter().filter(takes).map(Level::name).collect();
+        format!("possible are {}; others need a policy, --policy", names.join(", "))
+    })
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -164,6 +185,13 @@ fn with_entry(policy: &Policy, name: &Pattern, args: &Args) -> Result<Policy, Fa
                 "error: there is no requirement `{name}`\n  = help: `mandatory-tls requirements` lists them"
             ))
         })?;
+    }
+    if let Some(level) = args.deliver {
+        let old = entry.deliver.take().map(|deliver| (*deliver).clone());
+        let Deliver { demand, next_hops } = old
+            .unwrap_or_else(|| Deliver { demand: Demand::of_level(level), next_hops: Vec::new() });
+        let demand = Demand { level, matching: Vec::new(), ..demand };
+        entry.deliver = Some(Deliver { demand, next_hops }.into());
     }
     let mut policy = policy.clone();
     policy.domains.replace(name, entry);

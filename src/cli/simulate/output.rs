@@ -1,5 +1,6 @@
 //! What a simulation found, for people and for programs.
 
+use super::hops;
 use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
 use ledger::Day;
@@ -87,6 +88,7 @@ pub(super) fn table(
     } else {
         differences(&mut out, simulation, limit)?;
     }
+    hops::print(&mut out, simulation, limit)?;
     for (count, what) in [
         (
             simulation.coarse,
@@ -152,7 +154,8 @@ fn differences(out: &mut impl Write, simulation: &Simulation, limit: usize) -> i
         writeln!(out, "{}", line.trim_end())?;
     }
     if simulation.peers.is_empty() {
-        return writeln!(out, "\nNothing changes.");
+        let what = if simulation.hops.is_empty() { "" } else { " in what is let in" };
+        return writeln!(out, "\nNothing changes{what}.");
     }
     // What does not occur needs no column.
     let mut changes = CHANGES.to_vec();

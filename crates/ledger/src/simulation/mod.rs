@@ -1,7 +1,11 @@
-//! What another policy would have meant for the mail that the ledger holds.
+//! What another policy would have meant for the mail that the ledger holds, on both hops.
 //!
 //! Both policies judge every row with the same `judge` as the milter: the one in force and the
 //! other one. What they decide differently is the difference.
+
+mod hops;
+
+pub use hops::HopDifference;
 
 use crate::history::{History, Selection};
 use crate::model::case::OwnedCase;
@@ -124,6 +128,13 @@ pub struct Simulation {
     pub domains: Vec<DomainDifference>,
     /// The peers for which something changes, the most newly refused first.
     pub peers: Vec<PeerDifference>,
+    /// Recipients whose mail left, of all domains, as far as is known.
+    pub delivered: u64,
+    /// Whether the policies demand something else of any next hop.
+    pub demands_differ: bool,
+    /// The next hops of which something else would be demanded, those at which the most mail would have had to
+    /// wait first.
+    pub hops: Vec<HopDifference>,
 }
 
 /// Judges all rows of a selection by both policies. `progress` is called after each.
@@ -142,7 +153,10 @@ pub fn simulate<H: History>(
         comparison.add(&row, trial);
         progress();
     })?;
-    Ok(comparison.finish())
+    let demands = hops::Demands { old: trial.old, new: trial.new, now: trial.now };
+    let (hops, delivered) = hops::compare(history, selection.since, demands)?;
+    let demands_differ = hops::differ(demands);
+    Ok(Simulation { hops, delivered, demands_differ, ..comparison.finish() })
 }
 
 /// How many senders of a peer are kept at most.
