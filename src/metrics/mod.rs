@@ -9,3 +9,4 @@ pub use collector::StateCollector;
 pub use endpoint::serve;
 pub use milter::metrics::Metrics;
 pub(crate) use process::ProcessCollector;
+pub(crate) use text_format::TextFormat;

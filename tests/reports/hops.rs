@@ -1,8 +1,10 @@
 //! Both hops beside each other, and failed handshakes, in all forms of a report.
 
-use super::support::{Ledger, Mail, Over, TLS13, both_hops};
+use super::support::{Ledger, Mail, Over, TLS13, both_hops, two_weeks};
 use policy::{Decision, ReasonKind};
 use serde_json::Value;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// On one line.
 fn flat(text: &str) -> String {
@@ -278,4 +280,50 @@ fn many_domains_are_folded_and_a_table_keeps_to_its_limit() {
     let text = ledger.text(&["report", "--limit", "5"]);
     assert_eq!(text.matches("Not every message for").count(), 5, "{text}");
     assert!(text.contains("... and 25 more (--limit 0)"), "{text}");
+}
+
+#[test]
+fn prometheus_is_told_of_both_hops_in_figures_that_its_own_tool_finds_good() {
+    let ledger = both_hops();
+    let text = ledger.text(&["report", "--since", "20d", "--format", "prometheus"]);
+    for line in [
+        "# TYPE mandatory_tls_left_recipients gauge",
+        "mandatory_tls_came_recipients{how=\"encrypted\"} 1260",
+        "mandatory_tls_came_recipients{how=\"excepted\"} 3",
+        "mandatory_tls_came_recipients{how=\"refused\"} 15",
+        "mandatory_tls_left_recipients{how=\"verified\"} 73",
+        "mandatory_tls_left_recipients{how=\"encrypted\"} 840",
+        "mandatory_tls_left_recipients{how=\"unencrypted\"} 8",
+        "mandatory_tls_left_recipients{how=\"local\"} 70",
+        "mandatory_tls_waiting_recipients{reason=\"tls-not-offered\"} 2",
+        "mandatory_tls_waiting_recipients{reason=\"connection\"} 0",
+        "mandatory_tls_failed_handshakes{fault=\"version\",afterwards=\"refused\"} 12",
+        "mandatory_tls_failed_handshakes{fault=\"ours\",afterwards=\"away\"} 0",
+        "mandatory_tls_hops_domains{state=\"clean\"} 3",
+        "mandatory_tls_hops_domains{state=\"exceptions\"} 3",
+        "mandatory_tls_hops_domains{state=\"not-known\"} 1",
+        // Of the eight, four were for a domain whose policy takes that.
+        "mandatory_tls_left_unencrypted_demanded 4",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let figure = |name: &str| -> i64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name}: {text}")).trim().parse().unwrap()
+    };
+    let now = jiff::Timestamp::now().as_second();
+    assert!((now - 60..=now).contains(&figure("mandatory_tls_report_timestamp_seconds ")));
+    assert!(figure("mandatory_tls_deliveries_last_timestamp_seconds ") > now - 2 * ledger::DAY);
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool: run tests/install");
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A ledger in which nothing is recorded of deliveries says so, and is no error.
+    let text = two_weeks().text(&["report", "--format", "prometheus"]);
+    assert!(text.contains("\nmandatory_tls_deliveries_last_timestamp_seconds 0\n"), "{text}");
 }

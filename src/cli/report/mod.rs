@@ -4,6 +4,7 @@
 mod beside;
 mod csv;
 mod hops;
+mod prometheus;
 mod table;
 
 use super::entry_name::EntryName;
@@ -12,6 +13,7 @@ use super::ledger_file::{LedgerFile, cannot_read};
 use super::since::since;
 use beside::Beside;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use ledger::report::{By, Query, Report};
 use ledger::{Day, Reader};
 use policy::{Decision, Language, Pattern};
@@ -37,13 +39,18 @@ What became of a peer that was refused, up to the last mail that the ledger tell
   other server   the same, but another server has since come with TLS for the same sender domain
   quiet          it was let through in mode monitor, and has not come for 5 days
 
+Both hops: how mail for each domain came, and how it left. The MTA's log tells how it left, and which TLS
+handshakes failed: `follow-log` or `import` reads it, and until then it is not known. Verified is a server
+whose certificate is the one that the policy demanded.
+
 Days are days in UTC.
 
 Examples:
   mandatory-tls report
   mandatory-tls report example.org --since 30d --by sender
   mandatory-tls report '*.example.org'
-  mandatory-tls report example.org --since 30d --format html > report.html";
+  mandatory-tls report example.org --since 30d --format html > report.html
+  mandatory-tls report --since 1d --format prometheus";
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -114,6 +121,8 @@ enum Format {
     Csv,
     /// One self-contained page, to be mailed or printed
     Html,
+    /// Both hops as figures for Prometheus, for a file that node_exporter reads
+    Prometheus,
 }
 
 /// The language of a page.
@@ -168,6 +177,7 @@ fn report(args: &Args) -> Result<(), Failure> {
             writeln!(out)?;
         }
         Format::Csv => csv::write(&mut out, &report, by)?,
+        Format::Prometheus => prometheus::write(&mut out, &report, Timestamp::now())?,
         Format::Html => {
             let language = match args.language {
                 Some(LanguageArg::En) => Language::English,
