@@ -272,11 +272,10 @@ mod tests {
         assert!(found(&encrypt, &encrypt, all()).is_empty());
         let of_another = policy("example.org", Level::Encrypt, None);
         assert!(found(&Policy::default(), &of_another, all()).is_empty());
-        let differ = |old: &Policy, new: &Policy| {
-            super::differ(Demands { old, new, now: Timestamp::UNIX_EPOCH })
-        };
-        assert!(!differ(&encrypt, &encrypt));
-        assert!(differ(&encrypt, &Policy::default()) && differ(&Policy::default(), &of_another));
+        let differs =
+            |old: &Policy, new: &Policy| differ(Demands { old, new, now: Timestamp::UNIX_EPOCH });
+        assert!(!differs(&encrypt, &encrypt));
+        assert!(differs(&encrypt, &Policy::default()) && differs(&Policy::default(), &of_another));
         // Less would be demanded: nothing would have had to wait.
         let [hop] = &*found(&encrypt, &Policy::default(), all()) else { panic!() };
         assert_eq!((hop.waits, hop.not_known, &hop.new), (0, 0, &None));
