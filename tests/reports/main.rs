@@ -1,6 +1,7 @@
 //! What is read from a ledger: reports, simulations, digests.
 
 mod digest;
+mod digest_hops;
 mod hops;
 mod import;
 mod logs;
