@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `maximal_backoff_time` (4000 s) and Sendmail a run of the queue (an hour), and both are busy at times.
 const TRIED_AGAIN: i64 = 4 * 60 * 60;
 /// How many clients of an exception, and servers of a domain, are told apart at most.
-const MOST_CLIENTS: usize = 3;
+const MOST_CLIENTS: usize = 4;
 const MOST_SERVERS: usize = 20;
 
 /// Both hops of the mail for a domain.

@@ -4,10 +4,10 @@ use super::words::{Count, Words, reason};
 use crate::hops::{self, Reader};
 use crate::text::{few, number};
 use askama::Template;
-use ledger::NULL_SENDER;
 use ledger::digest::{Digest, HopNews, PeerNews};
 use ledger::handshakes::HandshakeFault;
 use ledger::report::date_text;
+use ledger::{NULL_SENDER, RecordedReason};
 use lettre::Message;
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -244,7 +244,10 @@ fn peer(news: &PeerNews, digest: &Digest) -> PeerLine {
         let why = joined(|one, digest| hops::fault(one, digest.language), ", ");
         let remedies =
             joined(|one, digest| hops::remedy(one, digest.language, Reader::Contact), " ");
-        facts.push(Fact { name: words.tls_failed, value: why });
+        let is_said = |reason: &RecordedReason| matches!(reason, RecordedReason::TlsFailed(_));
+        if !news.reasons.iter().any(is_said) {
+            facts.push(Fact { name: words.tls_failed, value: why });
+        }
         facts.push(Fact { name: words.what_to_do, value: remedies });
     }
     facts.extend([

@@ -8,6 +8,9 @@ use ledger::hops::{Exception, What};
 use ledger::report::{date_text, moment_text};
 use policy::Language;
 
+/// So many clients are named.
+const MOST_CLIENTS: usize = 3;
+
 /// An exception with its number, its servers, its reason and its last time: `3 left unencrypted, to
 /// mx.example.org, last on 2027-01-31`.
 #[must_use]
@@ -16,7 +19,11 @@ pub fn exception(exception: &Exception, language: Language, number: Number) -> S
     let what = what(exception, language).written(exception.recipients, number);
     let mut text = what;
     if !exception.clients.is_empty() {
-        text += &format!(", {} {}", pick(["from", "von"]), exception.clients.join(", "));
+        let named: Vec<&str> =
+            exception.clients.iter().take(MOST_CLIENTS).map(String::as_str).collect();
+        let are_all = named.len() == exception.clients.len();
+        let others = if are_all { "" } else { pick([" and others", " und weiteren"]) };
+        text += &format!(", {} {}{others}", pick(["from", "von"]), named.join(", "));
     }
     match &*exception.server {
         "" => {}

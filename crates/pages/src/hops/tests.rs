@@ -189,6 +189,32 @@ fn of_what_had_to_wait_it_is_said_what_became_of_it() {
 }
 
 #[test]
+fn some_clients_are_named_and_that_there_are_others() {
+    let mut came = one(What::CameExcepted, None);
+    for (clients, english, german) in [
+        (
+            vec![],
+            "3 came unencrypted, by an exception, last",
+            "3 kamen unverschlüsselt, aufgrund einer Ausnahme, zuletzt",
+        ),
+        (
+            vec!["a", "b", "c"],
+            "by an exception, from a, b, c, last",
+            "einer Ausnahme, von a, b, c, zuletzt",
+        ),
+        (
+            vec!["a", "b", "c", "d"],
+            "from a, b, c and others, last",
+            "von a, b, c und weiteren, zuletzt",
+        ),
+    ] {
+        came.clients = clients.into_iter().map(str::to_owned).collect();
+        assert!(exception(&came, English, number).contains(english), "{came:?}");
+        assert!(exception(&came, German, number).contains(german), "{came:?}");
+    }
+}
+
+#[test]
 fn advice_is_for_whoever_can_follow_it() {
     for what in What::iter() {
         for reason in DeliveryReason::iter() {

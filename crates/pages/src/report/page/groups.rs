@@ -5,6 +5,7 @@ use crate::digest::reason;
 use crate::hops::fault;
 use crate::report::words::Words;
 use crate::text::{few, tight_number, unbroken};
+use ledger::RecordedReason;
 use ledger::report::{By, Group, Outcome, Report};
 use policy::Language;
 
@@ -111,8 +112,11 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
     }
 }
 
-/// Why its handshakes failed, where it tried TLS; else empty.
+/// Why its handshakes failed, where it tried TLS and no reason says it; else empty.
 fn failed(group: &Group, language: Language) -> String {
+    if group.reasons.iter().any(|reason| matches!(reason, RecordedReason::TlsFailed(_))) {
+        return String::new();
+    }
     let mut faults: Vec<_> =
         group.handshakes.iter().map(|failure| fault(failure.fault, language)).collect();
     faults.dedup();
