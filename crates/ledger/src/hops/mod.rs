@@ -52,7 +52,14 @@ impl Builder {
             self.others = true;
             return;
         }
-        self.of(&row.key.shown_domain()).came(row, encrypted);
+        let shown;
+        let domain = if row.key.domain.is_empty() || row.key.found == SubjectKind::Unreadable {
+            shown = row.key.shown_domain();
+            &shown
+        } else {
+            &row.key.domain
+        };
+        self.of(domain).came(row, encrypted);
     }
 
     /// Adds how mail left.

@@ -41,13 +41,14 @@ fn both(hops: &DomainHops) -> Option<[&'static str; 2]> {
             "Every message for {}{recorded} came encrypted, and left encrypted or waits, or did not come.",
             "Jede{recorded} E-Mail an {} kam verschlüsselt und ging verschlüsselt weiter oder wartet, oder sie kam nicht.",
         ],
+        // Some of it stayed here, or went through a filter on this host.
         (Second::AllEncrypted, true, false) => [
-            "Every message for {}{recorded} came encrypted, and left encrypted or stayed on this host, or did not come.",
-            "Jede{recorded} E-Mail an {} kam verschlüsselt und ging verschlüsselt weiter oder blieb auf diesem Host, oder sie kam nicht.",
+            "Every message for {}{recorded} came encrypted and left this host only encrypted, or did not come.",
+            "Jede{recorded} E-Mail an {} kam verschlüsselt und verliess diesen Host nur verschlüsselt, oder sie kam nicht.",
         ],
         (Second::AllEncrypted, true, true) => [
-            "Every message for {}{recorded} came encrypted, and left encrypted, stayed on this host or waits, or did not come.",
-            "Jede{recorded} E-Mail an {} kam verschlüsselt und ging verschlüsselt weiter, blieb auf diesem Host oder wartet, oder sie kam nicht.",
+            "Every message for {}{recorded} came encrypted, and left this host only encrypted or waits, or did not come.",
+            "Jede{recorded} E-Mail an {} kam verschlüsselt und verliess diesen Host nur verschlüsselt oder wartet, oder sie kam nicht.",
         ],
         (Second::Stayed, _, false) => [
             "Every message for {}{recorded} came encrypted and stayed on this host, or did not come.",

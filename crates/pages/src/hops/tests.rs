@@ -59,8 +59,8 @@ fn a_sentence_says_what_is_known_of_both_hops() {
             all,
             Second::AllEncrypted,
             Some(local),
-            "Every message for example.org came encrypted, and left encrypted or stayed on this host, or did not come.",
-            "Jede E-Mail an example.org kam verschlüsselt und ging verschlüsselt weiter oder blieb auf diesem Host, oder sie kam nicht.",
+            "Every message for example.org came encrypted and left this host only encrypted, or did not come.",
+            "Jede E-Mail an example.org kam verschlüsselt und verliess diesen Host nur verschlüsselt, oder sie kam nicht.",
         ),
         (
             all,
