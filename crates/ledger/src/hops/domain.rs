@@ -158,11 +158,11 @@ impl Building {
         }
     }
 
-    pub fn left(&mut self, delivery: &Delivery) {
+    pub fn left(&mut self, delivery: &Delivery, encrypted: bool) {
         let (key, tally) = (&delivery.key, delivery.tally);
         self.of_recipient = true;
         widen(&mut self.left_between, tally.first, tally.last);
-        let what = self.left.get_or_insert_default().add(delivery);
+        let what = self.left.get_or_insert_default().add(delivery, encrypted);
         // Of what had waited for this reason, some has left, or has gone back.
         if key.status != DeliveryStatus::Deferred && key.reason != DeliveryReason::None {
             let place = self.place(What::Waits, Some(key.reason), key);

@@ -25,8 +25,9 @@ pub struct Left {
 }
 
 impl Left {
-    /// Adds a row, but for those that wait, and says in which way it is an exception.
-    pub(super) fn add(&mut self, delivery: &Delivery) -> Option<What> {
+    /// Adds a row, but for those that wait, and says in which way it is an exception. `encrypted`: whether its
+    /// session counts as such.
+    pub(super) fn add(&mut self, delivery: &Delivery, encrypted: bool) -> Option<What> {
         let key = &delivery.key;
         let (sum, what) = match key.status {
             DeliveryStatus::Deferred => return Some(What::Waits),
@@ -37,7 +38,7 @@ impl Left {
             DeliveryStatus::Sent => match key.kind() {
                 HopKind::Local => (&mut self.local, None),
                 HopKind::Unknown => (&mut self.unknown, Some(What::LeftUnknown)),
-                HopKind::Encrypted if !is_encrypted(key) => {
+                HopKind::Encrypted if !encrypted => {
                     (&mut self.unencrypted, Some(What::LeftUnencrypted))
                 }
                 HopKind::Encrypted if key.trust == Trust::Verified => (&mut self.verified, None),
@@ -59,7 +60,7 @@ impl Left {
 }
 
 /// Whether a TLS session counts as encrypted: by the same measure as on the first hop, as far as is known.
-fn is_encrypted(key: &DeliveryKey) -> bool {
+pub(super) fn is_encrypted(key: &DeliveryKey) -> bool {
     match (key.tls(), Requirement::builtin("baseline")) {
         (TlsState::Encrypted(encryption), Some(baseline)) => baseline.check(&encryption).is_ok(),
         _ => true,

@@ -16,6 +16,7 @@ pub use exception::{Exception, What};
 pub use left::Left;
 
 use crate::history::{History, Selection};
+use crate::model::baseline::Baseline;
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::delivery::Delivery;
 use crate::model::key::SubjectKind;
@@ -23,6 +24,7 @@ use crate::model::row::{OTHERS, Row};
 use domain::Building;
 use hashbrown::HashMap;
 use jiff::Timestamp;
+use left::is_encrypted;
 use policy::{DomainName, Policy, deliver, next_hop_of};
 use serde::Serialize;
 
@@ -39,10 +41,12 @@ pub struct Hops {
 /// Both hops under way.
 #[derive(Default)]
 pub(crate) struct Builder {
-    domains: HashMap<String, Building>,
+    /// In boxes, so that a table with room to spare is small: there may be a million of them.
+    domains: HashMap<String, Box<Building>>,
     deliveries: Option<(i64, i64)>,
     /// Whether mail of domains that are not told apart is recorded, which may be of any.
     others: bool,
+    encrypted: Baseline,
 }
 
 impl Builder {
@@ -71,13 +75,15 @@ impl Builder {
             self.others = true;
             return;
         }
-        self.of(&delivery.key.domain).left(delivery);
+        let key = &delivery.key;
+        let encrypted = self.encrypted.is_met(&key.tls_version, &key.cipher, || is_encrypted(key));
+        self.of(&key.domain).left(delivery, encrypted);
     }
 
     fn of(&mut self, domain: &str) -> &mut Building {
         // Looked up first: most rows are of a domain that is there, and need no copy of its name.
         if !self.domains.contains_key(domain) {
-            self.domains.insert(domain.to_owned(), Building::default());
+            self.domains.insert(domain.to_owned(), Box::default());
         }
         self.domains.entry_ref(domain).or_default()
     }

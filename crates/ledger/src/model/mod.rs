@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads or writes a file, but for the key that stands in for client addresses.
 
+pub mod baseline;
 pub mod case;
 pub mod clients;
 pub mod clock;

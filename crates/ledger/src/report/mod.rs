@@ -16,6 +16,7 @@ pub use totals::{Totals, share};
 use crate::handshakes::{self, FailedClient};
 use crate::history::{Domains, History, Selection};
 use crate::hops::{self, Hops, read_deliveries};
+use crate::model::baseline::Baseline;
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::handshake::Afterwards;
 use crate::model::row::{OTHERS, Row, Source};
@@ -114,8 +115,7 @@ struct Draft {
     outcomes: Outcomes,
     hops: hops::Builder,
     handshakes: handshakes::Builder,
-    /// Whether a version with a cipher counts as encrypted. Kept, since many rows have few such pairs.
-    encrypted: HashMap<String, HashMap<String, bool>>,
+    encrypted: Baseline,
 }
 
 /// What a domain did with mail that was not adequate.
@@ -139,7 +139,7 @@ impl Draft {
             outcomes: Outcomes::default(),
             hops: hops::Builder::default(),
             handshakes: handshakes::Builder::default(),
-            encrypted: HashMap::new(),
+            encrypted: Baseline::default(),
         }
     }
 
@@ -199,14 +199,8 @@ impl Draft {
         if row.key.has_zero_bits() {
             return row.key.is_encrypted();
         }
-        let (version, cipher) = (&row.key.tls_version, &row.key.cipher);
-        if let Some(known) = self.encrypted.get(version).and_then(|ciphers| ciphers.get(cipher)) {
-            return *known;
-        }
-        let encrypted = row.key.is_encrypted();
-        let ciphers = self.encrypted.entry(version.clone()).or_default();
-        ciphers.insert(cipher.clone(), encrypted);
-        encrypted
+        let key = &row.key;
+        self.encrypted.is_met(&key.tls_version, &key.cipher, || key.is_encrypted())
     }
 
     fn into_report(
