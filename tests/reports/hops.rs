@@ -327,3 +327,76 @@ fn prometheus_is_told_of_both_hops_in_figures_that_its_own_tool_finds_good() {
     let text = two_weeks().text(&["report", "--format", "prometheus"]);
     assert!(text.contains("\nmandatory_tls_deliveries_last_timestamp_seconds 0\n"), "{text}");
 }
+
+/// A message from a client, over TLS or not, and how it left.
+fn message(number: u32, second: u32, from: (&str, bool), to: &str, leaves: &[&str]) -> String {
+    let day = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - ledger::DAY);
+    let day = day.unwrap().strftime("%Y-%m-%d").to_string();
+    let line = |program: &str, process: u32, text: &str| {
+        format!("{day}T08:00:{second:02}.000000+00:00 mx postfix/{program}[{process}]: {text}\n")
+    };
+    let (client, encrypted) = from;
+    let (process, id) = (1000 + number, format!("{:010X}", 4096 + number));
+    let mut log = line("smtpd", process, &format!("connect from {client}"));
+    if encrypted {
+        let tls = "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)";
+        let text = format!("Anonymous TLS connection established from {client}: {tls}");
+        log += &line("smtpd", process, &text);
+    }
+    log += &line("smtpd", process, &format!("{id}: client={client}"));
+    log += &line(
+        "qmgr",
+        900,
+        &format!("{id}: from=<a@peer.example>, size=4000, nrcpt=1 (queue active)"),
+    );
+    let counts = if encrypted { "ehlo=2 starttls=1" } else { "ehlo=1" };
+    let end = format!("disconnect from {client} {counts} mail=1 rcpt=1 data=1 quit=1 commands=7");
+    log += &line("smtpd", process, &end);
+    for leaves in leaves {
+        log +=
+            &line("smtp", 2000 + number, &leaves.replace("ID", &format!("{id}: to=<info@{to}>")));
+    }
+    log
+}
+
+#[test]
+fn a_log_of_postfix_makes_a_report_of_both_hops() {
+    const TLS: &str = "TLS connection established to mx.test[192.0.2.25]:25: TLSv1.3 with cipher \
+                       TLS_AES_256_GCM_SHA384 (256/256 bits)";
+    const SENT: &str = "ID, relay=mx.test[192.0.2.25]:25, delay=1, delays=0.1/0/0.4/0.5, dsn=2.0.0, \
+                        status=sent (250 2.0.0 Ok)";
+    const PUT_OFF: &str = "ID, relay=mx.test[192.0.2.25]:25, delay=1, delays=0.1/0/0.4/0.5, dsn=4.7.4, \
+                           status=deferred (TLS is required, but was not offered by host \
+                           mx.test[192.0.2.25])";
+    let (encrypted, verified) = (&*format!("Untrusted {TLS}"), &*format!("Verified {TLS}"));
+    let big = ("out.peer.example[203.0.113.10]", true);
+    let old = ("old.peer.example[198.51.100.7]", false);
+    let mut log = String::new();
+    log += &message(1, 1, big, "good.example", &[encrypted, SENT]);
+    log += &message(2, 2, big, "good.example", &[verified, SENT]);
+    log += &message(3, 3, big, "late.example", &[PUT_OFF, verified, SENT]);
+    log += &message(4, 4, big, "held.example", &[PUT_OFF]);
+    log += &message(5, 5, big, "bare.example", &[SENT]);
+    log += &message(6, 6, old, "open.example", &[encrypted, SENT]);
+    let ledger = Ledger::new(
+        "{ defaults: { deliver: encrypt, mode: monitor }, domains: ['*.example'] }",
+        "",
+    );
+    std::fs::write(ledger.path("mail.log"), log).unwrap();
+    ledger.text(&["import", "postfix-log", "mail.log"]);
+    let text = flat(&ledger.text(&["report", "--limit", "0"]));
+    for words in [
+        "Every message for good.example came encrypted and left encrypted, or did not come.",
+        "Every message for late.example came encrypted and left encrypted, or did not come.",
+        "- 1 had to wait for mx.test: the server does not offer TLS, which is demanded; 1 left since",
+        "Every message for held.example came encrypted, or did not come. None has left: it waits",
+        "the server does not offer TLS, which is demanded; still waiting: 1, last tried ",
+        "Every message for bare.example came encrypted, or did not come. Not all of it left encrypted.",
+        "Not every message for open.example came encrypted. What left, left encrypted.",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let report = ledger.json(&["report"]);
+    let left = &hops_of(&report, "good.example")["left"];
+    assert_eq!((&left["verified"], &left["encrypted"]), (&1.into(), &1.into()));
+}
