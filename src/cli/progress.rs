@@ -15,7 +15,7 @@ pub(super) struct Progress {
     shown: Option<Instant>,
 }
 
-/// How often the line changes at most.
+/// How soon the line is shown, and how often it changes at most.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Progress {
@@ -35,8 +35,7 @@ impl Progress {
         self.done += 1;
         let Some(all) = self.all else { return };
         // The clock costs more than what is counted does.
-        if !self.done.is_multiple_of(256) || self.shown.is_some_and(|shown| shown.elapsed() < PAUSE)
-        {
+        if !self.done.is_multiple_of(256) || self.shown.unwrap_or(self.begun).elapsed() < PAUSE {
             return;
         }
         self.shown = Some(Instant::now());
@@ -59,7 +58,7 @@ fn line(done: u64, all: u64, taken: Duration) -> String {
     let done = done.min(all);
     let percent = u128::from(done) * 100 / u128::from(all.max(1));
     let bar = "#".repeat(usize::try_from(percent).unwrap_or_default() * WIDTH / 100);
-    let left = taken.as_secs() * (all - done) / done.max(1);
+    let left = taken.as_millis() * u128::from(all - done) / u128::from(done.max(1)) / 1000;
     format!("[{bar:.<WIDTH$}] {percent} %, {left} s left")
 }
 
@@ -69,10 +68,10 @@ mod tests {
 
     #[test]
     fn the_share_that_is_done_and_the_time_left_are_told() {
-        let line = |done, all| line(done, all, Duration::from_secs(30));
-        assert_eq!(line(1, 4), format!("[{}{}] 25 %, 90 s left", "#".repeat(10), ".".repeat(30)));
+        let line = |done, all| line(done, all, Duration::from_millis(29_999));
+        assert_eq!(line(1, 4), format!("[{}{}] 25 %, 89 s left", "#".repeat(10), ".".repeat(30)));
         for (done, all, told) in [
-            (0, 10, "0 %, 300 s left"),
+            (0, 10, "0 %, 299 s left"),
             (10, 10, "100 %, 0 s left"),
             // More may come than was counted, and there may be nothing.
             (12, 10, "100 %, 0 s left"),
