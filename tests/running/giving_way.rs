@@ -86,6 +86,12 @@ fn a_program_is_told_truthfully_which_version_of_its_file_is_in_force() {
     assert_eq!(first.head.written_by.as_deref(), Some("portal"));
     assert!(refuses(&milter, "customer.example") && !refuses(&milter, "own.example"));
     milter.wait_for_line("own.example is left out: this file gives way");
+    // The operator has meant it, as far as anybody can tell.
+    let doctor = text(&run(&milter, &["doctor"]));
+    assert!(
+        doctor.contains("note     policy") && doctor.contains("[entries-gave-way]"),
+        "{doctor}"
+    );
 
     // A change elsewhere is none of this file.
     fs::write(milter.path("d/list.yaml"), "- other.example\n").unwrap();

@@ -3,9 +3,10 @@
 mod support;
 
 use config::policy_file::{
-    Candidate, FileHead, GaveWay, Loaded, WrittenEntry, WrittenFile, load, load_candidate,
+    Candidate, FileHead, GaveWay, Loaded, Winner, WrittenEntry, WrittenFile, load, load_candidate,
     load_snapshot, load_to_keep,
 };
+use config::yaml::Topic;
 use policy::{Mode, Policy, Schedule};
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{collections::BTreeMap, fs, path::Path};
@@ -57,7 +58,7 @@ fn entry<'e>(
 
 fn gave_way(loaded: &Loaded) -> Vec<(String, String, u32, String, u32)> {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    let one = |GaveWay { pattern, place, other }: &GaveWay| {
+    let one = |GaveWay { pattern, place, other, .. }: &GaveWay| {
         let (here, there) = (name(&place.path), name(&other.path));
         (pattern.to_string(), here, place.line, there, other.line)
     };
@@ -99,6 +100,8 @@ fn where_an_operator_and_a_program_name_the_same_the_operators_entry_holds() {
                  names it, too; what stands there is in force; right if that is meant, else remove it there"
             );
             assert_eq!(warned(&directory, &loaded), [message]);
+            assert_eq!(loaded.gave_way[0].winner, Winner::Operator);
+            assert_eq!(loaded.warnings.shown()[0].topic, Topic::GaveWay);
             let head = FileHead {
                 path: directory.path().join(file),
                 gives_way: true,
@@ -135,6 +138,9 @@ fn of_two_files_that_give_way_the_first_one_stands() {
     let read = entries(loaded.policy.as_ref().unwrap());
     assert_eq!(entry(&read, "a.example"), (Mode::Off, "1.yaml", 2));
     assert_eq!(gave_way(&loaded), [("a.example".into(), "2.yaml".into(), 2, "1.yaml".into(), 2)]);
+    // Programs that disagree: nobody has meant that.
+    assert_eq!(loaded.gave_way[0].winner, Winner::Program);
+    assert_eq!(loaded.warnings.shown()[0].topic, Topic::Any);
     let counts: Vec<_> = loaded.heads.iter().map(|head| (head.entries, head.gave_way)).collect();
     assert_eq!(counts, [(2, 0), (2, 1)]);
     assert_eq!(

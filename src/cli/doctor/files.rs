@@ -8,7 +8,7 @@ use crate::last_good::LastGood;
 use crate::wording::{age, counted};
 use config::finding::FindingId;
 use config::status::{FileInForce, Keeping, PolicyStatus};
-use config::yaml::shown_path;
+use config::yaml::{Topic, shown_path};
 use jiff::Timestamp;
 use ledger::{damaged_beside, report::day_text};
 use std::{ffi::OsStr, fs, path::Path};
@@ -35,13 +35,11 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
         }),
     }
     for warning in patient.policy.warnings.shown() {
-        answers.push(Answer::new(
-            FindingId::PolicyWarning,
-            Health::Warning,
-            "policy",
-            warning.to_string(),
-            "",
-        ));
+        let (finding, health) = match warning.topic {
+            Topic::Any => (FindingId::PolicyWarning, Health::Warning),
+            Topic::GaveWay => (FindingId::EntriesGaveWay, Health::Note),
+        };
+        answers.push(Answer::new(finding, health, "policy", warning.to_string(), ""));
     }
     for hidden in hidden::told(&patient.config, &patient.policy.sources) {
         answers.push(Answer::new(

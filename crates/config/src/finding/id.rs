@@ -253,6 +253,8 @@ pub enum FindingId {
     PolicyBroken,
     /// Something in the policy is not as it seems.
     PolicyWarning,
+    /// Entries of a program's file give way to the operator's own.
+    EntriesGaveWay,
     /// The service does not see files that are there.
     FilesHidden,
     /// What the files say is not in force.

@@ -4,7 +4,7 @@
 //! the same, that harms nobody: they are told of in one warning. Where they differ, somebody has to
 //! say which is meant.
 
-use crate::yaml::{Noted, Problems, Span};
+use crate::yaml::{Noted, Problems, Span, Topic};
 use policy::{Entry, Pattern, Schedule};
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ impl Duplicates {
         if self.first.is_none() {
             let help = format!("it stands in {at} already, with the same terms; one can go");
             let message = format!("{pattern} is named a second time");
-            self.first = Some(problems.warn_first(span, message, help));
+            self.first = Some(problems.warn_first(Topic::Any, span, message, help));
         }
     }
 

@@ -43,24 +43,27 @@ pub(super) fn read(
             document => {
                 let parsed = document.as_ref();
                 let target = (&mut *policy, defaults, &mut *duplicates);
-                one(&path, parsed, target, problems, &mut told);
+                one(&path, parsed, target, None, problems, &mut told);
                 beside::warn_of_mount(problems, &path, view);
             }
         }
     }
+    let operators = policy.files.len();
     for document in later {
         let target = (&mut *policy, defaults, &mut *duplicates);
-        one(document.path(), Some(&document), target, problems, &mut told);
+        let gave_way = Some(GaveWayHere::new(operators));
+        one(document.path(), Some(&document), target, gave_way, problems, &mut told);
         beside::warn_of_mount(problems, document.path(), view);
     }
     told
 }
 
-/// Reads one file; without a document, it could not be parsed.
+/// Reads one file; without a document, it could not be parsed. What gives way is gathered for those that do.
 fn one(
     path: &Path,
     document: Option<&Document>,
     (policy, defaults, duplicates): (&mut Policy, &Defaults, &mut Duplicates),
+    mut gave_way: Option<GaveWayHere>,
     problems: &mut Problems,
     told: &mut Told,
 ) {
@@ -69,17 +72,15 @@ fn one(
     let Some(document) = document else { return };
     document.decode(problems, |decoder, root| {
         let (mut head, list) = parts(decoder, root, path)?;
-        let gives_way = head.as_ref().is_some_and(|head| head.gives_way);
-        let mut gave_way = GaveWayHere::default();
         let target = Target {
             directory: &mut policy.domains,
             files: &policy.files,
             duplicates,
-            gave_way: gives_way.then_some(&mut gave_way),
+            gave_way: gave_way.as_mut(),
         };
         let count =
             list.map(|list| entries(decoder, list, defaults, Side::Recipients, target, file));
-        let gave_way = gave_way.finish(decoder.problems);
+        let gave_way = gave_way.map(|here| here.finish(decoder.problems)).unwrap_or_default();
         if let Some(head) = &mut head {
             (head.entries, head.gave_way) = (count.unwrap_or_default(), gave_way.len());
         }

@@ -34,7 +34,7 @@ use std::{path::Path, sync::Arc};
 
 pub use candidate::Candidate;
 pub use expectations::{CaseError, Question, WrittenCase, WrittenDeliveryTest, WrittenTest, time};
-pub use gave_way::{FilePlace, GaveWay};
+pub use gave_way::{FilePlace, GaveWay, Winner};
 pub use head::FileHead;
 pub use snapshot::Snapshot;
 pub use sources::Sources;

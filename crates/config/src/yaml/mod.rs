@@ -14,5 +14,5 @@ mod tree;
 
 pub use decode::{Decoder, Fields, Word};
 pub use parse::parse;
-pub use problem::{Noted, Problem, Problems, Severity, Span, shown_path};
+pub use problem::{Noted, Problem, Problems, Severity, Span, Topic, shown_path};
 pub use tree::{Items, Node, Pairs, Tree, Value};

@@ -31,11 +31,22 @@ pub enum Severity {
     Warning,
 }
 
+/// What a problem is about, where somebody has to tell it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Anything.
+    Any,
+    /// Entries of a program's file that give way to the operator's own: he may well mean that.
+    GaveWay,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
+    /// What it is about.
+    pub topic: Topic,
     /// The file.
     pub path: Arc<Path>,
     /// Where in the file; none if the file as a whole is meant.
@@ -157,8 +168,12 @@ impl Problems {
     }
 
     /// Adds a warning that more may have to be added to: see [`Self::rewrite`].
-    pub fn warn_first(&mut self, span: Span, message: String, help: String) -> Noted {
-        Noted(self.push(Severity::Warning, Some(span), message, help))
+    pub fn warn_first(&mut self, topic: Topic, span: Span, message: String, help: String) -> Noted {
+        let at = self.push(Severity::Warning, Some(span), message, help);
+        if let Some(problem) = at.and_then(|at| self.found.get_mut(at)) {
+            problem.topic = topic;
+        }
+        Noted(at)
     }
 
     /// Lets a warning speak for others like it, too.
@@ -187,7 +202,8 @@ impl Problems {
         let line = span.map(|span| self.line(span.line)).filter(|line| line.len() <= LONGEST_SHOWN);
         let line = line.map(str::to_owned);
         let [message, help] = [message, help].map(|text| shown(&text));
-        self.found.push(Problem { severity, path: self.path.clone(), span, line, message, help });
+        let (topic, path) = (Topic::Any, self.path.clone());
+        self.found.push(Problem { severity, topic, path, span, line, message, help });
         self.found.len().checked_sub(1)
     }
 
