@@ -254,7 +254,6 @@ fn policies(product: &Path) -> BTreeSet<Vec<u8>> {
     let mut seeds = BTreeSet::from([shipped.into_bytes(), uncommented.into_bytes()]);
     let mut paths = Vec::new();
     sources(&product.join("tests"), &mut paths);
-    sources(&product.join("crates/config/tests"), &mut paths);
     paths.sort();
     for path in paths {
         let source = fs::read_to_string(path).unwrap();
