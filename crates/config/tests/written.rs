@@ -344,7 +344,10 @@ fn an_entry_is_written_as_a_person_would() {
 "
     );
     assert_eq!(to_yaml(&[]).unwrap(), "[]\n");
-    let file = WrittenFile { written_by: "portal".into(), version: 17, entries: Vec::new() };
+    let bare = |domain: &str| WrittenEntry { domain: domain.into(), ..WrittenEntry::default() };
+    let monitored = WrittenEntry { mode: Some(Mode::Monitor), ..bare("b.example") };
+    let entries = vec![bare("*.example.org"), monitored];
+    let file = WrittenFile { written_by: "portal".into(), version: 17, entries };
     assert_eq!(
         file.to_yaml().unwrap(),
         "\
@@ -353,7 +356,10 @@ fn an_entry_is_written_as_a_person_would() {
 gives_way: true
 written_by: portal
 version: 17
-domains: []
+domains:
+- '*.example.org'
+- domain: b.example
+  mode: monitor
 "
     );
 }

@@ -159,7 +159,9 @@ impl<'p> Decoder<'p> {
     pub fn finish(&mut self, fields: Fields<'_>) {
         for (name, span) in &fields.empty {
             let help = match *name {
-                "domains" | "senders" | "exceptions" => format!("write `{name}: []` for none"),
+                "domains" | "senders" | "exceptions" | "tests" => {
+                    format!("write `{name}: []` for none")
+                }
                 "local" => {
                     "write `local: {}` to judge them by the defaults, or leave it out".into()
                 }
