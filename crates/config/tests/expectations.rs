@@ -382,6 +382,20 @@ fn what_is_generated_from_a_policy_holds_in_it_and_breaks_where_the_verdict_is_a
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
+    // Dates make a policy stricter, and never laxer: so what holds now and at the end of time holds between.
+    let result = runner.run(&cases(), |case| {
+        let question = ask(&policy, &case, Timestamp::now());
+        let at = |text: &str| judge(&policy, &question.case_at(text.parse().unwrap())).decision();
+        let times = [
+            "1970-01-01T00:00:00Z",
+            "2998-12-31T23:59:59Z",
+            "2999-01-01T00:00:00Z",
+            "9999-01-01T00:00:00Z",
+        ];
+        prop_assert!(times.windows(2).all(|two| at(two[0]) <= at(two[1])));
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
     for next_hop in ["[mx.example]:25", "hop.example", "free.example"] {
         let next_hop = next_hop.parse().unwrap();
         let test = WrittenDeliveryTest::of(&policy, &next_hop, None, Timestamp::now());
