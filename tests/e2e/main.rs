@@ -5,6 +5,7 @@ mod certificates;
 mod differential;
 mod doctor;
 mod failures;
+mod hops_in_logs;
 mod ledger;
 mod log;
 mod policy;

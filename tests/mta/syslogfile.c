@@ -1,14 +1,17 @@
 /*
  * Sends a program's syslog lines to the file named by SYSLOGFILE, one write a line.
- * LD_PRELOADed into Sendmail, which knows no other log than syslog; the tests read its lines.
+ * LD_PRELOADed into Sendmail, which knows no other log than syslog; the tests read its lines. With
+ * SYSLOGSTAMP they have the time, the host and the process, as a syslog daemon writes them.
  */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static char path[512];
+static int stamped;
 
 /* At once: Sendmail empties its environment. */
 __attribute__((constructor)) static void remember(void)
@@ -17,16 +20,26 @@ __attribute__((constructor)) static void remember(void)
 
 	if (name != NULL)
 		snprintf(path, sizeof path, "%s", name);
+	stamped = getenv("SYSLOGSTAMP") != NULL;
 }
 
 static void put(const char *format, va_list arguments)
 {
 	char line[4096];
-	int length = vsnprintf(line, sizeof line - 1, format, arguments);
-	int file;
+	int length = 0, file, written;
 
-	if (path[0] == '\0' || length < 0)
+	if (stamped) {
+		time_t now = time(NULL);
+		struct tm utc;
+
+		gmtime_r(&now, &utc);
+		length = (int) strftime(line, 64, "%Y-%m-%dT%H:%M:%S+00:00 mx.example.com ", &utc);
+		length += snprintf(line + length, 64, "sm-mta[%d]: ", (int) getpid());
+	}
+	written = vsnprintf(line + length, sizeof line - 1 - length, format, arguments);
+	if (path[0] == '\0' || written < 0)
 		return;
+	length += written;
 	if (length > (int) sizeof line - 2)
 		length = sizeof line - 2;
 	if (length == 0 || line[length - 1] != '\n')

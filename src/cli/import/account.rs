@@ -222,7 +222,7 @@ pub(super) fn nothing(accounts: &[Account]) -> Option<String> {
         )
     } else if tallied.messages == 0 {
         format!(
-            "error: {} lines of the MTA in {named} tell of no message that came over SMTP\n  = help: they are those of `smtpd` that tell of it: name the log that has them; {JOURNAL}",
+            "error: {} lines of the MTA in {named} tell of no message that came over SMTP\n  = help: they are those of `smtpd`, or Sendmail's with `from=`, that tell of it: name the log that has them; {JOURNAL}",
             number(of_mta)
         )
     } else {

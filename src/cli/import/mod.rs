@@ -32,7 +32,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// From the log of a Postfix
+    /// From the log of a Postfix or a Sendmail
+    #[command(visible_alias = "sendmail-log")]
     PostfixLog(LogArgs),
 }
 
@@ -47,6 +48,15 @@ sessions. A session counts as plaintext only where the log has it from `connect 
 encrypted; the version of TLS is known where Postfix logged it (smtpd_tls_loglevel = 1 in
 main.cf). Of a session that the log has in part, nothing is known. Each of these is counted, and
 no verdict is made up.
+
+Of a Sendmail, the protocol of each message (`proto=ESMTPS`) tells whether it came encrypted, and
+`STARTTLS=server` over what (LogLevel 9, the default).
+
+Deliveries to the organisations' own servers are recorded, too: over what they went, where the
+log tells it (smtp_tls_loglevel = 1; Sendmail's `STARTTLS=client`; `tls=` from Postfix 3.11 on),
+and why mail waits. So are TLS handshakes that failed on the way in, with what the same client
+did within four hours. The last of them are still open when the log ends, and count as clients
+that stayed away; import the log that goes on, and those that came back are moved.
 
 What the ledger holds already is left out: recipients that were imported before, whatever the log
 was named, and on each day the mail of a domain from the moment on when the milter first judged

@@ -17,6 +17,7 @@ mod smtp;
 mod tls;
 
 pub use disk::Disk;
+pub use lines::Lines;
 pub use milter::{Milter, MilterOptions, field};
 pub use postfix::{Postfix, PostfixOptions, Service};
 pub use resolver::{Resolver, Zone};

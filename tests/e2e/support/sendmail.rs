@@ -37,6 +37,12 @@ impl SendmailOptions {
         self
     }
 
+    /// Its log has time, host and process, as a syslog daemon writes them.
+    pub fn stamped(mut self) -> Self {
+        self.arguments.push("--stamped".to_owned());
+        self
+    }
+
     /// With a line of the m4 configuration.
     pub fn mc(self, line: &str) -> Self {
         self.option("--mc", line)
