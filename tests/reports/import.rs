@@ -127,8 +127,8 @@ fn a_log_of_which_nothing_comes_is_no_success_and_says_what_to_do() {
         log().lines().filter(|line| line.contains(words)).map(|line| format!("{line}\n")).collect()
     };
     for (text, words) in [
-        ("Jan  1 00:00:00 mx kernel: hello\n", "no line of a Postfix in mail.log"),
-        ("", "no line of a Postfix in mail.log"),
+        ("Jan  1 00:00:00 mx kernel: hello\n", "no line of a Postfix or a Sendmail in mail.log"),
+        ("", "no line of a Postfix or a Sendmail in mail.log"),
         ("BZh9", "mail.log cannot be read, and nothing was imported"),
         ("\x1f\u{8b}", "no line of a Postfix"),
         ("LPKSHHRH\0\0", "journalctl --file mail.log -u 'postfix*' -o short-iso |"),

@@ -3,6 +3,9 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
+/// A process, by host, service and number.
+pub(super) type Process = (u32, u32, u32);
+
 /// Numbers for names.
 #[derive(Debug, Default)]
 pub(super) struct Names {

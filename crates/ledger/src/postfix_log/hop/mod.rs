@@ -20,7 +20,7 @@ pub(super) mod reason;
 pub(super) use line::{DeliveryLine, is_here};
 
 use super::Delivered;
-use super::joiner::Process;
+use super::hosts::Process;
 use super::line::{Line, Usage, tls_summary};
 use super::session::library_problem;
 use crate::model::delivery::{Attempt, DeliveryReason, DeliveryStatus, HopTls, Trust};

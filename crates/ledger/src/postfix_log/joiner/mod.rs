@@ -4,7 +4,7 @@ mod sessions;
 
 use super::handshakes::{Handshakes, SPAN};
 use super::hop::{DeliveryLine, Hops};
-use super::hosts::{Hosts, Names};
+use super::hosts::{Hosts, Names, Process};
 use super::line::{self, Line};
 use super::message::{Came, Message, Queue, Underway, is_near};
 use super::sendmail::{Found, Sendmail};
@@ -17,9 +17,6 @@ use std::{
     mem,
     net::IpAddr,
 };
-
-/// A process, by host, service and number.
-pub(super) type Process = (u32, u32, u32);
 
 /// Joins lines.
 #[derive(Debug, Default)]

@@ -1,11 +1,12 @@
 //! The lines of smtpd: sessions begin and end, and messages come over them.
 
-use super::{DISORDER, Joiner, MANY, Process};
+use super::{DISORDER, Joiner, MANY};
 use crate::model::handshake::Afterwards;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
 use crate::postfix_log::handshakes::{
     Earlier, Handshake, Refusal, SPAN, bracketed, failed_in_proxy, refusal,
 };
+use crate::postfix_log::hosts::Process;
 use crate::postfix_log::line::{self, Line};
 use crate::postfix_log::message::{Came, Message};
 use crate::postfix_log::session::{End, Session, failed_handshake, library_problem, without_port};

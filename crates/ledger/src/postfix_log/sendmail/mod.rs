@@ -14,7 +14,7 @@ mod line;
 
 use super::handshakes::{Earlier, Handshake, Handshakes, SPAN};
 use super::hop::{DeliveryLine, Hops, is_here};
-use super::joiner::Process;
+use super::hosts::Process;
 use super::line::Line;
 use super::{Delivered, Logged};
 use crate::model::delivery::{Attempt, DeliveryReason, DeliveryStatus, HopTls, Trust};
