@@ -6,15 +6,44 @@ use crate::model::imports::Print;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Prints, found by their own hash.
+type Prints = HashSet<Print, BuildHasherDefault<OfPrint>>;
+
+/// The hash of a print: it holds one, of which nobody outside chooses more than the line that it is of.
+#[derive(Debug, Default)]
+pub(super) struct OfPrint(u64);
+
+impl Hasher for OfPrint {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
+        }
+    }
+
+    fn write_i64(&mut self, at: i64) {
+        // So that the same at another time lies elsewhere, in all bits.
+        self.0 ^= at.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 ^= hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// What was counted already.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// What the ledger had of the days that were asked for.
-    imported: HashSet<Print>,
+    imported: Prints,
     days: HashSet<Day>,
     /// What these lines told.
-    seen: HashSet<Print>,
+    seen: Prints,
     newest: i64,
 }
 

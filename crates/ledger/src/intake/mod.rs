@@ -268,9 +268,10 @@ impl Intake {
         }
         // Both hops of a message stand under one domain: that of the recipient as the client wrote it. Mail
         // for others that is routed to an opted-in domain is that domain's, too.
-        let Some(domain) = opted_in(policy, &delivered.recipient, attempt.at)
-            .or_else(|| opted_in(policy, &delivered.routed, attempt.at))
-        else {
+        let Some(domain) = opted_in(policy, &delivered.recipient, attempt.at).or_else(|| {
+            let is_another = delivered.routed != delivered.recipient;
+            is_another.then(|| opted_in(policy, &delivered.routed, attempt.at)).flatten()
+        }) else {
             return Ok(Fate::NotOptedIn);
         };
         let Delivered { id, process, routed, .. } = delivered;

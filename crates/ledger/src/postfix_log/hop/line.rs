@@ -2,7 +2,6 @@
 
 use crate::model::delivery::DeliveryStatus;
 use crate::postfix_log::line::address;
-use policy::DomainName;
 use std::net::IpAddr;
 
 /// What a line says of the delivery to one recipient.
@@ -132,11 +131,12 @@ pub(in crate::postfix_log) fn is_here(address: Option<IpAddr>) -> bool {
 
 /// A name of a host or an address, in lower case; empty where it is neither.
 fn host(text: &str) -> String {
-    if text.parse::<IpAddr>().is_ok() {
-        return text.to_owned();
+    let is_of_host =
+        |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_' | b':');
+    if text.len() > 255 || !text.bytes().all(is_of_host) {
+        return String::new();
     }
-    let name = DomainName::parse(text).ok();
-    name.map(|name| name.as_str().to_owned()).unwrap_or_default()
+    text.to_ascii_lowercase()
 }
 
 /// What `tls=` says (from Postfix 3.11 on).

@@ -167,11 +167,12 @@ impl Hops {
     ) {
         let host = process.0;
         let Some(fields) = delivery.fields() else { return };
-        let is_sent = fields.status == DeliveryStatus::Sent;
         // To a filter, or to another message of this host.
-        let is_inside = self.filtered.contains(&(host, id.to_owned()))
-            || fields.text.starts_with("forwarded as ");
-        if is_sent && is_inside {
+        let is_inside = || {
+            fields.text.starts_with("forwarded as ")
+                || !self.filtered.is_empty() && self.filtered.contains(&(host, id.to_owned()))
+        };
+        if fields.status == DeliveryStatus::Sent && is_inside() {
             return;
         }
         let mut attempt = self.attempt(process, line, id, &fields);
