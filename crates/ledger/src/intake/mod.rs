@@ -371,3 +371,6 @@ fn add<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, key: K, tally: Tally) {
 
 /// Days of which it is remembered what was counted, once there is much.
 const DAYS: i64 = 2 * DAY;
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl<'l> DeliveryLine<'l> {
             let (value, next) = value.split_at_checked(end)?;
             match name {
                 "relay" => fields.relay = value,
-                "delays" => fields.waited = waited(value),
+                "delays" => fields.waited = value.split('/').next().unwrap_or_default(),
                 "tls" => fields.tls = value,
                 "dsn" => fields.dsn = value,
                 _ => {}
@@ -64,8 +64,9 @@ impl<'l> DeliveryLine<'l> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postfix_log) struct Fields<'l> {
     pub relay: &'l str,
-    /// How long the message had been there before this attempt, in seconds.
-    pub waited: u32,
+    /// How long the message had been there when Postfix took it up for this attempt, in seconds: the
+    /// first of `delays`.
+    pub waited: &'l str,
     pub tls: &'l str,
     pub dsn: &'l str,
     pub status: DeliveryStatus,
@@ -75,14 +76,13 @@ pub(in crate::postfix_log) struct Fields<'l> {
 
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Self { relay: "", waited: 0, tls: "", dsn: "", status: DeliveryStatus::Sent, text: "" }
+        Self { relay: "", waited: "", tls: "", dsn: "", status: DeliveryStatus::Sent, text: "" }
     }
 }
 
-/// Whole seconds of the first of `delays=12/0.01/0.05/0`: before the queue manager took it up.
-fn waited(delays: &str) -> u32 {
-    let first = delays.split(['/', '.']).next().unwrap_or_default();
-    first.parse().unwrap_or_default()
+/// Whole seconds of a delay.
+pub(in crate::postfix_log) fn seconds(delay: &str) -> u32 {
+    delay.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
 }
 
 /// A server, as Postfix names it: `mx.test[192.0.2.25]:25`.
@@ -183,7 +183,7 @@ mod tests {
         let line = DeliveryLine::read(line).unwrap();
         assert_eq!((line.to, line.recipient), ("u@d.example", "v@e.example"));
         let fields = line.fields().unwrap();
-        assert_eq!((fields.relay, fields.waited), ("mx.test[192.0.2.25]:25", 12));
+        assert_eq!((fields.relay, fields.waited), ("mx.test[192.0.2.25]:25", "12"));
         assert_eq!((fields.tls, fields.dsn), ("may:none", "4.2.0"));
         assert_eq!(fields.status, DeliveryStatus::Deferred);
         assert!(fields.text.starts_with("host mx.test") && fields.text.ends_with("(really)"));

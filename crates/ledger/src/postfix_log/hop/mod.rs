@@ -11,8 +11,10 @@
 //! recipients that it delivers over it, also one that tlsproxy(8) holds for it and one that is used again
 //! (`smtp_tls_connection_reuse`). A session counts for one message: for the next one there is a new line.
 //!
-//! A delivery without such a line went in the clear only if that service had logged sessions before, or if
-//! the line says so itself (`tls=`, from Postfix 3.11 on). Else nothing is known of it.
+//! A delivery without such a line went in the clear only if that service had logged sessions since Postfix
+//! last read its settings, or if the line says so itself (`tls=`, from Postfix 3.11 on). Else nothing is known
+//! of it. What the service logs later proves nothing of what came before: that is what it looks like when
+//! somebody has just set `smtp_tls_loglevel`.
 
 mod line;
 pub(super) mod reason;
@@ -25,7 +27,7 @@ use super::line::{Line, Usage, tls_summary};
 use super::session::library_problem;
 use crate::model::delivery::{Attempt, DeliveryReason, DeliveryStatus, HopTls, Trust};
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
-use line::{Feature, Fields, Peer, feature};
+use line::{Feature, Fields, Peer, feature, seconds};
 use policy::TlsState;
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -56,8 +58,10 @@ struct Connection {
     failed: Option<(String, TlsFailure)>,
     /// What is wrong with the certificate of a server.
     certificate: Option<(String, DeliveryReason, String)>,
-    /// The message that was delivered over it, by its queue id.
+    /// The message that was delivered over it, by its queue id, and how long that had been there when
+    /// Postfix took it up for this attempt (the first of `delays`, as it stands there).
     of: String,
+    waited: String,
     /// When a line last spoke of it, in seconds since 1970-01-01.
     seen: i64,
 }
@@ -98,6 +102,11 @@ impl Hops {
     pub fn lines_were_lost(&mut self) {
         self.telling.clear();
         self.connections.clear();
+    }
+
+    /// Postfix read its settings anew: what its services log may be another thing from here on.
+    pub fn settings_were_read(&mut self, host: u32) {
+        self.telling.retain(|(of, _)| *of != host);
     }
 
     /// A line of smtp or lmtp that begins with no queue id.
@@ -176,7 +185,7 @@ impl Hops {
             return;
         }
         let mut attempt = self.attempt(process, line, id, &fields);
-        let was_tried = !is_begun && fields.waited >= TRIED_BEFORE;
+        let was_tried = !is_begun && seconds(fields.waited) >= TRIED_BEFORE;
         self.remember(host, id, delivery, was_tried, &mut attempt);
         self.told.push(Delivered {
             id: line.id_of(id),
@@ -211,11 +220,12 @@ impl Hops {
         };
         let connection = self.connections.entry(process).or_default();
         connection.seen = line.at;
-        if connection.of != id {
+        if (&*connection.of, &*connection.waited) != (id, fields.waited) {
             if !connection.of.is_empty() {
                 *connection = Connection { seen: line.at, ..Connection::default() };
             }
             id.clone_into(&mut connection.of);
+            fields.waited.clone_into(&mut connection.waited);
         }
         let (level, feature) = feature(fields.tls);
         let telling = self.telling.contains(&(process.0, process.1));

@@ -153,8 +153,10 @@ impl Joiner {
         Ok(())
     }
 
-    /// The end of all lines: sessions whose end did not come stay unknown.
+    /// The end of all lines: sessions whose end did not come stay unknown. A handshake that fails just then
+    /// is told when the log goes on, and says why.
     pub fn end(&mut self) {
+        self.sessions.values_mut().for_each(|session| session.failure = None);
         let processes: Vec<_> = self.sessions.keys().copied().collect();
         processes.into_iter().for_each(|process| self.session_ends(process, End::Missing));
         self.handshakes.end();
@@ -182,6 +184,13 @@ impl Joiner {
                     self.hops.connection(process, line);
                 }
                 "tlsproxy" => self.proxy(line, host),
+                "master"
+                    if ["reload -- ", "daemon started -- "]
+                        .iter()
+                        .any(|begin| line.text.starts_with(begin)) =>
+                {
+                    self.hops.settings_were_read(host);
+                }
                 _ => {}
             }
             return;
