@@ -108,6 +108,33 @@ fn next_hops_are_answered_from_the_policy_on_every_socket() {
 }
 
 #[test]
+fn what_postfix_was_seen_to_ask_is_answered_as_it_was() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let read = |name| std::fs::read_to_string(format!("{fixtures}/{name}")).unwrap();
+    let milter = start(&read("look-ups.yaml"));
+    let recorded = read("look-ups.jsonl");
+    assert!(recorded.lines().count() > 10);
+    for line in recorded.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        // Each case is an smtp process of its own; its requests come one octet at a time, too.
+        for piece in [usize::MAX, 1] {
+            let mut smtp = Smtp::connect(&milter);
+            for pair in case["look_ups"].as_array().unwrap() {
+                for octets in pair[0].as_str().unwrap().as_bytes().chunks(piece) {
+                    smtp.send(octets);
+                }
+                let reply = smtp.reply();
+                assert_eq!(
+                    format!("{}:{reply},", reply.len()),
+                    pair[1].as_str().unwrap(),
+                    "{line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_split_or_sent_at_once_or_too_long_is_answered_and_garbage_ends_only_its_connection() {
     let milter = start(POLICY);
     let mut smtp = Smtp::connect(&milter);

@@ -2,6 +2,7 @@
 
 mod dane;
 mod load;
+mod look_ups;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +17,7 @@ struct Hops {
     plain: Sink,
     /// A server with STARTTLS, whose certificate is for server.example.com: that of example.net and of bücher.example.
     target: Postfix,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 const BUECHER: &str = "xn--bcher-kva.example";
@@ -57,7 +58,12 @@ impl Hops {
         );
         let options = PostfixOptions::default().milter(&milter).main(&transports).master(&service);
         let gateway = Postfix::start(more(options, &target));
-        Self { milter, gateway, plain, target, _directory: directory }
+        Self { milter, gateway, plain, target, directory }
+    }
+
+    /// Where look-ups are answered.
+    fn socket(&self) -> std::path::PathBuf {
+        self.directory.path().join("deliver.sock")
     }
 
     /// The port of the target.

@@ -196,6 +196,13 @@ impl Postfix {
         command.args(enter).args(words).stdin(Stdio::null()).output().expect("nsenter runs")
     }
 
+    /// Removes everything from the queue.
+    pub fn remove_all(&self) {
+        let output =
+            self.within(&["postsuper", "-c", &self.configuration().to_string_lossy(), "-d", "ALL"]);
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// What is in the queue.
     pub fn queue(&self) -> Vec<QueueFile> {
         let etc = self.mta.directory().join("etc");
