@@ -3,6 +3,7 @@
 mod dane;
 mod load;
 mod look_ups;
+mod sendmail;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

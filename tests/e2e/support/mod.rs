@@ -15,6 +15,7 @@ mod sendmail;
 mod sink;
 mod smtp;
 mod tls;
+mod wire;
 
 pub use disk::Disk;
 pub use lines::Lines;
@@ -25,6 +26,7 @@ pub use sendmail::{Sendmail, SendmailOptions};
 pub use sink::Sink;
 pub use smtp::{Reply, SmtpClient};
 pub use tls::{Tls, TlsState};
+pub use wire::Wire;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -60,6 +60,17 @@ impl SendmailOptions {
         self.mc(&format!("FEATURE(`{name}')"))
     }
 
+    /// With an access map.
+    pub fn access(mut self, lines: &str) -> Self {
+        self.arguments.extend(["--map".to_owned(), "access".to_owned(), lines.to_owned()]);
+        self.mc("FEATURE(`access_db')")
+    }
+
+    /// Delivers to this port of 127.0.0.2, and not to its sink.
+    pub fn delivers_to(self, port: u16) -> Self {
+        self.option("--deliver-to", &port.to_string())
+    }
+
     fn option(mut self, name: &str, value: &str) -> Self {
         self.arguments.extend([name.to_owned(), value.to_owned()]);
         self
@@ -76,8 +87,10 @@ impl Sendmail {
     /// Starts one; all its ports listen.
     pub fn start(options: SendmailOptions) -> Self {
         let sink = Sink::start();
-        let options = options.option("--deliver-to", &sink.port().to_string());
-        Self { mta: Mta::start("up-sendmail", options.arguments), sink }
+        // The last one counts.
+        let mut all = SendmailOptions::default().delivers_to(sink.port()).arguments;
+        all.extend(options.arguments);
+        Self { mta: Mta::start("up-sendmail", all), sink }
     }
 
     /// Starts one with this milter.
