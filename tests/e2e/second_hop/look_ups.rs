@@ -55,8 +55,11 @@ const CASES: [Case; 14] = [
     ),
 ];
 
+/// A request and its answer.
+type LookUp = (Vec<u8>, Vec<u8>);
+
 /// Takes requests where smtp(8) asks, hands them on, and keeps both.
-struct Recorder(Arc<Mutex<Vec<(Vec<u8>, Vec<u8>)>>>);
+struct Recorder(Arc<Mutex<Vec<LookUp>>>);
 
 impl Recorder {
     fn start(at: &Path, program: PathBuf) -> Self {
@@ -74,12 +77,12 @@ impl Recorder {
     }
 
     /// What was asked and answered since the last time.
-    fn take(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn take(&self) -> Vec<LookUp> {
         std::mem::take(&mut self.0.lock().expect("no panic while locked"))
     }
 }
 
-fn hand_on(mut client: UnixStream, program: &Path, kept: &Mutex<Vec<(Vec<u8>, Vec<u8>)>>) {
+fn hand_on(mut client: UnixStream, program: &Path, kept: &Mutex<Vec<LookUp>>) {
     let mut to = UnixStream::connect(program).expect("the program listens");
     let (mut request, mut reply) = ([0; 4096], [0; 4096]);
     // smtp(8) sends one request and waits for its answer.

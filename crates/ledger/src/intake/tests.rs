@@ -119,10 +119,13 @@ impl Job {
     }
 }
 
+/// A line, with the job and its recipient that it is about.
+type Written = (String, Option<(usize, usize)>);
+
 /// The lines of all processes, each in its order, mingled as `turns` say; with the jobs in the order in which
 /// their recipients were logged.
 fn mingled(jobs: &[Job], turns: &[usize]) -> (Vec<String>, Vec<(usize, usize)>) {
-    let mut processes: BTreeMap<u32, Vec<(String, Option<(usize, usize)>)>> = BTreeMap::new();
+    let mut processes: BTreeMap<u32, Vec<Written>> = BTreeMap::new();
     for (place, job) in jobs.iter().enumerate() {
         let lines = job.lines(place);
         let first = lines.len() - job.recipients.len();
