@@ -12,6 +12,7 @@
 //! in which it has mail taken or refused for want of TLS, or begins TLS. Other refusals (greylisting, an
 //! unknown user) tell nothing, and it will come again.
 
+use super::TRIAL_ANSWER;
 use super::line::address;
 use crate::model::handshake::Afterwards;
 use crate::model::imports::Print;
@@ -51,6 +52,9 @@ pub struct FailedHandshake {
 /// again without TLS at once. Those that try again later do so at the latest after four hours: RFC 5321,
 /// section 4.5.4.1, has half an hour, and servers double it a few times.
 pub(super) const SPAN: i64 = 4 * 60 * 60;
+/// Seconds within which `doctor` has all its sessions: first those with a recipient, then handshakes of
+/// old versions.
+const TRIAL: i64 = 5 * 60;
 /// How many handshakes of one client wait at most for what it does then.
 const MOST_OF_CLIENT: usize = 100;
 /// How many of all clients.
@@ -63,6 +67,8 @@ pub(super) struct Handshakes {
     open: HashMap<Client, Vec<Handshake>>,
     /// The same by time.
     due: VecDeque<(i64, Client)>,
+    /// Clients that had trials, and when the last one was: addresses of this host.
+    trials: HashMap<Client, i64>,
     told: Vec<FailedHandshake>,
 }
 
@@ -97,6 +103,9 @@ impl Handshakes {
     /// A handshake failed.
     pub fn failed(&mut self, client: Client, mut handshake: Handshake) {
         let at = handshake.at;
+        if self.trials.get(&client).is_some_and(|tried| at - tried < TRIAL) {
+            return;
+        }
         let of_client = self.open.entry(client.clone()).or_default();
         handshake.is_again = !of_client.is_empty();
         let before = of_client.iter().rev().find(|other| {
@@ -123,6 +132,13 @@ impl Handshakes {
         let handshakes = self.open.remove(client)?;
         self.tell(&handshakes, afterwards, None);
         Some(Earlier { handshakes: handshakes.into(), afterwards })
+    }
+
+    /// This client had a trial: its handshakes right before and after it are of the same.
+    pub fn forget(&mut self, client: &Client, at: i64) {
+        self.open.remove(client);
+        self.trials.retain(|_, tried| at - *tried < TRIAL);
+        self.trials.insert(client.clone(), at);
     }
 
     /// A recipient that the client named then.
@@ -194,6 +210,8 @@ pub(super) enum Refusal<'l> {
     Recipient(&'l str),
     /// By Postfix itself, which knows no recipient yet, or by other rules of its own.
     Session,
+    /// A recipient of a trial that `doctor` or `setup` made: no client of the world.
+    Trial,
 }
 
 /// Reads `NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<a@b.test> to=<c@d.test>
@@ -201,6 +219,9 @@ pub(super) enum Refusal<'l> {
 pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
     let (_, rest) = text.split_once(": ")?;
     if let Some(rest) = rest.strip_prefix("milter-reject: RCPT from ") {
+        if rest.split_once("]: ").is_some_and(|(_, reply)| reply.starts_with(TRIAL_ANSWER)) {
+            return Some(Refusal::Trial);
+        }
         // The first one: what follows is what the client wrote.
         let (_, envelope) = rest.split_once("; from=")?;
         let envelope = address(envelope, "").map(|(_, rest)| rest.trim_start());
@@ -244,6 +265,10 @@ mod tests {
             (
                 "4dBr7q2kzPz1: milter-reject: END-OF-MESSAGE from mx.test[192.0.2.1]: 5.7.1 virus; from=<>",
                 None,
+            ),
+            (
+                "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 mandatory-tls trial x; from=<> to=<postmaster@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Trial),
             ),
             ("connect from mx.test[192.0.2.1]", None),
             ("", None),

@@ -52,6 +52,10 @@ use crate::model::logged_tls::LoggedTls;
 use policy::DomainName;
 use std::net::IpAddr;
 
+/// How the milter's answer to a recipient in a trial begins, by which a log tells the sessions of `doctor` and
+/// `setup` from those of others. A refusal for now: no message comes of a trial.
+pub const TRIAL_ANSWER: &str = "450 4.7.1 mandatory-tls trial";
+
 /// One recipient of a message that came over SMTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {

@@ -32,6 +32,8 @@ pub(super) struct Session {
     /// Recipients that were refused for want of TLS, and whether anything was.
     pub refused: Vec<String>,
     pub is_refused: bool,
+    /// Whether `doctor` or `setup` had it, to see whether the milter is asked.
+    pub is_trial: bool,
     /// When a line last spoke of it, in seconds since 1970-01-01.
     pub seen: i64,
 }
@@ -56,6 +58,7 @@ impl Session {
             earlier: None,
             refused: Vec::new(),
             is_refused: false,
+            is_trial: false,
             seen: at,
         }
     }

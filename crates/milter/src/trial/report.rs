@@ -1,10 +1,8 @@
 //! What the milter answers to a recipient in a trial, and how that is read again.
 
 use super::TrialId;
+use ledger::postfix_log::TRIAL_ANSWER;
 use policy::{Case, Verdict};
-
-/// The code and the words with which the answer begins. A refusal for now: no message comes of a trial.
-const ANSWER: &str = "450 4.7.1 mandatory-tls trial";
 
 /// The verdict on a recipient in a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +36,7 @@ impl TrialReport {
     pub fn answer(&self, id: TrialId) -> String {
         let Self { verdict, reason, tls_version, cipher, domain } = self;
         let text = format!(
-            "{ANSWER} {id}: verdict={verdict} reason={reason} tls_version={tls_version} cipher={cipher} \
+            "{TRIAL_ANSWER} {id}: verdict={verdict} reason={reason} tls_version={tls_version} cipher={cipher} \
              domain={domain}"
         );
         // A percent sign has a meaning in an answer to Sendmail, and none of these words has one.

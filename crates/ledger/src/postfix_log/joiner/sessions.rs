@@ -77,7 +77,8 @@ impl Joiner {
         } else if let Some(refused) = refusal(text)
             && let Some(session) = self.sessions.get_mut(&process)
         {
-            session.is_refused = true;
+            session.is_refused |= refused != Refusal::Trial;
+            session.is_trial |= refused == Refusal::Trial;
             if let Refusal::Recipient(recipient) = refused
                 && session.refused.len() < MOST_REFUSED
             {
@@ -252,6 +253,7 @@ impl Joiner {
         };
         let failure = session.failure.clone().or_else(|| tried.then(|| TlsFailure::new("")));
         match (&session.tls, failure) {
+            _ if session.is_trial => self.handshakes.forget(&key, session.seen),
             (None, Some(failure)) => {
                 // Lines that are there twice begin no session.
                 let what = (session.seen, process, &session.client);

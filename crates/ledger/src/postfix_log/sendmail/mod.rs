@@ -13,11 +13,11 @@
 mod delivery;
 mod line;
 
-use super::Logged;
 use super::handshakes::{Earlier, Handshake, Handshakes, SPAN};
 use super::hop::Hops;
 use super::hosts::Process;
 use super::line::Line;
+use super::{Logged, TRIAL_ANSWER};
 use crate::model::delivery::{DeliveryReason, Trust};
 use crate::model::handshake::Afterwards;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
@@ -85,6 +85,8 @@ struct Message {
     /// Recipients that were refused for want of TLS.
     refused: Vec<String>,
     is_refused: bool,
+    /// Whether `doctor` or `setup` had it, to see whether the milter is asked.
+    is_trial: bool,
     /// Why TLS put a recipient off.
     demands: HashMap<String, (DeliveryReason, String)>,
     earlier: Option<Earlier>,
@@ -209,8 +211,10 @@ impl Sendmail {
             self.deliveries(process, line, (id, rest), hops, handshakes);
         } else if let Some(rest) = rest.strip_prefix("Milter: to=") {
             let (refused, rest) = addresses(rest);
-            if rest.starts_with("reject=") {
+            if let Some(reply) = rest.strip_prefix("reject=") {
                 self.refused(process, line, id, &refused);
+                let is_trial = reply.starts_with(TRIAL_ANSWER);
+                self.entry(process.0, id, line.at).is_trial |= is_trial;
             }
         } else if let Some(rest) = rest.strip_prefix("ruleset=") {
             self.ruleset(process, line, id, rest);
@@ -295,7 +299,9 @@ impl Sendmail {
         let Relay { name, address } = Relay::read(relay);
         let message = self.entry(process.0, id, line.at);
         let (is_refused, refused) = (message.is_refused, mem::take(&mut message.refused));
-        if is_encrypted {
+        if message.is_trial {
+            handshakes.forget(&key, line.at);
+        } else if is_encrypted {
             if earlier.is_none() {
                 earlier = handshakes.settle(&key, Afterwards::Tls);
             }

@@ -126,6 +126,15 @@ fn what_a_client_did_after_its_handshake_had_failed_is_told_and_to_whom_it_wrote
 }
 
 #[test]
+fn what_doctor_tries_is_no_handshake_of_a_client() {
+    let trial = REFUSED.replace("450 4.7.1 TLS", "450 4.7.1 mandatory-tls trial TLS");
+    let trial = session(2, &[&trial], "ehlo=1 mail=1 rcpt=0/1 commands=3/4");
+    assert_eq!(shown(&log(&[failure(), failure(), trial.clone(), failure()])), [""; 0]);
+    let later = log(&[failure()]).replace("00:00:00", "00:05:00");
+    assert_eq!(shown(&(log(&[trial]) + &later)).len(), 1);
+}
+
+#[test]
 fn each_of_several_failures_has_what_followed_and_is_one_occasion_with_those_before() {
     let refused = session(2, &[REFUSED], "ehlo=1 mail=1 rcpt=0/1 commands=3/4");
     let unsupported = session(

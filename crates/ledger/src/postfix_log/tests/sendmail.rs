@@ -202,6 +202,7 @@ fn what_a_client_did_after_its_handshake_had_failed_is_told() {
         (&[SERVER, FROM, TO], &["tls", "tls u3@example.com", "tls u2@example.com"]),
         (&[FROM, TO], &["tls", "tls u3@example.com", "tls u2@example.com"]),
         (&[&*nobody], &["away"]),
+        (&[&reject.replace("4.7.1 Mail", "4.7.1 mandatory-tls trial Mail"), &nobody], &[]),
         (
             &[
                 "17: 6ASAM1E9000053: ruleset=tls_client, arg1=, relay=mx.test [192.0.2.1], reject=403 4.7.0 encryption too weak 0 less than 112",
