@@ -340,3 +340,35 @@ fn a_server_cannot_forge_what_became_of_a_delivery() {
     let Attempt { tls, .. } = &found[0].attempt;
     assert!(!format!("{tls:?}").contains("TLSv1.3"));
 }
+
+#[test]
+fn deliveries_are_read_in_whatever_form_the_log_has() {
+    let session = TRUSTED.strip_prefix("smtp[2]: ").unwrap();
+    let sent = format!("AAAAAA: to=<u@d.example>, {TO}");
+    let expected = "u@d.example mx.test[192.0.2.25] TLSv1.3 trusted sent none";
+    for (form, is_json) in [
+        ("Jan  1 00:00:00 mx postfix/smtp[2]: TEXT", false),
+        ("Jan  1 00:00:00 mx postfix/relay/smtp[2]: TEXT", false),
+        ("Jan  1 00:00:00 mx postfix-out/lmtp[2]: TEXT", false),
+        // Some templates of rsyslog cut the name off at its slash.
+        ("Jan  1 00:00:00 mx postfix[2]: TEXT", false),
+        ("2027-01-01T00:00:00.123456+01:00 mx postfix/smtp[2]: TEXT", false),
+        ("<22>1 2027-01-01T00:00:00Z mx postfix/smtp 2 - - TEXT", false),
+        ("mail-1  | Jan  1 00:00:00 mx postfix/smtp[2]: TEXT", false),
+        ("1798761600.123456 mx postfix/smtp[2]: TEXT", false),
+        (
+            r#"{"__REALTIME_TIMESTAMP":"1798761600123456","_HOSTNAME":"mx","SYSLOG_IDENTIFIER":"postfix/smtp","_PID":"2","MESSAGE":"TEXT"}"#,
+            true,
+        ),
+    ] {
+        let (mut joiner, clock) = (Joiner::new(), clock());
+        let mut read = crate::postfix_log::Form::default();
+        for text in [session, &sent] {
+            let line = form.replace("TEXT", text);
+            let line = if is_json { read.line(&line).unwrap().to_owned() } else { line };
+            joiner.line(&line, &clock, 0).unwrap();
+        }
+        let found: Vec<_> = joiner.deliveries().iter().map(shown).collect();
+        assert_eq!(found, [expected], "{form}");
+    }
+}
