@@ -294,3 +294,15 @@ fn where_no_deliveries_are_known_simulate_says_so() {
     let text = ledger.text(&["simulate", "--domain", "example.org"]);
     assert!(!text.contains("next hop"), "{text}");
 }
+
+#[test]
+fn what_is_for_a_domain_is_not_passed_over_in_silence_beside_a_policy() {
+    let ledger = two_weeks();
+    for option in [["--deliver", "may"], ["--require", "baseline"], ["--mode", "off"]] {
+        let arguments = [&["simulate", "--policy", "policy.yaml"], &option[..]].concat();
+        let output = ledger.run(&arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{option:?}: {error}");
+        assert!(error.contains("cannot be used with"), "{error}");
+    }
+}

@@ -47,13 +47,13 @@ pub(super) struct Args {
     #[command(flatten)]
     what: What,
     /// With --domain: in this mode
-    #[arg(long, value_enum, requires = "domain", default_value_t = ModeArg::Enforce)]
+    #[arg(long, value_enum, requires = "domain", conflicts_with = "policy", default_value_t = ModeArg::Enforce)]
     mode: ModeArg,
     /// With --domain: with this requirement, in place of its own
-    #[arg(long, value_name = "NAME", requires = "domain")]
+    #[arg(long, value_name = "NAME", requires = "domain", conflicts_with = "policy")]
     require: Option<String>,
     /// With --domain: with this level of the hop to its own server, in Postfix's words
-    #[arg(long, value_name = "LEVEL", requires = "domain", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", requires = "domain", conflicts_with = "policy", value_parser = level)]
     deliver: Option<Level>,
     /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = since)]
