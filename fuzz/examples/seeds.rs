@@ -45,8 +45,87 @@ fn main() {
     write(&fuzz.join("corpus/macros"), macros(&recordings, &tls));
     write(&fuzz.join("corpus/policy_file"), policies(product));
     write(&fuzz.join("corpus/conversation"), conversations(&recordings));
+    write(&fuzz.join("corpus/socketmap"), look_ups(&product.join("tests/fixtures/look-ups.jsonl")));
     let words = dictionary(&tls.join("names.csv"));
     fs::write(fuzz.join("dictionaries/macros.dict"), words).unwrap();
+}
+
+/// Requests that nobody should send, and next hops of each kind.
+const LOOK_UPS: &[&str] = &[
+    "",
+    "QUERY",
+    "QUERY ",
+    "QUERY  a.example",
+    "other A.EXAMPLE.",
+    "QUERY a.example\n",
+    "QUERY a b.example",
+    "QUERY b.example",
+    "QUERY .w.example",
+    "QUERY x.y.w.example",
+    "QUERY w.example",
+    "QUERY [mx.a.example]:25",
+    "QUERY [MX.A.example]:smtp",
+    "QUERY [mx.a.example",
+    "QUERY [mx.a.example]25",
+    "QUERY [mx.a.example]:0",
+    "QUERY a.example:65536",
+    "QUERY [192.0.2.1]",
+    "QUERY [ipv6:2001:db8::1]:25",
+    "QUERY 2001:db8::1",
+    "QUERY /run/dovecot/lmtp",
+    "QUERY unix:/run/lmtp",
+    "QUERY relay:[mx.a.example]:25",
+    "QUERY faß.w.example",
+    "QUERY xn--bcher-kva.w.example",
+    "QUERY a\u{3002}example",
+    "QUERY a..example",
+    "QUERY .",
+    "QUERY *.w.example",
+    "QUERY \u{1b}[2J",
+    "QUERY a.example\0",
+];
+
+/// Octets that are no netstring, or that end amid one.
+const NO_NETSTRINGS: &[&str] = &[
+    "15:QUERY a.example;",
+    "015:QUERY a.example,",
+    "15 :QUERY a.example,",
+    "-1:,",
+    ":,",
+    "1234567890:a,",
+    "999999999:a",
+    "15:QUERY a.exa",
+    "15",
+    "GET / HTTP/1.1\r\n\r\n",
+];
+
+/// Recorded look-ups of Postfix, each case in pieces of another size; what nobody should send; and all at once.
+fn look_ups(recorded: &Path) -> BTreeSet<Vec<u8>> {
+    let netstring = |text: &str| format!("{}:{text},", text.len());
+    let mut seeds = BTreeSet::new();
+    for (number, line) in fs::read_to_string(recorded).unwrap().lines().enumerate() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let pairs = case["look_ups"].as_array().unwrap();
+        let requests: String = pairs.iter().map(|pair| pair[0].as_str().unwrap()).collect();
+        seeds.insert([&[u8::try_from(number).unwrap()], requests.as_bytes()].concat());
+    }
+    for text in LOOK_UPS {
+        seeds.insert([&[255], netstring(text).as_bytes()].concat());
+    }
+    let good = netstring("QUERY a.example");
+    for text in NO_NETSTRINGS {
+        seeds.insert([&[0], good.as_bytes(), text.as_bytes()].concat());
+    }
+    let all: String = LOOK_UPS.iter().map(|text| netstring(text)).collect();
+    seeds.insert([&[6], all.as_bytes()].concat());
+    let longest = netstring(&format!("QUERY {}", "a.".repeat(4997)));
+    let too_long = netstring(&"x".repeat(10_001));
+    for text in [longest, too_long.clone() + &good, too_long[..10_007].to_owned() + ";"] {
+        seeds.insert([&[255], text.as_bytes()].concat());
+    }
+    // No text.
+    seeds.insert(b"\xff14:QUERY \xff.example,".to_vec());
+    seeds
 }
 
 /// Replaces the seeds in a directory.
