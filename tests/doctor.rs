@@ -52,6 +52,10 @@ fn what_an_ordinary_user_cannot_see_is_no_error() {
     assert!(said.contains("unseen   service    whether the milter runs"), "{said}");
     assert_eq!(said.matches("unseen   socket ").count(), 2, "{said}");
     assert!(said.contains("ok       policy") && !said.contains("ERROR"), "{said}");
+    // Nobody has anything to do with the second hop here.
+    assert!(said.contains(", 3 not seen") && !said.contains("next hops"), "{said}");
+    fs::write(at("policy.yaml"), "domains: [{ domain: a.example, deliver: encrypt }]\n").unwrap();
+    let (_, said) = doctor(directory.path());
     assert_eq!(said.matches("unseen   next hops ").count(), 2, "{said}");
     assert!(said.contains(", 5 not seen"), "{said}");
 

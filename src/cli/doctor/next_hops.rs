@@ -55,7 +55,11 @@ pub(super) fn look(patient: &Patient) -> Vec<Answer> {
             clients.extend(ours.filter_map(|map| Client::service(facts, service, map, &keys)));
         }
     }
+    // Where nothing is demanded and nobody asks, the socket that the package brings is of no interest.
+    let demands = |policy: &Policy| policy.domains.iter().any(|(_, entry)| entry.deliver.is_some());
+    let is_of_interest = !clients.is_empty() || policy.is_some_and(demands);
     let sockets = patient.settings.socketmap.iter().map(|listen| &listen.socket);
+    let sockets = sockets.filter(|_| is_of_interest);
     let unasked = sockets.filter(|socket| {
         let means = |client: &Client<'_>| {
             client.facts.is_some_and(|facts| means_socket(&client.map, socket, facts))
