@@ -22,6 +22,7 @@
 //! - [`standing`]: what the milter runs under. [`status`]: how it is.
 //! - `smtp`: a session that `doctor` or `setup` has with the MTA.
 //! - `postfix`: what a Postfix is set to, and what that means.
+//! - `unpack`: logs that rotation packed.
 //! - `wording`: numbers and times in words, for messages.
 //! - [`cli`]: one file a command.
 //!
@@ -49,6 +50,7 @@ pub mod socketmap;
 pub mod standing;
 mod state_dir;
 pub mod status;
+mod unpack;
 mod wording;
 
 pub use ::milter;

@@ -51,6 +51,11 @@ impl Clock {
         Self { zone, written, last: Cell::new(i64::MIN), hour: Cell::new(None) }
     }
 
+    /// Goes on with a log that was written to until this time.
+    pub fn written_at(&mut self, written: Timestamp) {
+        self.written = written;
+    }
+
     /// The time at the beginning of a line, and the rest of the line.
     pub(super) fn read<'l>(&self, line: &'l str) -> Result<(Moment, &'l str), Unread> {
         let read = match line.as_bytes().first() {
