@@ -41,6 +41,7 @@
 mod background;
 pub mod cli;
 mod command;
+pub mod follow_log;
 pub mod last_good;
 pub mod metrics;
 mod postfix;

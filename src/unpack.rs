@@ -8,21 +8,40 @@ use std::io::{self, BufRead, BufReader, Read};
 ///
 /// When it cannot be read; what is damaged further on is found by whoever reads on.
 pub(crate) fn unpacked(mut log: impl BufRead + 'static) -> io::Result<Box<dyn BufRead>> {
-    let first = log.fill_buf()?;
+    let packing = Packing::of(log.fill_buf()?);
     let buffered = |reader: Box<dyn Read>| -> Box<dyn BufRead> {
         Box::new(BufReader::with_capacity(64 * 1024, reader))
     };
-    Ok(if first.starts_with(b"\x1f\x8b") {
-        buffered(Box::new(flate2::bufread::MultiGzDecoder::new(log)))
-    } else if first.starts_with(b"BZh") {
-        buffered(Box::new(bzip2::bufread::MultiBzDecoder::new(log)))
-    } else if first.starts_with(b"\xfd7zXZ\0") {
-        buffered(Box::new(lzma_rust2::XzReader::new(log, true)))
-    } else if first.starts_with(b"\x28\xb5\x2f\xfd") {
-        buffered(Box::new(Zstd::new(log)?))
-    } else {
-        Box::new(log)
+    Ok(match packing {
+        None => Box::new(log),
+        Some(Packing::Gzip) => buffered(Box::new(flate2::bufread::MultiGzDecoder::new(log))),
+        Some(Packing::Bzip2) => buffered(Box::new(bzip2::bufread::MultiBzDecoder::new(log))),
+        Some(Packing::Xz) => buffered(Box::new(lzma_rust2::XzReader::new(log, true))),
+        Some(Packing::Zstd) => buffered(Box::new(Zstd::new(log)?)),
     })
+}
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Gzip,
+    Bzip2,
+    Xz,
+    Zstd,
+}
+
+impl Packing {
+    /// Tells it by the first octets; none for what is not packed.
+    pub fn of(first: &[u8]) -> Option<Self> {
+        [
+            (&b"\x1f\x8b"[..], Self::Gzip),
+            (b"BZh", Self::Bzip2),
+            (b"\xfd7zXZ\0", Self::Xz),
+            (b"\x28\xb5\x2f\xfd", Self::Zstd),
+        ]
+        .into_iter()
+        .find_map(|(mark, packing)| first.starts_with(mark).then_some(packing))
+    }
 }
 
 /// All frames of a file of zstd.
