@@ -48,6 +48,7 @@ pub use model::day::{DAY, Day, RETRY_TIME, day_of};
 pub use model::delivery::{
     Attempt, Delivery, DeliveryKey, DeliveryReason, DeliveryStatus, HopKind, HopTls, Trust,
 };
+pub use model::followed::{Followed, FollowedCounts};
 pub use model::handshake::{Afterwards, Handshake, HandshakeKey};
 pub use model::imports::{FromLog, Held, Imported, Print};
 pub use model::key::{Key, KeyRef, SenderDomain, SubjectKind};
@@ -58,6 +59,7 @@ pub use model::tally::Tally;
 pub use recorder::{Envelope, Ledger, LedgerCounts, Recorder};
 pub use sqlite::damaged::damaged_beside;
 pub use sqlite::error::StoreError;
+pub use sqlite::followed::followed_beside;
 pub use sqlite::reader::Reader;
 pub use sqlite::store::Store;
 

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod clock;
 pub mod day;
 pub mod delivery;
+pub mod followed;
 pub mod handshake;
 pub mod imports;
 pub mod key;

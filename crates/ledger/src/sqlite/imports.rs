@@ -49,29 +49,32 @@ impl Store {
     ///
     /// When the file cannot be written.
     pub fn import(&mut self, told: &FromLog) -> Result<(), StoreError> {
-        self.at_once(|store| {
-            for (key, tally) in &told.mail {
-                store.add(key, *tally)?;
-            }
-            for (key, tally) in &told.deliveries {
-                store.add(key, *tally)?;
-            }
-            for (key, tally) in &told.handshakes {
-                store.add(key, *tally)?;
-            }
-            for (key, tally) in &told.returned {
-                store.take_back(key, *tally)?;
-            }
-            let mut days: BTreeMap<Day, Vec<u8>> = BTreeMap::new();
-            for print in &told.prints {
-                days.entry(day_of(print.at)).or_default().extend(print.packed());
-            }
-            for (day, prints) in days {
-                let sql = "INSERT INTO imported VALUES (?1, ?2)";
-                store.connection.execute(sql, params![day, prints])?;
-            }
-            Ok(())
-        })
+        self.at_once(|store| store.take_in(told))
+    }
+
+    /// The same within a transaction.
+    pub(super) fn take_in(&mut self, told: &FromLog) -> Result<(), StoreError> {
+        for (key, tally) in &told.mail {
+            self.add(key, *tally)?;
+        }
+        for (key, tally) in &told.deliveries {
+            self.add(key, *tally)?;
+        }
+        for (key, tally) in &told.handshakes {
+            self.add(key, *tally)?;
+        }
+        for (key, tally) in &told.returned {
+            self.take_back(key, *tally)?;
+        }
+        let mut days: BTreeMap<Day, Vec<u8>> = BTreeMap::new();
+        for print in &told.prints {
+            days.entry(day_of(print.at)).or_default().extend(print.packed());
+        }
+        for (day, prints) in days {
+            let sql = "INSERT INTO imported VALUES (?1, ?2)";
+            self.connection.execute(sql, params![day, prints])?;
+        }
+        Ok(())
     }
 
     /// Takes handshakes out of the row in which they stood, or of that of the others.

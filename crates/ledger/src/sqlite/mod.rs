@@ -3,6 +3,7 @@
 mod columns;
 pub mod damaged;
 pub mod error;
+pub mod followed;
 mod imports;
 pub mod reader;
 mod retention;

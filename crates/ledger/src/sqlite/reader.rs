@@ -3,10 +3,12 @@
 use crate::history::{Domains, History, Selection, Told};
 use crate::model::day::Day;
 use crate::model::delivery::{Delivery, DeliveryKey};
+use crate::model::followed::Followed;
 use crate::model::handshake::{Handshake, HandshakeKey};
 use crate::model::row::{Row, RowKey};
 use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
+use crate::sqlite::followed::{self, followed_beside};
 use crate::sqlite::{columns, schema};
 use policy::Decision;
 use rusqlite::{Connection, OpenFlags, Params};
@@ -24,6 +26,8 @@ pub struct Reader {
     connection: Connection,
     /// The version of the file.
     version: i64,
+    /// Why what was followed of the log cannot be read; none where it can, or where there is none.
+    unread: Option<StoreError>,
 }
 
 impl Reader {
@@ -44,19 +48,59 @@ impl Reader {
             connection.busy_timeout(PATIENCE)?;
             match version(&connection)? {
                 0 => Err(StoreError::Foreign),
-                version => Ok(Self { connection, version }),
+                version => Ok(Self { connection, version, unread: None }),
             }
         };
         let uri = uri(path)?;
-        let opened = open(&uri);
-        // Without the right to write beside the file, it can be read only while nobody has it open.
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        if opened.is_err() && !Path::new(&wal).exists() {
-            return open(&format!("{uri}?immutable=1")).or(opened);
+        let mut opened = open(&uri);
+        if opened.is_err() && is_closed(path) {
+            opened = open(&format!("{uri}?immutable=1")).or(opened);
         }
-        opened
+        let mut reader = opened?;
+        reader.unread = reader.attach(&followed_beside(path)).err();
+        Ok(reader)
     }
+
+    /// Reads what was followed of the log, too.
+    fn attach(&self, beside: &Path) -> Result<(), StoreError> {
+        if self.version < schema::WITH_DELIVERIES || !beside.try_exists()? {
+            return Ok(());
+        }
+        let uri = uri(beside)?;
+        let attached = followed::attach(&self.connection, &format!("{uri}?mode=ro"));
+        match attached {
+            Err(_) if is_closed(beside) => {
+                // It is attached already where only its content could not be read.
+                let _ = self.connection.execute_batch("DETACH DATABASE followed");
+                followed::attach(&self.connection, &format!("{uri}?immutable=1"))
+            }
+            attached => attached,
+        }
+    }
+
+    /// Why what was followed of the log cannot be read; none where it can, or where no log is followed.
+    #[must_use]
+    pub fn unread(&self) -> Option<&StoreError> {
+        self.unread.as_ref()
+    }
+
+    /// How whoever follows the log stands; none where no log is followed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn followed(&self) -> Result<Option<Followed>, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM temp.sqlite_schema)";
+        let is_attached: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
+        if is_attached { followed::read(&self.connection, "followed") } else { Ok(None) }
+    }
+}
+
+/// Whether nobody has the file open: without the right to write beside it, it can be read only then.
+fn is_closed(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    !Path::new(&wal).exists()
 }
 
 impl Reader {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 ///
 /// `mail`: the day comes first in the key, so that a span of days, a domain of a day and what is
 /// too old are each one range of the file.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "CREATE TABLE mail (
          day INTEGER NOT NULL,
          source TEXT NOT NULL,
@@ -103,6 +103,8 @@ const STEPS: [&str; 7] = [
          last INTEGER NOT NULL,
          PRIMARY KEY (day, domain, client, failure, afterwards, name)
      ) STRICT, WITHOUT ROWID;",
+    // Where whoever follows the log stands, as JSON.
+    "CREATE TABLE followed (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL) STRICT;",
 ];
 
 /// The version that this program writes.
@@ -113,6 +115,9 @@ pub(super) const WITH_REPEATS: i64 = 6;
 
 /// The first version that holds deliveries and failed handshakes.
 pub(super) const WITH_DELIVERIES: i64 = 7;
+
+/// The first version that holds where whoever follows the log stands.
+pub(super) const WITH_FOLLOWED: i64 = 8;
 
 /// Marks the file as a ledger for file(1) and for us: "mtls".
 const APPLICATION: i64 = 0x6d74_6c73;
