@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod eyes;
 mod failure;
+mod follow_log;
 mod generate;
 mod hidden;
 mod import;
@@ -24,6 +25,7 @@ mod simulate;
 mod since;
 mod sockets;
 mod table;
+mod time_zone;
 mod which_policy;
 
 use clap::{Parser, Subcommand};
@@ -75,6 +77,8 @@ enum Command {
     Digest(digest::Args),
     /// Fill the ledger from what the MTA logged and the milter did not judge
     Import(import::Args),
+    /// Follow the log as the MTA writes it: record deliveries to organisations' servers, and failed handshakes
+    FollowLog(follow_log::Args),
     /// Write what the policy demands of the hop to organisations' own servers, as a map for an MTA
     Export(export::Args),
     /// List the requirements, show one, or show what all of them say of a cipher suite
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::FollowLog(args) => follow_log::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Requirements(args) => requirements::run(&args),
         Command::Setup(args) => setup::run(&args),

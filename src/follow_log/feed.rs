@@ -9,7 +9,7 @@ use ledger::postfix_log::{Clock, Form, Line};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +28,15 @@ pub enum Log {
     File(PathBuf),
     /// The journal.
     Journal,
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Journal => f.write_str("the journal"),
+        }
+    }
 }
 
 /// What is to be made of a line.
@@ -67,12 +76,6 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Which log it is of.
-    #[must_use]
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
     /// The time of the last line, in seconds since 1970-01-01.
     #[must_use]
     pub fn last(&self) -> i64 {
@@ -93,6 +96,7 @@ pub struct Feed {
     marks: VecDeque<Mark>,
     lines: u64,
     last: i64,
+    is_at_the_end: bool,
 }
 
 enum Source {
@@ -160,6 +164,7 @@ impl Feed {
             marks: VecDeque::new(),
             lines: 0,
             last,
+            is_at_the_end: false,
         };
         if let Some(Standing { place, window: Some((from, left)), .. }) = again {
             feed.source.go_to(from);
@@ -199,6 +204,12 @@ impl Feed {
         self.last
     }
 
+    /// Whether there was no more to read when it was last read.
+    #[must_use]
+    pub fn is_at_the_end(&self) -> bool {
+        self.is_at_the_end
+    }
+
     /// Octets that were written and not read, where that can be told.
     #[must_use]
     pub fn behind(&self) -> Option<u64> {
@@ -236,6 +247,13 @@ impl Feed {
             }
             each(text, clock, heed);
         })?;
+        self.is_at_the_end = progress == Progress::CaughtUp;
+        // All that there is was read, and the place is not in it: the log was cut to nothing, say.
+        if let (Some(again), Progress::CaughtUp, Source::File(log)) =
+            (&mut self.again, progress, &self.source)
+        {
+            again.is_astray |= again.left > 0 && log.is_in_the_live_file();
+        }
         let is_over = self.again.as_ref().is_some_and(|again| again.left == 0 || again.is_astray);
         if let Some(again) = self.again.take_if(|_| is_over || progress == Progress::Lost) {
             if again.is_astray || again.left > 0 {

@@ -172,6 +172,13 @@ impl FileLog {
         files::files(&self.path)
     }
 
+    /// Whether the file that is written to is read, and no rotated one.
+    pub fn is_in_the_live_file(&self) -> bool {
+        let own = self.open.as_ref().and_then(|open| open.identity().ok());
+        let live = fs::metadata(&self.path).ok().map(|live| files::identity(&live));
+        own.is_some() && own == live
+    }
+
     /// Octets that were written and not read.
     pub fn behind(&self) -> io::Result<u64> {
         let Some(open) = &self.open else { return Ok(0) };

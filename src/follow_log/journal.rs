@@ -40,7 +40,8 @@ pub(super) struct JournalLog {
     program: OsString,
     place: JournalPlace,
     running: Option<Running>,
-    started: Option<Instant>,
+    /// When it ended by itself, and why.
+    ended: Option<(Instant, String)>,
 }
 
 struct Running {
@@ -61,7 +62,7 @@ struct Entry<'e> {
 impl JournalLog {
     /// The journal from a place on, as `program` (journalctl) tells it.
     pub fn at(program: impl Into<OsString>, place: JournalPlace) -> Self {
-        Self { program: program.into(), place, running: None, started: None }
+        Self { program: program.into(), place, running: None, ended: None }
     }
 
     /// Where it stands.
@@ -72,7 +73,6 @@ impl JournalLog {
     /// Goes to another place.
     pub fn go_to(&mut self, place: JournalPlace) {
         self.stop();
-        self.started = None;
         self.place = place;
     }
 
@@ -80,12 +80,17 @@ impl JournalLog {
     pub fn read(&mut self, each: &mut Each<'_>) -> io::Result<Progress> {
         let running = match &mut self.running {
             Some(running) => running,
-            None if self.started.is_some_and(|started| started.elapsed() < AGAIN) => {
-                return Ok(Progress::CaughtUp);
-            }
             none => {
-                self.started = Some(Instant::now());
-                none.insert(Running::start(&self.program, &self.place)?)
+                // Until it is tried again, it is as it was.
+                if let Some((since, why)) = &self.ended
+                    && since.elapsed() < AGAIN
+                {
+                    return Err(io::Error::other(why.clone()));
+                }
+                let started = Running::start(&self.program, &self.place);
+                none.insert(started.inspect_err(|error| {
+                    self.ended = Some((Instant::now(), error.to_string()));
+                })?)
             }
         };
         for count in 0..WAITING {
@@ -103,7 +108,9 @@ impl JournalLog {
                 Err(TryRecvError::Disconnected) => {
                     let said = self.stop();
                     let said = if said.is_empty() { "it ended" } else { &said };
-                    return Err(io::Error::other(format!("journalctl: {said}")));
+                    let why = format!("journalctl: {said}");
+                    self.ended = Some((Instant::now(), why.clone()));
+                    return Err(io::Error::other(why));
                 }
             }
         }
@@ -183,4 +190,93 @@ fn next(output: &mut impl BufRead) -> io::Result<Option<String>> {
         line.clear();
     }
     Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    /// A journalctl that says these lines, notes how it was called, and ends so.
+    fn journalctl(directory: &Path, lines: &str, ends: &str) -> OsString {
+        let path = directory.join("journalctl");
+        let script = format!(
+            "#!/bin/sh\necho \"$*\" >>{0}/called\ncat <<'EOT'\n{lines}\nEOT\n{ends}\n",
+            directory.display()
+        );
+        let draft = directory.join("draft");
+        fs::write(&draft, script).unwrap();
+        // By another process: a child of another test's may hold what is written here open, and what is open
+        // to be written to cannot be run.
+        let copied = Command::new("install").arg("-m755").args([&draft, &path]).status();
+        assert!(copied.unwrap().success());
+        path.into()
+    }
+
+    fn entry(number: u64, text: &str) -> String {
+        format!(
+            r#"{{"__CURSOR":"c{number}","__REALTIME_TIMESTAMP":"{number}","MESSAGE":"{text}"}}"#
+        )
+    }
+
+    fn place(cursor: &str, taken: u64) -> JournalPlace {
+        JournalPlace { cursor: cursor.into(), taken }
+    }
+
+    /// Reads until so many entries came, or an error.
+    fn read(log: &mut JournalLog, count: usize) -> io::Result<Vec<u64>> {
+        let mut found = Vec::new();
+        while found.len() < count {
+            let _ = log.read(&mut |_, end| match end {
+                End::Entry(_, taken) => found.push(taken),
+                End::At(_) => panic!("no file"),
+            })?;
+            thread::yield_now();
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn the_journal_is_read_on_from_the_last_entry_and_from_a_time_where_there_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let long = "x".repeat(2 * 1024 * 1024);
+        let lines = [
+            entry(7, "one"),
+            "-- Boot 1 --".into(),
+            entry(8, &long),
+            entry(9, "two"),
+            String::new(),
+        ];
+        let program = journalctl(directory.path(), &lines.join("\n"), "exec sleep 1000");
+        let mut log = JournalLog::at(&program, place("", 5_000_000));
+        assert_eq!(read(&mut log, 2).unwrap(), [7, 9]);
+        assert_eq!(log.place(), &place("c9", 9));
+        assert_eq!(log.read(&mut |_, _| {}).unwrap(), Progress::CaughtUp);
+        log.go_to(place("c8", 8));
+        assert_eq!(read(&mut log, 2).unwrap(), [7, 9]);
+        let called = fs::read_to_string(directory.path().join("called")).unwrap();
+        let called: Vec<_> = called.lines().collect();
+        assert_eq!(called.len(), 2);
+        assert!(called[0].contains("--since=@5 ") && called[1].contains("--after-cursor=c8 "));
+        assert!(called[0].contains("--follow") && called[0].contains("SYSLOG_FACILITY=2 +"));
+    }
+
+    #[test]
+    fn a_journalctl_that_ends_is_an_error_with_what_it_said_and_is_left_alone_for_a_while() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = journalctl(
+            directory.path(),
+            &entry(3, "x"),
+            "echo warning >&2; echo no access >&2; exit 1",
+        );
+        let mut log = JournalLog::at(&program, place("", 0));
+        let error = read(&mut log, 2).unwrap_err();
+        assert_eq!(error.to_string(), "journalctl: no access");
+        assert_eq!(log.place(), &place("c3", 3));
+        assert_eq!(log.read(&mut |_, _| {}).unwrap_err().to_string(), error.to_string());
+        assert_eq!(fs::read_to_string(directory.path().join("called")).unwrap().lines().count(), 1);
+        let mut log = JournalLog::at("/no/such/journalctl", place("", 0));
+        let error = log.read(&mut |_, _| {}).unwrap_err().to_string();
+        assert!(error.starts_with("/no/such/journalctl cannot be run: "), "{error}");
+    }
 }

@@ -19,16 +19,21 @@
 //! - `lines`, `open_file`, `files`, `file_log`: a log in files.
 //! - `journal`: a log in the journal.
 //! - `feed`: lines of either, each to be counted or only to be known.
+//! - `follower`: the loop: reads, has it judged, writes. One thread; one more, where journalctl is read.
 
 mod feed;
 mod file_log;
 mod files;
+mod follower;
 mod journal;
 mod lines;
 mod open_file;
 mod place;
+mod policy_in_force;
+mod stop;
 
-pub use feed::{Fed, Feed, Heed, Log, Standing};
+pub use feed::Log;
+pub use follower::{FollowError, Follower, Orders};
 
 /// Where a line ends.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ mod certificates;
 mod differential;
 mod doctor;
 mod failures;
+mod follow_log;
 mod hops_in_logs;
 mod ledger;
 mod log;

@@ -60,6 +60,7 @@ pub use recorder::{Envelope, Ledger, LedgerCounts, Recorder};
 pub use sqlite::damaged::damaged_beside;
 pub use sqlite::error::StoreError;
 pub use sqlite::followed::followed_beside;
+pub use sqlite::followed_before::FollowedBefore;
 pub use sqlite::reader::Reader;
 pub use sqlite::store::Store;
 

@@ -4,6 +4,7 @@
 //! files, and has sessions with the MTA as senders have them. Each look gives answers; nothing is changed.
 
 mod files;
+mod follow_log;
 mod metrics;
 mod mta;
 mod next_hops;
@@ -276,6 +277,7 @@ fn examine(settings: Settings, args: &Args, eyes: &Eyes, how: Answer) -> Vec<Ans
         service::encryption,
         metrics::endpoint,
         service::ledger,
+        follow_log::follow_log,
         files::ledgers,
         files::clock,
     ] {

@@ -7,6 +7,7 @@ mod read;
 
 use super::failure::{Failure, ended};
 use super::ledger_file::LedgerFile;
+use super::time_zone::time_zone;
 use clap::Subcommand;
 use config::policy_file;
 use config::settings::LedgerSettings;
@@ -16,7 +17,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 use ledger::postfix_log::offset;
-use ledger::{Clients, Intake, Store, StoreError, Wanted};
+use ledger::{Clients, FollowedBefore, Intake, Store, StoreError, Wanted};
 use policy::{Entry, Mode, Pattern, Policy};
 use std::{
     path::{Path, PathBuf},
@@ -124,16 +125,6 @@ fn utc_offset(text: &str) -> Result<Offset, String> {
     offset(text).ok_or_else(|| "an offset is written as +01:00 or -05:30".to_owned())
 }
 
-fn time_zone(text: &str) -> Result<TimeZone, String> {
-    let found = match text {
-        "local" => TimeZone::try_system(),
-        name => TimeZone::get(name),
-    };
-    found.map_err(|_| {
-        "there is no such zone here; they are named as in /usr/share/zoneinfo (Debian's package tzdata)".to_owned()
-    })
-}
-
 pub(super) fn run(args: &Args) -> ExitCode {
     let What::PostfixLog(log) = &args.what;
     ended(imported(log))
@@ -156,7 +147,10 @@ fn imported(args: &LogArgs) -> Result<(), Failure> {
     let clients = Clients::new(ledger.clients, &ledger.key())
         .map_err(|error| failed(StoreError::Key(error)))?;
     let oldest = Timestamp::now().as_second() - i64::from(ledger.retention_days) * ledger::DAY;
-    let intake = Intake::new(clients, settings.on_unknown_tls, Wanted::All, oldest);
+    let mut intake = Intake::new(clients, settings.on_unknown_tls, Wanted::All, oldest);
+    if let Some(followed) = FollowedBefore::beside(&ledger.path).map_err(failed)? {
+        intake.leave_out(followed);
+    }
     let mut gatherer = Gatherer::new(&policy, &store, intake);
     for path in read::in_order(&args.files, &args.zone)? {
         read::read(&path, &args.zone, &mut gatherer, &failed)?;

@@ -271,6 +271,14 @@ pub enum FindingId {
     LedgerFailing,
     /// Recipients are missing in the ledger.
     LedgerLoses,
+    /// The MTA's log is not followed.
+    FollowLogOff,
+    /// The MTA's log was followed, and is not any more.
+    FollowLogDown,
+    /// Whoever follows the MTA's log cannot read it, or not write what it tells.
+    FollowLogFailing,
+    /// The MTA's log grows faster than it is read.
+    FollowLogBehind,
     /// A ledger is there that nobody writes.
     LedgerLeftBehind,
     /// A ledger was damaged.

@@ -20,6 +20,7 @@ use crate::model::row::RowKey;
 use crate::model::tally::Tally;
 use crate::postfix_log::{Clock, Delivered, FailedHandshake, Joiner, Logged, Tallied, Unread};
 use crate::sqlite::error::StoreError;
+use crate::sqlite::followed_before::FollowedBefore;
 use crate::sqlite::store::Store;
 use jiff::Timestamp;
 use known::Known;
@@ -78,6 +79,7 @@ pub struct Intake {
     /// What the ledger holds, by day and domain.
     held: HashMap<(Day, String), Held>,
     known: Known,
+    followed: Option<FollowedBefore>,
     joiner: Joiner,
     told: FromLog,
 }
@@ -100,6 +102,7 @@ impl Intake {
             old: None,
             held: HashMap::new(),
             known: Known::default(),
+            followed: None,
             joiner: Joiner::new(),
             told: FromLog::default(),
         }
@@ -136,6 +139,11 @@ impl Intake {
     #[must_use]
     pub fn failures(&self) -> BTreeMap<String, u64> {
         self.joiner.failures()
+    }
+
+    /// Leaves out what was recorded while the log was followed.
+    pub fn leave_out(&mut self, followed: FollowedBefore) {
+        self.followed = Some(followed);
     }
 
     /// From now on, what is older than this is left out: [`Intake::new`].
@@ -274,6 +282,11 @@ impl Intake {
         }) else {
             return Ok(Fate::NotOptedIn);
         };
+        if let Some(followed) = &mut self.followed
+            && followed.has_delivery(domain.as_str(), attempt.at)?
+        {
+            return Ok(Fate::Imported);
+        }
         let Delivered { id, process, routed, .. } = delivered;
         let print = Print::of_delivery(attempt.at, id, *process, routed, attempt.status);
         if self.known.is_seen(print) {
@@ -297,6 +310,9 @@ impl Intake {
     ) -> Result<Fate, StoreError> {
         if handshake.at < self.oldest {
             return Ok(Fate::TooOld);
+        }
+        if self.followed.as_ref().is_some_and(|followed| followed.has_handshake(handshake.at)) {
+            return Ok(Fate::Imported);
         }
         let domain = match &handshake.recipient {
             None => None,

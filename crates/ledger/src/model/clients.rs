@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::IpAddr,
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 use tempfile::PersistError;
@@ -76,6 +77,8 @@ fn key_at(path: &Path) -> io::Result<Box<[u8; KEY]>> {
     let found = read_key(path);
     let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
     let key = if missing { make_key(path).and_then(|()| read_key(path)) } else { found };
+    // Whoever follows the log has another user, and the milter's group. The file may be somebody else's.
+    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o640));
     key.map_err(|error| named(path, &error))
 }
 
@@ -91,7 +94,7 @@ fn make_key(path: &Path) -> io::Result<()> {
     let mut key = [0; KEY];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    // Nobody else may read it: tempfile makes files so.
+    // Nobody else may read it as yet: tempfile makes files so.
     let mut file = tempfile::Builder::new()
         .prefix("ledger.new-")
         .tempfile_in(directory.unwrap_or(Path::new(".")))?;
@@ -137,7 +140,7 @@ mod tests {
         assert!(hash.starts_with("hash:") && hash.len() == 21 && !clients("a").are_named());
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(directory.path().join("a")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode & 0o777, 0o640);
     }
 
     #[test]

@@ -23,6 +23,21 @@ pub(crate) enum Pruned {
     },
 }
 
+impl Store {
+    /// Deletes rows that are older than `keep` days, if the clock can be believed. `now` is in seconds
+    /// since 1970-01-01. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn prune(&mut self, keep: Day, now: i64) -> Result<usize, StoreError> {
+        Ok(match prune(self, keep, now)? {
+            Pruned::Done { rows, .. } => rows,
+            Pruned::Doubted { .. } => 0,
+        })
+    }
+}
+
 /// Deletes rows that are older than `keep` days, if the clock can be believed. `now` is in seconds
 /// since 1970-01-01.
 ///

@@ -13,10 +13,15 @@ use crate::sqlite::store::Store;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 
-/// Where the file lies for the ledger at `path`: in a directory of its own, which belongs to another user.
+/// Where the file lies for the ledger at `path`: in a directory beside the ledger's, which belongs to another
+/// user. In the milter's own directory, the milter's user could put something else in its place.
 #[must_use]
 pub fn followed_beside(path: &Path) -> PathBuf {
-    path.with_file_name("follow-log").join("hops.sqlite")
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let mut beside = directory.as_os_str().to_owned();
+    beside.push("-follow-log");
+    PathBuf::from(beside).join("hops.sqlite")
 }
 
 impl Store {
@@ -57,6 +62,8 @@ impl Store {
 
 /// Lets a connection to a ledger see the deliveries and handshakes of the file at `uri`, too.
 pub(super) fn attach(connection: &Connection, uri: &str) -> Result<(), StoreError> {
+    // It is another user's: what its schema says is not run.
+    connection.pragma_update(None, "trusted_schema", false)?;
     connection.execute("ATTACH DATABASE ?1 AS followed", [uri])?;
     let version: i64 =
         connection.query_row("PRAGMA followed.user_version", [], |row| row.get(0))?;
@@ -124,7 +131,7 @@ mod tests {
     #[test]
     fn a_reader_of_the_ledger_sees_what_was_followed_and_the_milter_writes_all_the_while() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ledger.sqlite");
+        let path = directory.path().join("state/ledger.sqlite");
         let mut ledger = Store::open(&path, ROOM).unwrap();
         ledger.import(&told(1)).unwrap();
         let reader = Reader::open(&path).unwrap();
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn a_file_beside_the_ledger_that_cannot_be_read_takes_nothing_from_the_ledger() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ledger.sqlite");
+        let path = directory.path().join("state/ledger.sqlite");
         let mut ledger = Store::open(&path, ROOM).unwrap();
         ledger.import(&told(1)).unwrap();
         let beside = followed_beside(&path);
@@ -162,6 +169,20 @@ mod tests {
             assert_eq!(handshakes(&reader), [1]);
             assert_eq!(reader.unread().is_some(), !content.is_empty());
         }
+    }
+
+    #[test]
+    fn the_file_has_a_directory_beside_that_of_the_ledger() {
+        for (ledger, beside) in [
+            (
+                "/var/lib/mandatory-tls/ledger.sqlite",
+                "/var/lib/mandatory-tls-follow-log/hops.sqlite",
+            ),
+            ("/ledger.sqlite", "/-follow-log/hops.sqlite"),
+        ] {
+            assert_eq!(followed_beside(Path::new(ledger)), Path::new(beside));
+        }
+        assert!(followed_beside(Path::new("ledger.sqlite")).is_absolute());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod columns;
 pub mod damaged;
 pub mod error;
 pub mod followed;
+pub mod followed_before;
 mod imports;
 pub mod reader;
 mod retention;

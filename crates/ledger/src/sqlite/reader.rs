@@ -5,7 +5,7 @@ use crate::model::day::Day;
 use crate::model::delivery::{Delivery, DeliveryKey};
 use crate::model::followed::Followed;
 use crate::model::handshake::{Handshake, HandshakeKey};
-use crate::model::row::{Row, RowKey};
+use crate::model::row::{OTHERS, Row, RowKey};
 use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::followed::{self, followed_beside};
@@ -82,6 +82,23 @@ impl Reader {
     #[must_use]
     pub fn unread(&self) -> Option<&StoreError> {
         self.unread.as_ref()
+    }
+
+    /// When the first delivery to a domain was recorded, in seconds since 1970-01-01; a row of all domains
+    /// for which there was no room may count it, too.
+    pub(super) fn first_delivery(&self, domain: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT min(first) FROM delivery WHERE domain IN (?1, ?2)";
+        Ok(self.connection.query_row(sql, [domain, OTHERS], |row| row.get(0))?)
+    }
+
+    /// How whoever follows the log stands, of the file itself that belongs to whoever follows the log.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn own_followed(&self) -> Result<Option<Followed>, StoreError> {
+        let is_known = self.version >= schema::WITH_FOLLOWED;
+        if is_known { followed::read(&self.connection, "main") } else { Ok(None) }
     }
 
     /// How whoever follows the log stands; none where no log is followed.

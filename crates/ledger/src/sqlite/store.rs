@@ -5,7 +5,7 @@ use crate::model::row::{Row, RowKey};
 use crate::model::tally::Tally;
 use crate::sqlite::columns::{Table, signed};
 use crate::sqlite::error::StoreError;
-use crate::sqlite::schema;
+use crate::sqlite::{damaged, schema};
 use config::Room;
 use rusqlite::{Connection, OpenFlags, params};
 use std::{
@@ -73,6 +73,15 @@ impl Store {
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         self.identity.is_some() && identity(&self.path) == self.identity
+    }
+
+    /// Moves a damaged file aside, and says where to. It is not written to any more.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be renamed.
+    pub fn set_aside(&self, at: jiff::Timestamp) -> std::io::Result<PathBuf> {
+        damaged::set_aside(&self.path, at)
     }
 
     /// Adds rows and losses in one transaction: all of them or, with an error, none.
