@@ -2,7 +2,8 @@
  * once outside of it. Each line says what was tried; one with FAULT is not as it has to be. Where the
  * same user is denied something outside, too, it is the user that keeps it out, and not the sandbox alone.
  *
- * Usage: probe [without-network | with-firewall]
+ * Usage: probe [without-network | with-firewall | follow-log]: the last one is in the place of the service that
+ * follows the log.
  * Exit status: 0, or 1 where there is a fault.
  */
 #define _GNU_SOURCE
@@ -85,6 +86,33 @@ static int be_real_time(void) {
 }
 static int be_root(void) { return setuid(0); }
 
+static int connects(const char *path) {
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&to, sizeof to);
+}
+
+/* What tells the two services apart. */
+static void own_files(int follow_log) {
+	if (follow_log) {
+		YES("write to its state directory", writes("/var/lib/mandatory-tls-follow-log"));
+		NO("write to the milter's state directory", writes("/var/lib/mandatory-tls"));
+		NO("see the milter's runtime directory", open("/run/mandatory-tls/status.json", O_RDONLY));
+		NO("connect to the milter", connects("/run/mandatory-tls/milter.sock"));
+		NO("see the queue", open("/var/spool/open", O_RDONLY | O_DIRECTORY));
+		YES("read the MTA's log", open("/var/log/mail.log", O_RDONLY));
+		NO("write to the MTA's log", open("/var/log/mail.log", O_WRONLY));
+		YES("read the journal", open("/var/log/journal/open", O_RDONLY));
+	} else {
+		YES("write to its state directory", writes("/var/lib/mandatory-tls"));
+		YES("write to its runtime directory", writes("/run/mandatory-tls"));
+		NO("write to what is recorded from the log", writes("/var/lib/mandatory-tls-follow-log"));
+		NO("read the MTA's log", open("/var/log/mail.log", O_RDONLY));
+		NO("read the journal", open("/var/log/journal/open", O_RDONLY));
+	}
+}
+
 static void files(void) {
 	/* Everybody may write to the first ones: what denies it is the sandbox. */
 	static const char *const outside[] = {
@@ -97,8 +125,6 @@ static void files(void) {
 		snprintf(what, sizeof what, "write to %s", outside[i]);
 		NO(what, writes(outside[i]));
 	}
-	YES("write to its state directory", writes("/var/lib/mandatory-tls"));
-	YES("write to its runtime directory", writes("/run/mandatory-tls"));
 	/* Its own: the test looks from outside that they are. */
 	YES("write to a /tmp of its own", writes("/tmp"));
 	YES("write to a /var/tmp of its own", writes("/var/tmp"));
@@ -107,8 +133,8 @@ static void files(void) {
 	NO("see another process", open("/proc/1/cmdline", O_RDONLY));
 	NO("change the kernel's settings", open("/proc/sys/kernel/core_pattern", O_WRONLY));
 	NO("see the kernel's settings", open("/proc/sys/kernel/hostname", O_RDONLY));
-	NO("make a file set-user-ID", chmod("/var/lib/mandatory-tls/probe", 04755));
-	NO("make a device", mknod("/var/lib/mandatory-tls/null", S_IFCHR | 0600, 0x103));
+	NO("make a file set-user-ID", chmod("/tmp/probe", 04755));
+	NO("make a device", mknod("/tmp/null", S_IFCHR | 0600, 0x103));
 	NO("open the memory", open("/dev/mem", O_RDONLY));
 	NO("open the kernel's log", open("/dev/kmsg", O_RDONLY));
 }
@@ -126,7 +152,7 @@ static void calls(void) {
 	NO("map memory that can be written and run",
 	   (long)mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	NO("mount", mount("tmpfs", "/tmp", "tmpfs", 0, NULL));
-	NO("change its root", chroot("/var/lib/mandatory-tls"));
+	NO("change its root", chroot("/tmp"));
 	NO("load a module", syscall(SYS_init_module, "", 0UL, ""));
 	NO("load a program into the kernel", syscall(SYS_bpf, 5, NULL, 0));
 	NO("start another kernel", syscall(SYS_kexec_load, 0UL, 0UL, NULL, 0UL));
@@ -135,7 +161,7 @@ static void calls(void) {
 	NO("adjust the clock", adjtimex(&clock));
 	NO("set the host's name", sethostname("probe", 5));
 	NO("reboot", reboot(RB_DISABLE_CAD));
-	NO("swap", swapon("/var/lib/mandatory-tls/probe", 0));
+	NO("swap", swapon("/tmp/probe", 0));
 	YES("lower its priority", setpriority(PRIO_PROCESS, 0, 10));
 }
 
@@ -161,9 +187,11 @@ static void sockets(int without_network, int with_firewall) {
 
 int main(int count, char **arguments) {
 	const char *word = count > 1 ? arguments[1] : "";
+	int follow_log = strcmp(word, "follow-log") == 0;
+	own_files(follow_log);
 	files();
 	calls();
-	sockets(strcmp(word, "without-network") == 0, strcmp(word, "with-firewall") == 0);
+	sockets(follow_log || strcmp(word, "without-network") == 0, strcmp(word, "with-firewall") == 0);
 	printf("tries: %d, faults: %d\n", tries, faults);
 	return faults > 0;
 }
