@@ -104,12 +104,15 @@ static void own_files(int follow_log) {
 		YES("read the MTA's log", open("/var/log/mail.log", O_RDONLY));
 		NO("write to the MTA's log", open("/var/log/mail.log", O_WRONLY));
 		YES("read the journal", open("/var/log/journal/open", O_RDONLY));
+		/* journalctl asks for it. */
+		YES("see the boot's id", open("/proc/sys/kernel/random/boot_id", O_RDONLY));
 	} else {
 		YES("write to its state directory", writes("/var/lib/mandatory-tls"));
 		YES("write to its runtime directory", writes("/run/mandatory-tls"));
 		NO("write to what is recorded from the log", writes("/var/lib/mandatory-tls-follow-log"));
 		NO("read the MTA's log", open("/var/log/mail.log", O_RDONLY));
 		NO("read the journal", open("/var/log/journal/open", O_RDONLY));
+		NO("see the kernel's settings", open("/proc/sys/kernel/hostname", O_RDONLY));
 	}
 }
 
@@ -132,7 +135,6 @@ static void files(void) {
 	NO("see a home directory", open("/home/open", O_RDONLY | O_DIRECTORY));
 	NO("see another process", open("/proc/1/cmdline", O_RDONLY));
 	NO("change the kernel's settings", open("/proc/sys/kernel/core_pattern", O_WRONLY));
-	NO("see the kernel's settings", open("/proc/sys/kernel/hostname", O_RDONLY));
 	NO("make a file set-user-ID", chmod("/tmp/probe", 04755));
 	NO("make a device", mknod("/tmp/null", S_IFCHR | 0600, 0x103));
 	NO("open the memory", open("/dev/mem", O_RDONLY));

@@ -70,6 +70,8 @@ pub struct Follower {
     is_gap: bool,
     pruned: Option<Day>,
     trouble: Option<(String, Instant)>,
+    /// Whether others are to learn at once how it is.
+    is_news: bool,
     /// Why a line could not be read, where the log says so already.
     unread: bool,
 }
@@ -117,7 +119,7 @@ impl Follower {
         followed.log = orders.log.to_string();
         if let (true, Some(standing)) = (is_new, feed.standing()) {
             followed.begins(now.as_second());
-            followed.at = now.as_second();
+            (followed.at, followed.last) = (now.as_second(), now.as_second());
             let standing = serde_json::to_value(standing).map_err(io::Error::from)?;
             followed.standing = standing;
             // At once: a kill before the first line must not let the next start begin later.
@@ -147,6 +149,7 @@ impl Follower {
             is_gap: false,
             pruned: None,
             trouble: None,
+            is_news: false,
             unread: false,
         })
     }
@@ -192,7 +195,8 @@ impl Follower {
                 Err(error) => self.is_in_trouble(&error),
             }
         }
-        let is_due = self.lines >= MANY
+        let is_due = std::mem::take(&mut self.is_news)
+            || self.lines >= MANY
             || self.lines > 0 && self.wrote.elapsed() >= WRITE
             || self.wrote.elapsed() >= SIGN;
         self.write_if(is_due);
@@ -331,6 +335,7 @@ impl Follower {
             self.trouble.as_ref().is_some_and(|(said, at)| said == why && at.elapsed() < REMIND);
         if !is_said {
             tracing::error!("{why}");
+            self.is_news = true;
             self.trouble = Some((why.to_owned(), Instant::now()));
         }
         self.followed.problem = Some(why.to_owned());
@@ -339,6 +344,7 @@ impl Follower {
     fn recovers(&mut self) {
         self.followed.problem = self.policy.problem().map(str::to_owned);
         if self.trouble.take().is_some() {
+            self.is_news = true;
             tracing::info!("{} is followed again", self.orders.log);
         }
     }
