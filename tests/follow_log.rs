@@ -76,7 +76,7 @@ impl Place {
         let line = |text: String| format!("{at} mx postfix/smtp[{}]: {text}", 1000 + number);
         let server = "mx.example.com[192.0.2.9]:25";
         let mut lines = Vec::new();
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             lines.push(line(format!(
                 "Trusted TLS connection established to {server}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"
             )));

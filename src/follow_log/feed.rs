@@ -255,13 +255,13 @@ impl Feed {
             again.is_astray |= again.left > 0 && log.is_in_the_live_file();
         }
         let is_over = self.again.as_ref().is_some_and(|again| again.left == 0 || again.is_astray);
-        if let Some(again) = self.again.take_if(|_| is_over || progress == Progress::Lost) {
-            if again.is_astray || again.left > 0 {
-                self.source.go_to(again.until);
-                self.marks.clear();
-                self.mark();
-                return Ok(Fed::Anew);
-            }
+        if let Some(again) = self.again.take_if(|_| is_over || progress == Progress::Lost)
+            && (again.is_astray || again.left > 0)
+        {
+            self.source.go_to(again.until);
+            self.marks.clear();
+            self.mark();
+            return Ok(Fed::Anew);
         }
         Ok(match progress {
             Progress::Read => {

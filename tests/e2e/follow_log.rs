@@ -93,8 +93,11 @@ impl Drop for Follower {
     }
 }
 
-/// Recipients whose mail arrived, by domain and by what is known of the hop's encryption; and failed handshakes.
-fn recorded(directory: &Path) -> Option<(BTreeMap<(String, HopKind), u64>, u64)> {
+/// Recipients whose mail arrived, by domain and by what is known of the hop's encryption.
+type Sent = BTreeMap<(String, HopKind), u64>;
+
+/// The same, and failed handshakes.
+fn recorded(directory: &Path) -> Option<(Sent, u64)> {
     let reader = Reader::open(&directory.join("state-follow-log/hops.sqlite")).ok()?;
     let (mut sent, mut failed) = (BTreeMap::new(), 0);
     let all = || Selection { since: 0, domains: Domains::All };
