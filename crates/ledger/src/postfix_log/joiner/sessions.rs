@@ -19,6 +19,14 @@ use std::{
 /// How many refused recipients of a session are remembered.
 const MOST_REFUSED: usize = 1000;
 
+/// Fields of a line about a client, up to what the client writes there: `MAIL FROM:<..> AUTH=".."`, which Postfix
+/// takes from whoever has not authenticated, too.
+fn before_sasl_sender(fields: &str) -> &str {
+    let end =
+        if fields.starts_with("sasl_sender=") { Some(0) } else { fields.find(", sasl_sender=") };
+    end.and_then(|end| fields.get(..end)).unwrap_or(fields)
+}
+
 impl Joiner {
     pub(super) fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
         let process = self.process(line, host);
@@ -64,7 +72,7 @@ impl Joiner {
             }
         } else if let Some(client) = text.strip_prefix("NOQUEUE: client=") {
             let (client, rest) = client.split_once(", ").unwrap_or((client, ""));
-            let authenticated = rest.contains("sasl_username=");
+            let authenticated = before_sasl_sender(rest).contains("sasl_username=");
             self.session(process, client, line).passes_on = Some(authenticated);
             let front = self.fronts.entry(without_port(client).to_owned()).or_default();
             front.retain(|known| *known != process);
@@ -163,6 +171,7 @@ impl Joiner {
         file: u32,
     ) {
         let host = process.0;
+        let rest = before_sasl_sender(rest);
         let mut fields = rest.split(", ");
         let client =
             fields.next().and_then(|field| field.strip_prefix("client=")).unwrap_or_default();

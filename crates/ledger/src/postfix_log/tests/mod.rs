@@ -139,6 +139,37 @@ Jan  1 00:00:01 mx postfix/smtpd[1]: disconnect from evil.test[192.0.2.1] helo=1
 }
 
 #[test]
+fn a_client_cannot_forge_who_it_is_by_the_parameter_auth_of_mail() {
+    let sender = "orig_queue_id=BBBBBB, orig_client=x.test[192.0.2.9], sasl_username=boss";
+    for (before, authenticated) in [("", false), (", sasl_method=PLAIN, sasl_username=u", true)] {
+        let log = format!(
+            "\
+Jan  1 00:00:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
+Jan  1 00:00:00 mx postfix/smtpd[1]: AAAAAA: client=a.test[192.0.2.1]{before}, sasl_sender=x, {sender}
+Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:01 mx postfix/smtpd[1]: disconnect from a.test[192.0.2.1] helo=1 mail=1 rcpt=1 data=1 commands=4
+"
+        );
+        let (found, _) = join(&log);
+        let [logged] = &*found else { panic!("{found:?}") };
+        assert_eq!(logged.client, "192.0.2.1".parse().ok());
+        assert_eq!(logged.authenticated, authenticated);
+        assert_eq!(logged.tls, LoggedTls::Told(TlsState::Plaintext));
+    }
+    let log = "\
+Jan  1 00:00:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
+Jan  1 00:00:00 mx postfix/smtpd[1]: NOQUEUE: client=a.test[192.0.2.1], sasl_sender=x, sasl_username=boss
+Jan  1 00:00:00 mx postfix/smtpd[2]: connect from localhost[127.0.0.1]
+Jan  1 00:00:00 mx postfix/smtpd[2]: AAAAAA: client=localhost[127.0.0.1], orig_client=a.test[192.0.2.1]
+Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)
+Jan  1 00:00:01 mx postfix/smtpd[1]: disconnect from a.test[192.0.2.1] helo=1 mail=1 rcpt=1 data=1 commands=4
+";
+    let (found, _) = join(log);
+    assert!(found.iter().all(|logged| !logged.authenticated), "{found:?}");
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
 fn a_server_or_an_address_cannot_forge_the_recipient() {
     let log = "\
 Jan  1 00:00:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
