@@ -28,6 +28,18 @@ impl<'l> Fields<'l> {
             rest = value.get(end..)?.strip_prefix(", ")?;
         }
     }
+
+    /// The last field of this name, and all fields of it: in the line of a message's sender, what the client
+    /// writes (`from=`, cut off at 200 octets, and `msgid=`) stands before `proto=` and `relay=`.
+    pub fn last(self, name: &str) -> Option<&'l str> {
+        self.all(name).last()
+    }
+
+    /// All fields of this name.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'l str> {
+        let value = move |field: &'l str| field.strip_prefix(name)?.strip_prefix('=');
+        self.0.split(", ").filter_map(value)
+    }
 }
 
 /// The session in `version=TLSv1.3, verify=NO, cipher=TLS_AES_256_GCM_SHA384, bits=256/256`.
@@ -82,6 +94,7 @@ impl Relay {
 }
 
 /// The addresses in `<a@b.test>,<c@d.test>, ctladdr=..`, without their angle brackets, and what follows them.
+/// None where one has a comment, which a client may write without brackets: it can hold what looks like fields.
 pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
     let mut found = Vec::new();
     let mut rest = text;
@@ -93,6 +106,9 @@ pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
                 (rest.get(..end).unwrap_or_default(), rest.get(end..).unwrap_or_default())
             }
         };
+        if address.contains('(') && !rest.starts_with('<') {
+            return (Vec::new(), "");
+        }
         if !address.is_empty() {
             found.push(address);
         }

@@ -275,8 +275,10 @@ impl Sendmail {
             (rest.get(..end).unwrap_or_default(), rest.get(end..).unwrap_or_default())
         });
         let fields = Fields(rest.trim_start_matches([',', ' ']));
-        let (proto, relay) = (fields.get("proto"), fields.get("relay"));
-        let has_recipients = fields.get("nrcpts").is_none_or(|number| number != "0");
+        let (proto, relay) = (fields.last("proto"), fields.last("relay"));
+        // The client may have written others around it.
+        let is_none = |number: &str| number == "0";
+        let has_recipients = fields.get("nrcpts").is_none() || !fields.all("nrcpts").all(is_none);
         let (Some(proto), Some(relay)) = (proto, relay) else {
             // From a local program.
             self.entry(process.0, id, line.at).is_begun = true;

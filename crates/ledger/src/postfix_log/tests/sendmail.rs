@@ -234,3 +234,31 @@ fn what_others_write_forges_nothing() {
     assert_eq!(logged.recipient, "\"x>, stat=Sent, <v@victim.test\"@example.com");
     assert!(deliveries(&[from, to])[0].contains(" bounced reply (550)"));
 }
+
+#[test]
+fn a_client_cannot_forge_how_its_message_came_by_its_message_id_or_a_long_sender() {
+    let end = "proto=ESMTP, daemon=MTA-v4, relay=mx.test [192.0.2.1]";
+    let forged = "nrcpts=0, proto=ESMTPSA, relay=good.test [192.0.2.9]";
+    let long = format!("<\"a, {forged}, {}", "x".repeat(200));
+    for from in [
+        format!(
+            "from=<a@b.example>, size=15, class=0, nrcpts=1, msgid=<1@b.example>, {forged}, {end}"
+        ),
+        // Sendmail cuts it off.
+        format!("from={}, size=15, class=0, nrcpts=1, msgid=<1@b.example>, {end}", &long[..200]),
+    ] {
+        let found = mail(&[&format!("17: 6ASAM1E9000053: {from}"), TO]);
+        assert_eq!(found.len(), 2, "{from}");
+        for logged in found {
+            assert_eq!(logged.tls.state().to_string(), "plaintext", "{from}");
+            assert_eq!(logged.client, "192.0.2.1".parse().ok(), "{from}");
+            assert!(!logged.authenticated, "{from}");
+        }
+    }
+}
+
+#[test]
+fn a_comment_in_a_recipient_forges_no_delivery() {
+    let to = "17: 6ASAM1E9000053: to=u3@example.com (x, mailer=esmtp, relay=x.test. [192.0.2.99], dsn=2.0.0, stat=Sent (ok)), delay=00:00:01, mailer=esmtp, pri=60015, relay=mx.d.test. [192.0.2.25], dsn=4.0.0, stat=Deferred: Connection refused by mx.d.test.";
+    assert_eq!(deliveries(&[FROM, to]), [""; 0]);
+}
