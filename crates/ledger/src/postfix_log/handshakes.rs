@@ -51,7 +51,7 @@ pub struct FailedHandshake {
 /// Seconds within which what a client does is what it does about a handshake that failed: most try
 /// again without TLS at once. Those that try again later do so at the latest after four hours: RFC 5321,
 /// section 4.5.4.1, has half an hour, and servers double it a few times.
-pub(super) const SPAN: i64 = 4 * 60 * 60;
+const SPAN: i64 = 4 * 60 * 60;
 /// Seconds within which `doctor` has all its sessions: first those with a recipient, then handshakes of
 /// old versions.
 const TRIAL: i64 = 5 * 60;
@@ -73,7 +73,39 @@ pub(super) struct Handshakes {
 }
 
 /// A client, by host and address.
-type Client = (u32, String);
+pub(super) type Client = (u32, String);
+
+/// Clients whose last attempt at TLS failed, with when and why.
+#[derive(Debug, Default)]
+pub(super) struct LastFailures(HashMap<Client, (i64, TlsFailure)>);
+
+impl LastFailures {
+    /// A client failed. Whoever has very many addresses has the others forgotten.
+    pub fn insert(&mut self, client: Client, at: i64, failure: TlsFailure) {
+        if self.0.len() >= MOST {
+            self.forget(at);
+            if self.0.len() > MOST / 2 {
+                self.0.clear();
+            }
+        }
+        self.0.insert(client, (at, failure));
+    }
+
+    /// It did not fail again.
+    pub fn remove(&mut self, client: &Client) {
+        self.0.remove(client);
+    }
+
+    /// Why it failed, as seen at this time.
+    pub fn get(&self, client: &Client, now: i64) -> Option<&TlsFailure> {
+        self.0.get(client).filter(|(at, _)| now - at < SPAN).map(|(_, failure)| failure)
+    }
+
+    /// Forgets those that are over.
+    pub fn forget(&mut self, now: i64) {
+        self.0.retain(|_, (at, _)| now - *at < SPAN);
+    }
+}
 
 /// A handshake that failed.
 #[derive(Clone, Debug)]
@@ -275,6 +307,18 @@ mod tests {
         ] {
             assert_eq!(refusal(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn clients_without_end_that_fail_are_held_in_bounded_memory() {
+        let mut failures = LastFailures::default();
+        let client = |number: i64| (0, number.to_string());
+        for number in 0..500_000 {
+            failures.insert(client(number), number / 1000, TlsFailure::new("x"));
+            assert!(failures.0.len() <= MOST);
+        }
+        assert!(failures.get(&client(499_999), 500).is_some());
+        assert!(failures.get(&client(499_999), 500 + SPAN).is_none());
     }
 
     #[test]

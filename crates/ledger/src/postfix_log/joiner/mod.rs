@@ -2,7 +2,7 @@
 
 mod sessions;
 
-use super::handshakes::{Handshakes, SPAN};
+use super::handshakes::{Handshakes, LastFailures};
 use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names, Process};
 use super::line::{self, Line};
@@ -28,15 +28,16 @@ pub struct Joiner {
     fronts: HashMap<String, Vec<Process>>,
     pub(super) queue: Queue,
     /// Messages that may be told more of, by number.
-    messages: HashMap<u64, Message>,
+    pub(super) messages: HashMap<u64, Message>,
     next: u64,
     /// Messages by the hash of host and Message-ID, for filters that say nothing of the first queue id.
-    by_message_id: HashMap<u64, u64>,
+    pub(super) by_message_id: HashMap<u64, u64>,
+    /// At how many of them those of messages that are gone are looked for.
+    full_of_ids: usize,
     /// Sessions and messages whose first line was there, by its hash.
     begun: HashSet<u64>,
     hasher: RandomState,
-    /// Clients whose last attempt at TLS failed, by host and address; with when, and why.
-    failed: HashMap<(u32, String), (i64, TlsFailure)>,
+    failed: LastFailures,
     causes: BTreeMap<String, u64>,
     /// At how many messages those of which nothing more will come are looked for.
     full: usize,
@@ -262,6 +263,11 @@ impl Joiner {
                 known.came = Came::Again;
             }
         } else {
+            if self.by_message_id.len() >= self.full_of_ids.max(MANY) {
+                let messages = &self.messages;
+                self.by_message_id.retain(|_, number| messages.contains_key(number));
+                self.full_of_ids = 2 * self.by_message_id.len();
+            }
             self.by_message_id.insert(hash, number);
         }
     }
@@ -295,9 +301,7 @@ impl Joiner {
                 .map(|(key, _)| *key)
                 .collect();
             over.into_iter().for_each(|process| self.session_ends(process, End::Missing));
-            self.failed.retain(|_, (failed, _)| at - *failed < SPAN);
-            let messages = &self.messages;
-            self.by_message_id.retain(|_, number| messages.contains_key(number));
+            self.failed.forget(at);
             self.full = self.queue.len * 2;
         }
     }

@@ -4,7 +4,7 @@ use super::{DISORDER, Joiner, MANY};
 use crate::model::handshake::Afterwards;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
 use crate::postfix_log::handshakes::{
-    Earlier, Handshake, Refusal, SPAN, bracketed, failed_in_proxy, refusal,
+    Earlier, Handshake, Refusal, bracketed, failed_in_proxy, refusal,
 };
 use crate::postfix_log::hosts::Process;
 use crate::postfix_log::line::{self, Line};
@@ -18,6 +18,9 @@ use std::{
 
 /// How many refused recipients of a session are remembered.
 const MOST_REFUSED: usize = 1000;
+
+/// How many messages of a session wait for its end. It may never come, so of more nothing is known.
+const MOST_WAITING: usize = 10_000;
 
 /// Fields of a line about a client, up to what the client writes there: `MAIL FROM:<..> AUTH=".."`, which Postfix
 /// takes from whoever has not authenticated, too.
@@ -128,7 +131,7 @@ impl Joiner {
             is_again: false,
         };
         self.handshakes.failed(key.clone(), handshake);
-        self.failed.insert(key, (at, failure));
+        self.failed.insert(key, at, failure);
     }
 
     /// The session of a process; one of which the log does not have the beginning is made.
@@ -225,7 +228,11 @@ impl Joiner {
             if without_port(&session.client) != without_port(client) {
                 message.tls = Some(LoggedTls::Unknown);
             } else if message.tls.is_none() {
-                session.waiting.push(number);
+                if session.waiting.len() < MOST_WAITING {
+                    session.waiting.push(number);
+                } else {
+                    message.tls = Some(LoggedTls::Unknown);
+                }
             }
         }
         self.tallied.messages += 1;
@@ -254,8 +261,7 @@ impl Joiner {
             }
         }
         let key = (process.0, bracketed(client).to_owned());
-        let earlier = self.failed.get(&key).filter(|(at, _)| session.seen - at < SPAN);
-        let proved = session.at_its_end(end, earlier.map(|(_, failure)| failure));
+        let proved = session.at_its_end(end, self.failed.get(&key, session.seen));
         let tried = match &end {
             End::Disconnect { counts: Some(counts), .. } => counts.starttls_failed,
             End::Disconnect { counts: None, .. } | End::Missing => false,

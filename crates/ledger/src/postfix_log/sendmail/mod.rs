@@ -13,7 +13,7 @@
 mod delivery;
 mod line;
 
-use super::handshakes::{Earlier, Handshake, Handshakes, SPAN};
+use super::handshakes::{Earlier, Handshake, Handshakes, LastFailures};
 use super::hop::Hops;
 use super::hosts::Process;
 use super::line::Line;
@@ -36,8 +36,7 @@ pub(super) struct Sendmail {
     messages: HashMap<(u32, String), Message>,
     /// At how many what nothing more will come of is looked for.
     full: usize,
-    /// Clients whose last attempt at TLS failed, with when and why.
-    failed: HashMap<(u32, String), (i64, TlsFailure)>,
+    failed: LastFailures,
     told: Vec<Logged>,
     pub found: Found,
 }
@@ -192,7 +191,7 @@ impl Sendmail {
             is_again: false,
         };
         handshakes.failed(key.clone(), handshake);
-        self.failed.insert(key, (at, failure));
+        self.failed.insert(key, at, failure);
     }
 
     /// A line that begins with a queue id.
@@ -226,7 +225,7 @@ impl Sendmail {
             self.messages.retain(|_, message| at - message.seen < SILENCE);
             self.servers.retain(|_, server| at - server.seen < SILENCE);
             self.clients.retain(|_, client| at - client.seen < SILENCE);
-            self.failed.retain(|_, (failed, _)| at - *failed < SPAN);
+            self.failed.forget(at);
             self.full = 2 * self.messages.len();
         }
         let message = self.messages.entry((host, id.to_owned())).or_default();
@@ -288,13 +287,13 @@ impl Sendmail {
         let server = self.servers.get(&process);
         let authenticated =
             proto.ends_with('A') || server.is_some_and(|server| server.authenticated);
-        let failed = self.failed.get(&key).filter(|(at, _)| line.at - at < SPAN);
+        let failed = self.failed.get(&key, line.at);
         // ESMTPS, ESMTPSA, and the same for LMTP and with UTF8 in front (RFC 3848, RFC 6531).
         let is_encrypted = proto.trim_end_matches('A').ends_with('S');
         let tls = match (is_encrypted, server.and_then(|server| server.tls.as_ref()), failed) {
             (true, Some((of, tls)), _) if of == relay => LoggedTls::Told(tls.clone()),
             (true, ..) => LoggedTls::Encrypted,
-            (false, _, Some((_, failure))) => LoggedTls::Failed(failure.clone()),
+            (false, _, Some(failure)) => LoggedTls::Failed(failure.clone()),
             (false, ..) => LoggedTls::Told(TlsState::Plaintext),
         };
         let mut earlier = server.and_then(|server| server.earlier.clone());

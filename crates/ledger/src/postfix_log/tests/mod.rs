@@ -189,6 +189,30 @@ Jan  1 00:00:01 mx postfix/smtp[3]: AAAAAA: to=<x@y.test>, orig_to=<\"a>, b\"@y.
 }
 
 #[test]
+fn a_session_without_end_and_message_ids_without_number_are_held_in_bounded_memory() {
+    let (mut joiner, clock) = (Joiner::new(), clock());
+    let log = |joiner: &mut Joiner, text: &str| {
+        joiner.line(&format!("Jan  1 00:00:00 mx postfix/{text}"), &clock, 0).unwrap();
+    };
+    log(&mut joiner, "smtpd[1]: connect from a.test[192.0.2.1]");
+    let mut told = 0;
+    for number in 0..30_000 {
+        log(&mut joiner, &format!("smtpd[1]: {number:05}A: client=a.test[192.0.2.1]"));
+        log(&mut joiner, &format!("cleanup[2]: {number:05}A: message-id=<{number}@a.test>"));
+        log(
+            &mut joiner,
+            &format!("smtp[3]: {number:05}A: to=<x@y.test>, relay=x, status=sent (ok)"),
+        );
+        log(&mut joiner, &format!("qmgr[4]: {number:05}A: removed"));
+        told += joiner.told().len();
+    }
+    assert!(joiner.messages.len() <= 10_000, "{}", joiner.messages.len());
+    assert!(joiner.by_message_id.len() <= 20_001, "{}", joiner.by_message_id.len());
+    joiner.end();
+    assert_eq!(told + joiner.told().len(), 30_000);
+}
+
+#[test]
 fn a_log_without_end_is_joined_in_bounded_memory() {
     let (mut joiner, clock) = (Joiner::new(), clock());
     let begun: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
