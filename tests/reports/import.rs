@@ -304,3 +304,19 @@ fn the_logs_of_several_releases_of_postfix_say_the_same() {
     }
     assert!(releases > 1);
 }
+
+#[test]
+fn a_log_of_a_sendmail_has_advice_for_a_sendmail_and_a_ledger_of_deliveries_alone_is_not_empty() {
+    let ledger = ledger();
+    let line = format!(
+        "{} mx sm-mta[7]: 6ASAM1E9000053: to=<x@example.org>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.d.test. [192.0.2.25], dsn=2.0.0, stat=Sent (ok)\n",
+        jiff::Timestamp::now()
+    );
+    fs::write(ledger.path("mail.log"), line).unwrap();
+    let output = ledger.run(&IMPORT);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("Sendmail logs TLS sessions") && !said.contains("main.cf"), "{said}");
+    let report = ledger.text(&["report"]);
+    assert!(report.contains("The ledger has no mail that came for a domain"), "{report}");
+    assert!(!report.contains("empty"), "{report}");
+}

@@ -155,15 +155,19 @@ pub(super) fn accounts(accounts: &[Account], failures: &BTreeMap<String, u64>) -
 
 /// What has to be told besides, if there is something.
 pub(super) fn warnings(accounts: &[Account]) -> Option<String> {
-    let counts = Account::sum(accounts).counts;
+    let Account { counts, tallied, .. } = Account::sum(accounts);
+    let is_of_sendmail = tallied.postfix == 0 && tallied.sendmail > 0;
     let unread = unread(accounts).map(|(what, help)| format!("warning: {what}\n  = help: {help}"));
-    let inbound = (counts.mail.version_unknown > 0).then(|| {
+    let sendmail = (is_of_sendmail && counts.mail.version_unknown + counts.deliveries.unknown > 0).then(|| {
+        "note: of some sessions the log does not tell over what they went\n  = help: Sendmail logs TLS sessions (`STARTTLS=`) from LogLevel 9 on, its default".to_owned()
+    });
+    let inbound = (!is_of_sendmail && counts.mail.version_unknown > 0).then(|| {
         "note: Postfix logs no TLS sessions, or not those of all its services\n  = help: set `smtpd_tls_loglevel = 1` in main.cf, and in master.cf where a service has its own; reload Postfix".to_owned()
     });
-    let outbound = (counts.deliveries.unknown > 0).then(|| {
+    let outbound = (!is_of_sendmail && counts.deliveries.unknown > 0).then(|| {
         "note: of some deliveries the log does not tell whether they were encrypted: a service has logged no TLS session so far\n  = help: set `smtp_tls_loglevel = 1` in main.cf (`lmtp_tls_loglevel` for LMTP), and in master.cf where a service has its own; reload Postfix. From Postfix 3.11 on, `smtp_log_tls_feature_status = yes` (its default) says it for each delivery".to_owned()
     });
-    let notes: Vec<_> = [unread, inbound, outbound].into_iter().flatten().collect();
+    let notes: Vec<_> = [unread, sendmail, inbound, outbound].into_iter().flatten().collect();
     (!notes.is_empty()).then(|| notes.join("\n"))
 }
 

@@ -73,6 +73,9 @@ fn nothing(out: &mut impl Write, report: &Report) -> io::Result<()> {
             )?;
             writeln!(out, "and what was imported.")?;
         }
+        None if !report.hops.domains.is_empty() || !report.handshakes.is_empty() => {
+            writeln!(out, "The ledger has no mail that came for a domain that is opted in.")?;
+        }
         None => {
             writeln!(
                 out,
