@@ -320,3 +320,23 @@ fn a_log_of_a_sendmail_has_advice_for_a_sendmail_and_a_ledger_of_deliveries_alon
     assert!(report.contains("The ledger has no mail that came for a domain"), "{report}");
     assert!(!report.contains("empty"), "{report}");
 }
+
+#[test]
+fn what_an_alias_leads_to_a_domain_that_is_opted_in_is_that_domains_second_hop() {
+    let ledger = ledger();
+    let now = jiff::Timestamp::now();
+    let to = |to: &str| {
+        format!(
+            "{now} mx postfix/smtp[7]: AAAAAA: {to}, relay=mx.test[192.0.2.25]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (ok)\n"
+        )
+    };
+    let log = to("to=<x@example.org>, orig_to=<y@free.example>")
+        + &to("to=<y@other.example>, orig_to=<z@free.example>");
+    fs::write(ledger.path("mail.log"), log).unwrap();
+    ledger.run(&IMPORT);
+    let report = ledger.json(&["report"]);
+    let domains = report["hops"]["domains"].as_array().unwrap();
+    let mut domains: Vec<_> = domains.iter().filter_map(|hops| hops["domain"].as_str()).collect();
+    domains.sort_unstable();
+    assert_eq!(domains, ["example.org", "free.example"]);
+}

@@ -275,13 +275,18 @@ impl Intake {
             return Ok(Fate::TooOld);
         }
         // Both hops of a message stand under one domain: that of the recipient as the client wrote it. Mail
-        // for others that is routed to an opted-in domain is that domain's, too.
-        let Some(domain) = opted_in(policy, &delivered.recipient, attempt.at).or_else(|| {
+        // for others, or for those of whom only `*` speaks, that is routed to an opted-in domain is that domain's.
+        let written = opted_in(policy, &delivered.recipient, attempt.at);
+        let routed = || {
             let is_another = delivered.routed != delivered.recipient;
             is_another.then(|| opted_in(policy, &delivered.routed, attempt.at)).flatten()
-        }) else {
-            return Ok(Fate::NotOptedIn);
         };
+        let domain = match written {
+            Some(written) if is_named(policy, &written) => Some(written),
+            Some(written) => routed().filter(|routed| is_named(policy, routed)).or(Some(written)),
+            None => routed(),
+        };
+        let Some(domain) = domain else { return Ok(Fate::NotOptedIn) };
         if let Some(followed) = &mut self.followed
             && followed.has_delivery(domain.as_str(), attempt.at)?
         {
@@ -379,6 +384,11 @@ fn opted_in(policy: &Policy, recipient: &str, at: i64) -> Option<DomainName> {
     let verdict = judge(policy, &case);
     let key = KeyRef::new(&case, &verdict, None)?;
     key.domain.filter(|_| key.found == SubjectKind::Recipient).cloned()
+}
+
+/// Whether an entry other than that for all speaks of a domain.
+fn is_named(policy: &Policy, domain: &DomainName) -> bool {
+    policy.domains.find_domain(domain).is_some_and(|found| found.pattern != "*")
 }
 
 fn add<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, key: K, tally: Tally) {
