@@ -194,7 +194,17 @@ fn a_shared_next_hop_is_told_with_what_holds() {
         (
             "deliver: { level: secure, match: a.test, nexthop: '[mx.test]' }",
             "deliver: { level: secure, match: b.test, nexthop: '[mx.test]' }",
-            "no session satisfies both, and the mail of both is held to `secure match=a.test`",
+            "the two contradict each other, and the mail of both is held to `secure match=a.test`",
+        ),
+        (
+            "deliver: { level: secure, nexthop: '[mx.b.test]' }",
+            "deliver: { level: secure, match: b.test, nexthop: '[mx.b.test]' }",
+            "the two contradict each other, and the mail of both is held to `secure match=b.test`",
+        ),
+        (
+            "deliver: { level: dane-only, nexthop: '[mx.test]' }",
+            "deliver: { level: secure, nexthop: '[mx.test]' }",
+            "the two contradict each other, and the mail of both is held to `dane-only`",
         ),
         (
             "deliver: { level: encrypt, nexthop: '[mx.test]' }",

@@ -2,13 +2,18 @@
 //!
 //! smtp(8) asks by next hop, not by recipient. An entry demands something of the next hop that is its domain,
 //! and of those that it names with `nexthop`. Where several entries speak of one next hop, the strictest
-//! holds: their mail goes through the same session.
+//! holds, part by part: their mail goes through the same session. No entry replaces what another one demands of
+//! the certificate: of two that contradict each other, that of the nearer entry stands ([`Nearness`]).
+//!
+//! [`Nearness`]: crate::Nearness
 
+use crate::directory::Match;
 use crate::domain::DomainName;
-use crate::entry::{Entry, Mode};
+use crate::entry::Mode;
 use crate::hop::{Demand, NextHop};
 use crate::judge::Policy;
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// What is decided for a next hop.
@@ -25,28 +30,33 @@ pub struct Delivery<'p> {
 ///
 /// Pure: the same policy, next hop and time give the same answer.
 pub fn deliver<'p>(policy: &'p Policy, next_hop: &NextHop, now: Timestamp) -> Delivery<'p> {
-    let mut demand = None;
-    let mut monitored = None;
-    let mut add = |entry: &'p Entry| {
-        let Some(deliver) = &entry.deliver else { return };
-        match entry.schedule.mode_at(now) {
-            Mode::Off => {}
-            Mode::Monitor => strictest(&mut monitored, &deliver.demand),
-            Mode::Enforce => strictest(&mut demand, &deliver.demand),
-        }
-    };
-    if let Some(matched) = policy.domains.for_next_hop(next_hop) {
-        add(matched.entry);
+    let domains = &policy.domains;
+    let own = domains.for_next_hop(next_hop);
+    let all = own.into_iter().chain(domains.naming(next_hop));
+    let mut spoken: SmallVec<[Spoken<'p>; 4]> = all
+        .filter_map(|matched| {
+            let demand = &matched.entry.deliver.as_ref()?.demand;
+            let mode = matched.entry.schedule.mode_at(now);
+            (mode != Mode::Off).then_some(Spoken { matched, mode, demand })
+        })
+        .collect();
+    if spoken.len() > 1 {
+        // Stable: what stands in one line keeps its order.
+        spoken.sort_by_cached_key(|one| {
+            domains.nearness(next_hop, one.matched.pattern, one.matched.place())
+        });
     }
-    policy.domains.naming(next_hop).for_each(|matched| add(matched.entry));
-    let would_demand = monitored.and_then(|monitored: Cow<'p, Demand>| match &demand {
-        None => Some(monitored),
-        Some(demand) => {
-            let both = demand.with(&monitored);
-            (both != **demand).then_some(Cow::Owned(both))
-        }
-    });
+    let demand = strictest(spoken.iter().filter(|one| one.mode == Mode::Enforce));
+    let all = strictest(spoken.iter());
+    let would_demand = all.filter(|all| Some(all) != demand.as_ref());
     Delivery { demand, would_demand }
+}
+
+/// What an entry that is not off says of a next hop.
+struct Spoken<'p> {
+    matched: Match<'p>,
+    mode: Mode,
+    demand: &'p Demand,
 }
 
 /// The next hop by which mail for a domain went to this host and port, as far as the policy tells next hops:
@@ -69,11 +79,15 @@ pub fn next_hop_of(policy: &Policy, domain: &DomainName, host: &str, port: Optio
     hop.cloned().unwrap_or_else(|| NextHop::Domain(domain.clone()))
 }
 
-/// Adds a demand to those before it.
-fn strictest<'p>(demand: &mut Option<Cow<'p, Demand>>, more: &'p Demand) {
-    *demand = Some(match demand.take() {
-        None => Cow::Borrowed(more),
-        Some(before) if *before == *more => before,
-        Some(before) => Cow::Owned(before.with(more)),
-    });
+/// What several demand, in this order.
+fn strictest<'s, 'p: 's>(all: impl Iterator<Item = &'s Spoken<'p>>) -> Option<Cow<'p, Demand>> {
+    let mut demand: Option<Cow<'p, Demand>> = None;
+    for Spoken { demand: more, .. } in all {
+        demand = Some(match demand {
+            None => Cow::Borrowed(*more),
+            Some(before) if *before == **more => before,
+            Some(before) => Cow::Owned(before.with(more)),
+        });
+    }
+    demand
 }

@@ -71,6 +71,8 @@ pub struct Directory {
     strictest: Vec<u32>,
     /// The next hops that entries name.
     next_hops: NextHops,
+    /// The first file whose entries give way.
+    giving_way: Option<u16>,
     /// Wildcards that demand something of next hops, and below which entries stand that do not.
     holed: HashSet<u32, DefaultHashBuilder>,
 }

@@ -48,6 +48,7 @@ pub use entry_place::EntryPlace;
 pub use fault::{Fault, Remedy};
 pub use judge::{Policy, Trusted, judge};
 pub use language::Language;
+pub use next_hops::Nearness;
 pub use pattern::{Pattern, PatternError};
 pub use reason::{Decision, Reason};
 pub use reason_kind::ReasonKind;

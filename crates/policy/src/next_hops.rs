@@ -1,7 +1,7 @@
 //! Entries by next hop: those that name one with `nexthop`.
 //!
-//! Nothing is held for entries that name none. Of entries that share a next hop and demand the same, the one
-//! that is in force first is kept: an organisation with a thousand domains behind one server is one answer.
+//! Nothing is held for entries that name none. Of entries that share a next hop, demand the same and are as near
+//! to it, the one that is in force first is kept: an organisation with a thousand domains behind one server is one answer.
 
 use super::entry::Entry;
 use super::entry_place::EntryPlace;
@@ -10,7 +10,52 @@ use super::packed_patterns::{PackedPattern, PackedPatterns};
 use compact_str::ToCompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+/// How near an entry is to a next hop, the nearest first: whose demand on the certificate stands where two
+/// contradict each other.
+///
+/// An entry of the operator's own files comes before one of a file that gives way; then the one that has more of
+/// the next hop's name: that is the next hop's domain, or a domain that the host lies below; then the one that
+/// the policy has first. Who writes a file for an organisation can put neither of the first two right for himself
+/// without a name that is somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Nearness {
+    gives_way: bool,
+    own: Reverse<usize>,
+    place: (u16, u32),
+}
+
+impl Nearness {
+    pub(crate) fn new(
+        next_hop: &NextHop,
+        pattern: &str,
+        place: EntryPlace,
+        giving_way: Option<u16>,
+    ) -> Self {
+        let host = next_hop.host();
+        let domain = pattern.strip_prefix("*.").unwrap_or(pattern);
+        // A mailbox and `*` have none; an address lies below no domain, whatever it ends with.
+        let is_own = match host.strip_suffix(domain) {
+            Some(rest) => {
+                (rest.is_empty() || rest.ends_with('.')) && host.parse::<IpAddr>().is_err()
+            }
+            None => false,
+        };
+        Self {
+            gives_way: giving_way.is_some_and(|first| place.file >= first),
+            own: Reverse(if is_own { domain.len() } else { 0 }),
+            place: (place.file, place.line),
+        }
+    }
+
+    /// Whether nothing but the order of the policy tells them apart.
+    fn is_alike(self, other: Self) -> bool {
+        (self.gives_way, self.own) == (other.gives_way, other.own)
+    }
+}
 
 /// The next hops that entries name.
 #[derive(Clone, Debug, Default)]
@@ -33,16 +78,21 @@ impl NextHops {
         next_hop: &NextHop,
         (pattern, entry, place): (&str, u32, EntryPlace),
         entries: &[Entry],
+        giving_way: Option<u16>,
     ) -> Option<()> {
         let key = next_hop.to_string();
         let Self { packed, table, hasher } = self;
         let hash = hash_of(&key, hasher);
         let entry_of = |number: u32| entries.get(number as usize);
         let new = entry_of(entry);
+        let nearness = |pattern: &str, place| Nearness::new(next_hop, pattern, place, giving_way);
         let same = |at: &u32| {
             packed.get(*at).is_some_and(|there| {
                 let old = entry_of(there.entry);
-                split(&there).0 == key && demand(old) == demand(new)
+                let (other_key, other) = split(&there);
+                other_key == key
+                    && demand(old) == demand(new)
+                    && nearness(other, packed.place(*at)).is_alike(nearness(pattern, place))
             })
         };
         let there = table.find(hash, same).copied();

@@ -54,7 +54,7 @@ pub(super) fn entries(
         if directory.numbered(number).is_some_and(|entry| entry.contact.is_some()) {
             warn_of_contact(decoder, name, &pattern, side);
         }
-        shared::check(decoder, name, &pattern, number, directory, (files, file), defaults);
+        shared::check(decoder, name, &pattern, number, directory, (files, place), defaults);
         match directory.insert(&pattern, number, place) {
             Ok(()) => {}
             Err(Refused::Full) => {

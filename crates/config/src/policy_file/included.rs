@@ -49,6 +49,7 @@ pub(super) fn read(
         }
     }
     let operators = policy.files.len();
+    policy.domains.give_way_from(u16::try_from(operators).unwrap_or(u16::MAX));
     for document in later {
         let target = (&mut *policy, defaults, &mut *duplicates);
         let gave_way = Some(GaveWayHere::new(operators));

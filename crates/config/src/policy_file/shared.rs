@@ -5,7 +5,7 @@
 
 use super::terms::Defaults;
 use crate::yaml::{Decoder, Node};
-use policy::{Directory, Entry, Pattern};
+use policy::{Directory, Entry, EntryPlace, Pattern};
 use std::path::PathBuf;
 
 /// Checks the next hops of an entry that is about to be taken in.
@@ -15,7 +15,7 @@ pub(super) fn check(
     pattern: &Pattern,
     number: u32,
     directory: &Directory,
-    (files, file): (&[PathBuf], u16),
+    (files, here): (&[PathBuf], EntryPlace),
     defaults: &Defaults,
 ) {
     let Some(entry) = directory.numbered(number) else { return };
@@ -37,11 +37,18 @@ pub(super) fn check(
         let Some(other) = directory.naming(next_hop).next() else { continue };
         let Some(theirs) = &other.entry.deliver else { continue };
         let place = other.place();
-        let at = match files.get(usize::from(place.file)).filter(|_| place.file != file) {
+        let at = match files.get(usize::from(place.file)).filter(|_| place.file != here.file) {
             Some(path) => format!("line {} of {}", place.line, path.display()),
             None => format!("line {}", place.line),
         };
-        let (demand, both) = (&theirs.demand, theirs.demand.with(&deliver.demand));
+        let demand = &theirs.demand;
+        let of_other = directory.nearness(next_hop, other.pattern, place);
+        let of_this = directory.nearness(next_hop, &pattern.to_string(), here);
+        let both = if of_other < of_this {
+            demand.with(&deliver.demand)
+        } else {
+            deliver.demand.with(demand)
+        };
         let message = if demand == &deliver.demand {
             format!(
                 "{next_hop} is the next hop of {}, too ({at}), whose mode is {} and not {}: \
@@ -50,8 +57,8 @@ pub(super) fn check(
             )
         } else if demand.contradicts(&deliver.demand) {
             format!(
-                "{next_hop} is the next hop of {}, too ({at}), which demands `{demand}`: no session \
-                 satisfies both, and the mail of both is held to `{both}`",
+                "{next_hop} is the next hop of {}, too ({at}), which demands `{demand}`: the two \
+                 contradict each other, and the mail of both is held to `{both}`",
                 other.pattern
             )
         } else {

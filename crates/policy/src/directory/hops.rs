@@ -5,7 +5,7 @@ use crate::domain::DomainName;
 use crate::entry::{Entry, Mode, Schedule};
 use crate::entry_place::EntryPlace;
 use crate::hop::NextHop;
-use crate::next_hops::NextHops;
+use crate::next_hops::{Nearness, NextHops};
 use crate::pattern::Pattern;
 use hashbrown::HashSet;
 
@@ -22,8 +22,10 @@ impl Directory {
         else {
             return Some(());
         };
+        let giving_way = self.giving_way;
         deliver.next_hops.iter().try_for_each(|next_hop| {
-            next_hops.add(next_hop, (&pattern.to_string(), entry, place), entries)
+            let pattern = pattern.to_string();
+            next_hops.add(next_hop, (&pattern, entry, place), entries, giving_way)
         })
     }
 
@@ -40,6 +42,7 @@ impl Directory {
                     next_hop,
                     (matched.pattern, number, matched.place()),
                     &self.entries,
+                    self.giving_way,
                 );
             }
         }
@@ -71,6 +74,17 @@ impl Directory {
             let (pattern, number) = self.next_hops.get(at)?;
             Some(Match { pattern, entry: self.numbered(number)?, patterns, at })
         })
+    }
+
+    /// Says that the entries of the file with this number, and of those behind it, give way.
+    pub fn give_way_from(&mut self, file: u16) {
+        self.giving_way = Some(file);
+    }
+
+    /// How near an entry of this pattern at this place is to a next hop.
+    #[must_use]
+    pub fn nearness(&self, next_hop: &NextHop, pattern: &str, place: EntryPlace) -> Nearness {
+        Nearness::new(next_hop, pattern, place, self.giving_way)
     }
 
     /// Finds the wildcards that demand something of next hops where an entry below demands less at some time.

@@ -110,52 +110,90 @@ impl Demand {
         Self { level, matching: Vec::new(), protocols: None, ciphers: None, servername: None }
     }
 
-    /// What holds for a next hop of which two demand something: of each part the stricter.
+    /// What holds for a next hop of which two demand something, this one before the other: of each part the
+    /// stricter.
     ///
-    /// Of two lists of certificates at the same level only what both have is left; if they have nothing in
-    /// common, the first stands (see [`Self::contradicts`]).
+    /// - A demand on the certificate is never replaced by another one. Of two lists that are for the same
+    ///   certificates only what both have is left; else the first stands, and is held to encrypt where the
+    ///   other one is: `dane` becomes `dane-only`, as Postfix has nothing between.
+    /// - The SNI belongs to the demand on the certificate, because servers choose their certificate by it.
+    /// - Of the versions, see [`Protocols::of_two`].
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
-        let (stricter, laxer) =
-            if other.level > self.level { (other, self) } else { (self, other) };
-        let mut both = stricter.clone();
-        if stricter.level == laxer.level && !laxer.matching.is_empty() {
-            let common = self.in_common(other);
-            if stricter.matching.is_empty() {
-                both.matching.clone_from(&laxer.matching);
-            } else if !common.is_empty() {
-                both.matching = common;
+        let ((level, matching), servername) = match self.certificates(other) {
+            Certificates::Either => {
+                let level = self.level.max(other.level);
+                let servername = self.servername.as_ref().or(other.servername.as_ref());
+                ((level, Vec::new()), servername)
             }
-        }
-        both.protocols = match (stricter.protocols, laxer.protocols) {
-            // Versions that exclude each other: no session would come about.
-            (Some(one), Some(other)) => one.and(other).or(Some(one)),
-            (one, other) => one.or(other),
+            Certificates::Of(one) => ((one.level, one.matching.clone()), one.servername.as_ref()),
+            Certificates::Both(level, matching) => ((level, matching), self.servername.as_ref()),
+            Certificates::Contradict => {
+                let encrypts = self.level.max(other.level).always_encrypts();
+                let level = match self.level {
+                    Level::Dane if encrypts => Level::DaneOnly,
+                    level => level,
+                };
+                ((level, self.matching.clone()), self.servername.as_ref())
+            }
         };
-        both.ciphers = stricter.ciphers.max(laxer.ciphers);
-        if both.servername.is_none() && both.level.takes_servername() {
-            both.servername.clone_from(&laxer.servername);
+        Self {
+            level,
+            matching,
+            protocols: Protocols::of_two(self.protocols, other.protocols),
+            ciphers: self.ciphers.max(other.ciphers),
+            servername: servername.filter(|_| level.takes_servername()).cloned(),
         }
-        both
     }
 
-    /// Whether no certificate, or no version, can satisfy both.
+    /// Whether what holds for both is not all that each of them demands: no certificate satisfies both, or
+    /// one leaves out newer versions than the other.
     #[must_use]
     pub fn contradicts(&self, other: &Self) -> bool {
-        let versions = match (self.protocols, other.protocols) {
-            (Some(one), Some(other)) => one.and(other).is_none(),
-            _ => false,
-        };
-        let certificates = self.level == other.level
-            && !self.matching.is_empty()
-            && !other.matching.is_empty()
-            && self.in_common(other).is_empty();
-        versions || certificates
+        matches!(self.certificates(other), Certificates::Contradict)
+            || Protocols::contradict(self.protocols, other.protocols)
+    }
+
+    /// What two say of the certificate.
+    fn certificates<'d>(&'d self, other: &'d Self) -> Certificates<'d> {
+        use Level::{Dane, DaneOnly, Encrypt, Fingerprint, May, None, Secure, Verify};
+        match (self.level, other.level) {
+            (None | May | Encrypt, None | May | Encrypt) => Certificates::Either,
+            (Dane, Encrypt) | (Encrypt, Dane) => Certificates::Contradict,
+            (None | May | Encrypt, _) => Certificates::Of(other),
+            (_, None | May | Encrypt) => Certificates::Of(self),
+            (Dane | DaneOnly, Dane | DaneOnly) => {
+                Certificates::Both(self.level.max(other.level), Vec::new())
+            }
+            (Verify | Secure, Verify | Secure) | (Fingerprint, Fingerprint) => {
+                let (matching, level) = (self.in_common(other), self.level.max(other.level));
+                // An empty list is not every name, but those of Postfix's settings.
+                let both_empty = self.matching.is_empty() && other.matching.is_empty();
+                if matching.is_empty() && !both_empty {
+                    Certificates::Contradict
+                } else {
+                    Certificates::Both(level, matching)
+                }
+            }
+            _ => Certificates::Contradict,
+        }
     }
 
     fn in_common(&self, other: &Self) -> Vec<Matching> {
         self.matching.iter().filter(|one| other.matching.contains(one)).cloned().collect()
     }
+}
+
+/// What two demands say of the certificate, together.
+enum Certificates<'d> {
+    /// Neither asks for one.
+    Either,
+    /// Only this one does, or the other one is satisfied by all that satisfies it.
+    Of(&'d Demand),
+    /// Both do, and this level with this list satisfies both.
+    Both(Level, Vec<Matching>),
+    /// Both do, and not for the same one.
+    Contradict,
 }
 
 /// The result of a look-up in `smtp_tls_policy_maps`.

@@ -34,6 +34,8 @@ const NAMES: [&str; 6] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv
 /// SSL 2 and SSL 3.
 const SSL: u8 = 0b11;
 const ALL: u8 = 0b11_1111;
+/// TLS 1.2 and TLS 1.3.
+const NEWEST: u8 = 0b11_0000;
 
 impl Protocols {
     /// This version of TLS and those that came after it; none for one that Postfix has no name for.
@@ -43,11 +45,38 @@ impl Protocols {
         Some(Self { excluded: SSL | below(first) })
     }
 
-    /// The versions that are in both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Option<Self> {
-        let excluded = self.excluded | other.excluded;
-        (excluded != ALL).then_some(Self { excluded })
+    /// What holds where two say something, or nothing: the higher minimum. Newer versions are left out only
+    /// where both leave them out, so that nobody holds another's sessions to old ones; a gap counts as that,
+    /// because OpenSSL takes nothing above it.
+    pub(super) fn of_two(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => {
+                let below = below(one.lowest().max(other.lowest()));
+                Some(Self { excluded: below | one.newer_excluded() & other.newer_excluded() })
+            }
+            // Its minimum alone would be less than what Postfix is set to.
+            (Some(only), None) | (None, Some(only)) if only.excluded & NEWEST == NEWEST => None,
+            (Some(only), None) | (None, Some(only)) => {
+                Some(Self { excluded: below(only.lowest()) })
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Whether one of two leaves out newer versions that the other takes.
+    pub(super) fn contradict(one: Option<Self>, other: Option<Self>) -> bool {
+        let newer = |protocols: Option<Self>| protocols.map_or(0, Self::newer_excluded);
+        newer(one) != newer(other)
+    }
+
+    /// The number of the oldest version that is taken.
+    fn lowest(self) -> u32 {
+        (ALL & !self.excluded).trailing_zeros()
+    }
+
+    /// The bits of what is not taken although it is newer than something that is.
+    fn newer_excluded(self) -> u8 {
+        self.excluded & !below(self.lowest())
     }
 
     /// Where these versions lie beside one: equal if it is one of them, greater if all of them are newer.
@@ -167,9 +196,27 @@ mod tests {
     }
 
     #[test]
-    fn what_two_ask_for_is_what_both_take() {
-        let read = |text: &str| text.parse::<Protocols>().unwrap();
-        assert_eq!(read(">=TLSv1.2").and(read("!TLSv1.3")), Some(read("TLSv1.2")));
-        assert_eq!(read(">=TLSv1.3").and(read("TLSv1.2")), None);
+    fn of_two_the_higher_minimum_holds_and_newer_versions_are_left_out_by_both_alone() {
+        let read = |text: &str| (!text.is_empty()).then(|| text.parse::<Protocols>().unwrap());
+        for (one, other, both, contradict) in [
+            (">=TLSv1.2", ">=TLSv1.3", ">=TLSv1.3", false),
+            (">=TLSv1.2", "", ">=TLSv1.2", false),
+            (">=TLSv1.2", "!TLSv1.3", ">=TLSv1.2", true),
+            ("TLSv1.2", "TLSv1.1 TLSv1.2", "TLSv1.2", false),
+            ("TLSv1.2", "", ">=TLSv1.2", true),
+            ("TLSv1.2", ">=TLSv1.3", ">=TLSv1.3", true),
+            ("TLSv1", "", "", true),
+            ("TLSv1 TLSv1.1", "", "", true),
+            ("TLSv1", "TLSv1.1", "TLSv1.1", true),
+            ("TLSv1", ">=TLSv1.2", ">=TLSv1.2", true),
+            // With this gap, OpenSSL would take TLS 1.1 at most.
+            ("!TLSv1.2", ">=TLSv1", ">=TLSv1", true),
+        ] {
+            for (one, other) in [(one, other), (other, one)] {
+                let (first, second) = (read(one), read(other));
+                assert_eq!(Protocols::of_two(first, second), read(both), "{one}, {other}");
+                assert_eq!(Protocols::contradict(first, second), contradict, "{one}, {other}");
+            }
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn read(yaml: &str) -> Policy {
     policy_file::load(&path).policy.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-12-01T00:00:00Z".parse().unwrap()
 }
 
@@ -155,16 +155,8 @@ type Row = (String, Mode, Option<Level>, Vec<&'static str>);
 
 const HOPS: [&str; 5] = ["[mx.a.test]", "[mx.a.test]:25", "a.test", "b.a.test", "mx.c.test:26"];
 const MODES: [Mode; 3] = [Mode::Off, Mode::Monitor, Mode::Enforce];
-/// Those that need no `match`.
-const LEVELS: [Level; 7] = [
-    Level::None,
-    Level::May,
-    Level::Dane,
-    Level::Encrypt,
-    Level::Verify,
-    Level::DaneOnly,
-    Level::Secure,
-];
+/// Those that need no `match`, and do not contradict each other.
+const LEVELS: [Level; 5] = [Level::None, Level::May, Level::Encrypt, Level::Verify, Level::Secure];
 
 fn name() -> impl Strategy<Value = String> {
     let labels = prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..4);
@@ -270,9 +262,11 @@ proptest! {
     ) {
         let both = one.with(&other);
         prop_assert_eq!(&one.with(&one), &one);
-        prop_assert!(both.level >= one.level && both.level >= other.level);
         prop_assert!(both.ciphers >= one.ciphers && both.ciphers >= other.ciphers);
+        prop_assert_eq!(one.contradicts(&other), other.contradicts(&one));
+        prop_assert!(both.level.always_encrypts() || !one.level.max(other.level).always_encrypts());
         if !one.contradicts(&other) {
+            prop_assert!(both.level >= one.level && both.level >= other.level);
             prop_assert_eq!(both.to_string(), other.with(&one).to_string());
             prop_assert!(!both.contradicts(&one) && !both.contradicts(&other));
         }

@@ -4,6 +4,7 @@ mod deliver;
 mod hop_session;
 mod judge;
 mod properties;
+mod shared_hop;
 mod tls_edge_cases;
 mod tls_newer;
 mod tls_oracle;
