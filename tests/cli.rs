@@ -497,3 +497,24 @@ fn what_is_typed_wrong_ends_with_status_64() {
         assert!(stdout(&help).contains(command), "{command}");
     }
 }
+
+#[test]
+fn a_help_of_several_paragraphs_is_wrapped_once() {
+    for command in [&["setup", "postfix"][..], &["check"]] {
+        let program = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
+            .args(command)
+            .arg("--help")
+            .env_remove("COLUMNS")
+            .output()
+            .unwrap();
+        let help = String::from_utf8(program.stdout).unwrap();
+        let (_, prose) = help.split_once("\n\nOptions:\n").unwrap();
+        let (_, prose) = prose.split_once("\n\n").unwrap();
+        let lines: Vec<&str> = prose.lines().filter(|line| !line.starts_with(' ')).collect();
+        for pair in lines.windows(2).filter(|pair| pair.iter().all(|line| !line.is_empty())) {
+            let next = pair[1].split(' ').next().unwrap();
+            // To a pipe, a hundred columns.
+            assert!(pair[0].len() + 1 + next.len() > 100, "{command:?}: {pair:?}");
+        }
+    }
+}

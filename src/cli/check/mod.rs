@@ -18,12 +18,12 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-With --postfix, main.cf and master.cf are read through postconf, and maps that rewrite recipients
-through postmap where they are files. Nothing is changed, and no server is asked. Each finding says
-where it is and what to do. An error: mail for opted-in domains can pass unjudged, or none can
+With --postfix, main.cf and master.cf are read through postconf, and maps that rewrite recipients \
+through postmap where they are files. Nothing is changed, and no server is asked. Each finding says \
+where it is and what to do. An error: mail for opted-in domains can pass unjudged, or none can \
 arrive. Only errors make the exit status 78; 69 means that Postfix could not be asked.
 
-Run as root, it reads the files as the milter's user does: the user of the installed service, or else
+Run as root, it reads the files as the milter's user does: the user of the installed service, or else \
 whom `state_dir` belongs to.";
 
 /// Arguments of `check`.

@@ -31,18 +31,18 @@ enum Mta {
 }
 
 const AFTER_HELP: &str = "\
-Changed are smtpd_milters in main.cf, and in master.cf where a service that takes other servers' mail has its own;
-non_smtpd_milters, where it follows smtpd_milters, so that it stays what it was; smtpd_hard_error_limit, where
-nobody has set it, since refused recipients count as errors of a session; and where the milter's socket needs it, its directory or its
-socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for --undo. It ends
-with an SMTP session that names postmaster as a recipient and sends nothing.
+Changed are smtpd_milters in main.cf, and in master.cf where a service that takes other servers' mail has its own; \
+non_smtpd_milters, where it follows smtpd_milters, so that it stays what it was; smtpd_hard_error_limit, where \
+nobody has set it, since refused recipients count as errors of a session; and where the milter's socket needs it, \
+its directory or its socket unit; Postfix is reloaded. Other milters stay. What was there before is kept, for \
+--undo. It ends with an SMTP session that names postmaster as a recipient and sends nothing.
 
-With --deliver, the service `relay` in master.cf (or that of --service) gets smtp_tls_policy_maps, before the maps
-that it has, its own or main.cf's, and tls_required_enable=no where this Postfix has it. Before that, look-ups are
-tried as the service will have them. With --undo, each service that asks (or that of --service) is set back to what
+With --deliver, the service `relay` in master.cf (or that of --service) gets smtp_tls_policy_maps, before the maps \
+that it has, its own or main.cf's, and tls_required_enable=no where this Postfix has it. Before that, look-ups are \
+tried as the service will have them. With --undo, each service that asks (or that of --service) is set back to what \
 was there before.
 
-Exit status: 0 done, or nothing to do; 1 not done, because the answer was no; 69 something could not be
+Exit status: 0 done, or nothing to do; 1 not done, because the answer was no; 69 something could not be \
 done; 78 errors in the settings, or mail is not judged.";
 
 /// Arguments of `setup postfix`.
