@@ -2,9 +2,13 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixDatagram, UnixListener},
+    },
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 fn set_mode(path: &Path, mode: u32) {
@@ -88,4 +92,40 @@ fn a_finding_that_is_accepted_is_listed_and_leaves_monitoring_quiet() {
     let (code, said) = doctor_with(directory.path(), &known);
     assert!(said.contains("accepted service ") && said.contains("accepted policy "), "{said}");
     assert!(code == 2 && said.contains("0 warnings, 2 accepted"), "{said}");
+}
+
+#[test]
+fn where_no_status_is_told_a_milter_that_answers_is_not_called_down() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::copy(env!("CARGO_BIN_EXE_mandatory-tls"), at("mandatory-tls")).unwrap();
+    set_mode(directory.path(), 0o755);
+    let settings =
+        format!("listen: unix:{}/milter.sock\npolicy: policy.yaml\n", directory.path().display());
+    fs::write(at("milter.yaml"), settings).unwrap();
+    fs::write(at("policy.yaml"), "domains: [a.example]\n").unwrap();
+    let (_, said) = doctor(directory.path());
+    let down = "no milter runs, so no policy is in force";
+    assert!(said.contains(down) && said.contains("ERROR    in force "), "{said}");
+
+    let notify = UnixDatagram::bind(at("notify")).unwrap();
+    notify.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut milter = Command::new(at("mandatory-tls"));
+    milter.args(["milter", "--config", "milter.yaml"]).current_dir(directory.path());
+    let mut milter =
+        milter.env("NOTIFY_SOCKET", at("notify")).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = [0; 4096];
+    loop {
+        let length = notify.recv(&mut told).expect("the milter is never ready");
+        if String::from_utf8_lossy(&told[..length]).contains("READY=1") {
+            break;
+        }
+    }
+    set_mode(&at("milter.sock"), 0o777);
+    let (_, said) = doctor(directory.path());
+    milter.kill().unwrap();
+    milter.wait().unwrap();
+    assert!(said.contains("milter.sock answers to this user"), "{said}");
+    let unknown = "WARNING  in force   the settings have no `status_file`, so what is in force cannot be told";
+    assert!(said.contains(unknown) && !said.contains(down), "{said}");
 }

@@ -1,6 +1,6 @@
 //! The policy's files, and the clock by which its dates are read.
 
-use super::{Answer, Health, Patient, is_denied};
+use super::{Answer, Health, Patient, is_denied, mta};
 use crate::cli::ledger_file::left_behind;
 use crate::cli::{check, hidden};
 use crate::command;
@@ -54,6 +54,15 @@ pub(super) fn policy(patient: &Patient) -> Vec<Answer> {
         Some(status) => in_force(&status.policy, patient),
         // That it is not seen was said.
         None if patient.is_status_unseen => Vec::new(),
+        None if patient.settings.status_file.is_none() && mta::any_answers(patient) => {
+            vec![Answer::new(
+                FindingId::StatusNotTold,
+                Health::Warning,
+                "in force",
+                "the settings have no `status_file`, so what is in force cannot be told",
+                "add `status_file: /run/mandatory-tls/status.json`, and restart the milter",
+            )]
+        }
         None => vec![nothing_in_force(patient)],
     });
     answers

@@ -25,6 +25,12 @@ pub(super) fn sockets(patient: &Patient) -> Vec<Answer> {
     used.into_iter().map(|socket| one_socket(socket, postfix.is_some())).collect()
 }
 
+/// Whether a milter of ours answers at one of the sockets, or may behind one that does not let this user in.
+pub(super) fn any_answers(patient: &Patient) -> bool {
+    let is_bad = |answer: &Answer| answer.health == Health::Error;
+    sockets(patient).iter().any(|answer| !is_bad(answer))
+}
+
 /// Whether a socket is meant for a chrooted smtpd.
 fn is_postfix(socket: &SocketSpec) -> bool {
     matches!(socket, SocketSpec::Unix(path) if path.starts_with("/var/spool/postfix"))
