@@ -97,6 +97,9 @@ impl Mail {
 
 impl Deliveries {
     fn add(&mut self, fate: Fate, attempt: &Attempt) {
+        if matches!(attempt.status, DeliveryStatus::Settled | DeliveryStatus::Resumed) {
+            return;
+        }
         self.all += 1;
         self.imported += u64::from(fate == Fate::Imported);
         if fate != Fate::Recorded {
@@ -118,6 +121,7 @@ impl Deliveries {
                 self.deferred_for_tls += u64::from(attempt.reason.is_of_tls());
             }
             DeliveryStatus::Bounced => self.bounced += 1,
+            DeliveryStatus::Settled | DeliveryStatus::Resumed => {}
         }
     }
 }

@@ -135,7 +135,8 @@ struct Place {
 struct Fault {
     recipients: u64,
     left_since: u64,
-    went_back: u64,
+    settled: u64,
+    resumed: u64,
     between: Option<(i64, i64)>,
     words: String,
     /// Of what waits, the last server.
@@ -163,15 +164,19 @@ impl Building {
         self.of_recipient = true;
         widen(&mut self.left_between, tally.first, tally.last);
         let what = self.left.get_or_insert_default().add(delivery, encrypted);
-        // Of what had waited for this reason, some has left, or has gone back.
-        if key.status != DeliveryStatus::Deferred && key.reason != DeliveryReason::None {
+        // Of what had waited for this reason, some has left, or waits for it no longer.
+        let is_over = match key.status {
+            DeliveryStatus::Sent | DeliveryStatus::Settled | DeliveryStatus::Resumed => true,
+            DeliveryStatus::Deferred | DeliveryStatus::Bounced => false,
+        };
+        if is_over && key.reason != DeliveryReason::None {
             let place = self.place(What::Waits, Some(key.reason), key);
             let fault = self.exceptions.entry(place).or_default();
             match key.status {
                 DeliveryStatus::Sent => fault.left_since += tally.recipients(),
-                DeliveryStatus::Bounced | DeliveryStatus::Deferred => {
-                    fault.went_back += tally.recipients();
-                }
+                DeliveryStatus::Settled => fault.settled += tally.recipients(),
+                DeliveryStatus::Resumed => fault.resumed += tally.recipients(),
+                DeliveryStatus::Deferred | DeliveryStatus::Bounced => {}
             }
         }
         let Some(what) = what else { return };
@@ -243,7 +248,7 @@ impl Fault {
         let recipients = self.recipients.max(1);
         // What is not tried any more has left by another way, or has gone.
         let is_tried = what == What::Waits && last + TRIED_AGAIN >= read_until;
-        let over = self.left_since + self.went_back;
+        let over = (self.left_since + self.settled).saturating_sub(self.resumed);
         Some(Exception {
             what,
             reason,

@@ -31,6 +31,7 @@ impl Left {
         let key = &delivery.key;
         let (sum, what) = match key.status {
             DeliveryStatus::Deferred => return Some(What::Waits),
+            DeliveryStatus::Settled | DeliveryStatus::Resumed => return None,
             DeliveryStatus::Bounced if key.reason.is_of_tls() => {
                 (&mut self.went_back, Some(What::WentBack))
             }

@@ -2,13 +2,15 @@
 
 use super::{DomainHops, Exception, First, Hops, Left, Second, What};
 use crate::fixtures::{Recorded, TODAY, delivery, key, row, tls};
-use crate::model::delivery::Delivery;
+use crate::model::day::DAY;
+use crate::model::delivery::{Delivery, DeliveryKey, DeliveryReason};
 use crate::model::key::{Key, SubjectKind};
 use crate::model::row::Row;
+use crate::postfix_log::{Clock, Delivered, Joiner};
 use crate::report::{By, Query, Report};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use policy::hop::{Deliver, Demand, Level};
-use policy::{Decision, Entry, Mode, Pattern, Policy, ReasonKind, TlsState};
+use policy::{Decision, DomainName, Entry, Mode, Pattern, Policy, ReasonKind, TlsState};
 
 fn hops(rows: Vec<Row>, deliveries: Vec<Delivery>) -> Hops {
     let query = Query { since: TODAY, of: None, by: By::Peer, verdict: None };
@@ -226,6 +228,76 @@ fn each_exception_of_the_first_hop_is_listed_with_its_clients() {
     assert_eq!((found.came.let_in(), found.came.unencrypted(), found.came.total()), (21, 12, 21));
 }
 
+/// Deliveries as a log tells of them, a minute after the other: to `a` and to `b` at example.com, with what
+/// became of each attempt. `T`: no TLS is offered; `C`: no connection; `S`: sent; `B`: sent back.
+fn logged(attempts: &[(char, char)]) -> Vec<Delivery> {
+    let (mut joiner, clock) = (Joiner::new(), Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH));
+    let mut at = i64::from(TODAY) * DAY;
+    for (recipient, became) in attempts {
+        let (relay, status) = match became {
+            'T' => (
+                "mx.example.com[192.0.2.25]:25",
+                "deferred (TLS is required, but was not offered by host mx.example.com[192.0.2.25])",
+            ),
+            'C' => {
+                ("none", "deferred (connect to mx.example.com[192.0.2.25]:25: Connection refused)")
+            }
+            'S' => ("mx.example.com[192.0.2.25]:25", "sent (250 ok)"),
+            _ => (
+                "mx.example.com[192.0.2.25]:25",
+                "bounced (host mx.example.com[192.0.2.25] said: 550 5.1.1 no)",
+            ),
+        };
+        let time = Timestamp::from_second(at).unwrap();
+        let line = format!(
+            "{time} mx postfix/smtp[2]: AAAAAA: to=<{recipient}@example.com>, relay={relay}, delay=1, delays=0/0/0/0, dsn=4.0.0, status={status}"
+        );
+        joiner.line(&line, &clock, 0).unwrap();
+        at += 60;
+    }
+    let domain = DomainName::parse("example.com").unwrap();
+    let row = |delivered: &Delivered| Delivery {
+        key: DeliveryKey::new(&domain, &delivered.attempt),
+        tally: delivered.attempt.tally(),
+    };
+    joiner.deliveries().iter().map(row).collect()
+}
+
+#[test]
+fn whoever_waited_for_several_reasons_waits_for_the_last_one_alone_until_it_leaves_or_goes_back() {
+    // All ways that `a` can go, beside `b`, which waits for a connection.
+    let mut open = vec![String::new()];
+    for _ in 0..5 {
+        let mut longer = Vec::new();
+        for way in &open {
+            for became in "TCSB".chars() {
+                let way = format!("{way}{became}");
+                let mut attempts = vec![('b', 'C')];
+                attempts.extend(way.chars().map(|became| ('a', became)));
+                let found = one(good(), logged(&attempts));
+                let of = |reason| {
+                    let exceptions = waits(&found);
+                    let found = exceptions.iter().find(|one| one.reason == Some(reason));
+                    found.map_or((0, 0), |one| (one.recipients, one.waits))
+                };
+                let waits_for = |reason| u64::from(became == reason);
+                let was = |reason| u64::from(way.contains(reason));
+                assert_eq!(of(DeliveryReason::TlsNotOffered), (was('T'), waits_for('T')), "{way}");
+                assert_eq!(
+                    of(DeliveryReason::Connection),
+                    (1 + was('C'), 1 + waits_for('C')),
+                    "{way}"
+                );
+                assert_eq!(found.left.unwrap().waits, 1 + waits_for('T') + waits_for('C'), "{way}");
+                if matches!(became, 'T' | 'C') {
+                    longer.push(way);
+                }
+            }
+        }
+        open = longer;
+    }
+}
+
 fn waits(found: &DomainHops) -> Vec<&Exception> {
     found.exceptions.iter().filter(|one| one.what == What::Waits).collect()
 }
@@ -249,7 +321,7 @@ fn what_was_put_off_and_has_left_since_does_not_wait_and_what_is_not_tried_any_m
         (
             vec![
                 put_off(0, 3),
-                delivery(hour, "mx.example.com", "none none bounced tls-not-offered", 2),
+                delivery(hour, "mx.example.com", "unknown none settled tls-not-offered", 2),
             ],
             3,
             0,
@@ -326,7 +398,7 @@ fn where_mail_was_not_told_apart_nothing_is_said_of_every_message() {
 fn a_time_of_which_no_deliveries_are_known_is_told_apart() {
     let mut rows = good();
     let mut earlier = came("encrypted adequate", 1);
-    earlier.tally.first -= 3 * crate::DAY;
+    earlier.tally.first -= 3 * DAY;
     rows.push(earlier);
     let sent = delivery(100, "mx.example.com", "TLSv1.3 trusted sent none", 1);
     let moment = sent.tally.first;
@@ -363,7 +435,7 @@ fn what_the_policy_demands_of_the_next_hop_is_said_of_exceptions_of_the_second_h
 #[test]
 fn the_worst_comes_first_and_many_servers_are_told_of_together() {
     let of = |domain: &str, delivery: Delivery| Delivery {
-        key: crate::DeliveryKey { domain: domain.into(), ..delivery.key },
+        key: DeliveryKey { domain: domain.into(), ..delivery.key },
         ..delivery
     };
     let sent = |server: &str, words: &str| delivery(0, server, words, 1);

@@ -169,21 +169,31 @@ fn naive(jobs: &[Job], order: &[(usize, usize)]) -> Rows {
         let job = &jobs[*job];
         let (kind, status, mut reason) = job.outcome();
         let before = before.entry((job.message, *number)).or_default();
+        let domain = recipient(*number).split('@').nth(1).unwrap().to_owned();
+        let mut add = |kind, status: DeliveryStatus, reason: DeliveryReason, is_again: bool| {
+            if domain != "d2.example" {
+                let row = (domain.clone(), kind, status.code(), reason.code());
+                let row = rows.entry(row).or_default();
+                row.0 += 1;
+                row.1 += u64::from(!is_again);
+            }
+        };
         let mut is_again = false;
         if status == DeliveryStatus::Sent {
             reason = before.pop().unwrap_or(DeliveryReason::None);
             before.clear();
         } else {
             is_again = before.contains(&reason);
+            if let Some(other) = before.last().filter(|other| **other != reason) {
+                add(HopKind::Unknown, DeliveryStatus::Settled, *other, false);
+                if is_again {
+                    add(HopKind::Unknown, DeliveryStatus::Resumed, reason, false);
+                }
+            }
             before.retain(|known| *known != reason);
             before.push(reason);
         }
-        let domain = recipient(*number).split('@').nth(1).unwrap().to_owned();
-        if domain != "d2.example" {
-            let row = rows.entry((domain, kind, status.code(), reason.code())).or_default();
-            row.0 += 1;
-            row.1 += u64::from(!is_again);
-        }
+        add(kind, status, reason, is_again);
     }
     rows
 }

@@ -24,6 +24,10 @@ pub enum DeliveryStatus {
     Deferred,
     /// It went back to its sender.
     Bounced,
+    /// No attempt: it waits for this reason no longer, because it waits for another one now, or went back.
+    Settled,
+    /// No attempt: it waits again for a reason that had been settled.
+    Resumed,
 }
 
 impl DeliveryStatus {
@@ -141,6 +145,22 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// What this attempt means for a reason why its recipient waited or waits, besides what it is itself.
+    pub(crate) fn of_reason(&self, status: DeliveryStatus, reason: DeliveryReason) -> Self {
+        Self {
+            at: self.at,
+            server: String::new(),
+            address: None,
+            level: String::new(),
+            tls: HopTls::Told(LoggedTls::Unknown),
+            trust: Trust::None,
+            status,
+            reason,
+            words: String::new(),
+            is_again: false,
+        }
+    }
+
     /// How it counts.
     #[must_use]
     pub fn tally(&self) -> Tally {

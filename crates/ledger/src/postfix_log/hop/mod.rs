@@ -66,6 +66,14 @@ struct Connection {
     seen: i64,
 }
 
+/// For which reasons a recipient waits no longer, or waits again.
+#[derive(Debug, Default)]
+#[must_use]
+struct Changed {
+    settled: Option<DeliveryReason>,
+    resumed: Option<DeliveryReason>,
+}
+
 /// A message that waits.
 #[derive(Debug)]
 struct Waiting {
@@ -93,8 +101,18 @@ impl Hops {
         mem::take(&mut self.told)
     }
 
-    /// A delivery of another MTA, which was remembered.
-    pub fn tell(&mut self, delivered: Delivered) {
+    /// A delivery, of whichever MTA, of the message with this queue id. `was_tried`: the log does not have
+    /// all attempts before it.
+    pub fn tell(&mut self, host: u32, id: &str, was_tried: bool, mut delivered: Delivered) {
+        let changed = self.remember(host, id, was_tried, &mut delivered);
+        for (status, reason) in
+            [(DeliveryStatus::Settled, changed.settled), (DeliveryStatus::Resumed, changed.resumed)]
+        {
+            if let Some(reason) = reason {
+                let attempt = delivered.attempt.of_reason(status, reason);
+                self.told.push(Delivered { attempt, ..delivered.clone() });
+            }
+        }
         self.told.push(delivered);
     }
 
@@ -184,16 +202,16 @@ impl Hops {
         if fields.status == DeliveryStatus::Sent && is_inside() {
             return;
         }
-        let mut attempt = self.attempt(process, line, id, &fields);
+        let attempt = self.attempt(process, line, id, &fields);
         let was_tried = !is_begun && seconds(fields.waited) >= TRIED_BEFORE;
-        self.remember(host, id, delivery, was_tried, &mut attempt);
-        self.told.push(Delivered {
+        let delivered = Delivered {
             id: line.id_of(id),
             process: line.process,
             recipient: delivery.recipient.to_owned(),
             routed: delivery.to.to_owned(),
             attempt,
-        });
+        };
+        self.tell(host, id, was_tried, delivered);
     }
 
     /// What a line says of a delivery.
@@ -258,23 +276,25 @@ impl Hops {
     }
 
     /// Joins an attempt with those before it for the same recipient.
-    pub fn remember(
+    fn remember(
         &mut self,
         host: u32,
         id: &str,
-        delivery: &DeliveryLine<'_>,
         was_tried: bool,
-        attempt: &mut Attempt,
-    ) {
+        delivered: &mut Delivered,
+    ) -> Changed {
+        let Delivered { routed, recipient, attempt, .. } = delivered;
+        let mut changed = Changed::default();
         let known = self.waiting.get_mut(&host).and_then(|messages| messages.get_mut(id));
         if attempt.status != DeliveryStatus::Deferred {
-            let before = known.and_then(|known| known.recipients.remove(delivery.to));
-            if let (DeliveryStatus::Sent, Some((why, _))) =
-                (attempt.status, before.as_ref().and_then(|before| before.last()))
-            {
-                attempt.reason = *why;
+            let before = known.and_then(|known| known.recipients.remove(routed));
+            let before = before.as_ref().and_then(|before| before.last()).map(|(why, _)| *why);
+            match before {
+                Some(why) if attempt.status == DeliveryStatus::Sent => attempt.reason = why,
+                None if attempt.status == DeliveryStatus::Sent => {}
+                before => changed.settled = before.or(was_tried.then_some(attempt.reason)),
             }
-            return;
+            return changed;
         }
         let waiting = match known {
             Some(known) => known,
@@ -289,17 +309,20 @@ impl Hops {
             }
         };
         waiting.seen = attempt.at;
-        let ways = waiting.recipients.entry(delivery.to.to_owned()).or_default();
-        if delivery.recipient != delivery.to {
-            waiting.written.insert(delivery.to.to_owned(), delivery.recipient.to_owned());
+        let ways = waiting.recipients.entry(routed.clone()).or_default();
+        if recipient != routed {
+            waiting.written.insert(routed.clone(), recipient.clone());
         }
         let way = (attempt.reason, attempt.words.clone());
         let place = ways.iter().position(|(why, _)| *why == attempt.reason);
         attempt.is_again = place.is_some() || was_tried && ways.is_empty();
+        changed.settled = ways.last().map(|(why, _)| *why).filter(|why| *why != attempt.reason);
+        changed.resumed = place.and(changed.settled).map(|_| attempt.reason);
         if let Some(place) = place {
             ways.remove(place);
         }
         ways.push(way);
+        changed
     }
 
     /// Forgets what nothing more will come of, if there is much.
@@ -330,24 +353,28 @@ impl Hops {
         for (to, ways) in waiting.recipients {
             let Some((why, _)) = ways.last() else { continue };
             let recipient = waiting.written.get(&to).unwrap_or(&to).clone();
-            self.told.push(Delivered {
-                id: line.id_of(id),
-                process: line.process,
-                recipient,
-                routed: to,
-                attempt: Attempt {
-                    at: line.at,
-                    server: String::new(),
-                    address: None,
-                    level: String::new(),
-                    tls: HopTls::Told(LoggedTls::Unknown),
-                    trust: Trust::None,
-                    status: DeliveryStatus::Bounced,
-                    reason: *why,
-                    words: "waited too long".to_owned(),
-                    is_again: false,
-                },
-            });
+            let bounced = Attempt {
+                at: line.at,
+                server: String::new(),
+                address: None,
+                level: String::new(),
+                tls: HopTls::Told(LoggedTls::Unknown),
+                trust: Trust::None,
+                status: DeliveryStatus::Bounced,
+                reason: *why,
+                words: "waited too long".to_owned(),
+                is_again: false,
+            };
+            let settled = bounced.of_reason(DeliveryStatus::Settled, *why);
+            for attempt in [settled, bounced] {
+                self.told.push(Delivered {
+                    id: line.id_of(id),
+                    process: line.process,
+                    recipient: recipient.clone(),
+                    routed: to.clone(),
+                    attempt,
+                });
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use super::line::{self, Fields, Relay, addresses};
 use crate::model::delivery::{Attempt, DeliveryReason, DeliveryStatus, HopTls, Trust};
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
 use crate::postfix_log::handshakes::Handshakes;
-use crate::postfix_log::hop::{DeliveryLine, Hops, is_here};
+use crate::postfix_log::hop::{Hops, is_here};
 use crate::postfix_log::hosts::Process;
 use crate::postfix_log::line::Line;
 use crate::postfix_log::{Delivered, Logged};
@@ -70,16 +70,15 @@ impl Sendmail {
         }
         self.found.without_message += without;
         self.told.append(&mut logged);
-        for (to, mut attempt) in delivered {
-            let same = DeliveryLine { to, recipient: to, rest: "" };
-            hops.remember(process.0, id, &same, !is_begun, &mut attempt);
-            hops.tell(Delivered {
+        for (to, attempt) in delivered {
+            let delivered = Delivered {
                 id: id.to_owned(),
                 process: line.process,
                 recipient: to.to_owned(),
                 routed: to.to_owned(),
                 attempt,
-            });
+            };
+            hops.tell(process.0, id, !is_begun, delivered);
         }
     }
 

@@ -11,7 +11,12 @@ fn delivered(log: &str) -> Vec<Delivered> {
         let _ = joiner.line(line, &clock, 0);
     }
     joiner.end();
-    joiner.deliveries()
+    joiner.deliveries().into_iter().filter(is_attempt).collect()
+}
+
+/// Whether it is more than what an attempt means for the reason of one before it.
+fn is_attempt(delivered: &Delivered) -> bool {
+    !matches!(delivered.attempt.status, DeliveryStatus::Settled | DeliveryStatus::Resumed)
 }
 
 /// What a row holds of an attempt: `u@d.example mx.test[192.0.2.25] TLSv1.3 verified sent none`.
