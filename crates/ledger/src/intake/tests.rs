@@ -247,7 +247,7 @@ fn session(client: u8, what: u8) -> Vec<String> {
             "warning: TLS library problem: error:0A0000C1:SSL routines::no shared cipher:x.c:1:".into(),
         ]),
         1 => (2, "ehlo=1 mail=1 rcpt=0/1 commands=2/3", vec![format!(
-            "NOQUEUE: milter-reject: RCPT from {client}: 450 4.7.1 no; from=<a@b.test> to=<u@d0.example> proto=ESMTP helo=<x>"
+            "NOQUEUE: milter-reject: RCPT from {client}: 450 4.7.1 no TLS; from=<a@b.test> to=<u@d0.example> proto=ESMTP helo=<x>"
         )]),
         2 => (3, "ehlo=2 starttls=1 commands=3", vec![format!(
             "Anonymous TLS connection established from {client}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"

@@ -10,7 +10,7 @@
 //!
 //! No recipient is known at a handshake. What the client does next tells: that is the first session
 //! in which it has mail taken or refused for want of TLS, or begins TLS. Other refusals (greylisting, an
-//! unknown user) tell nothing, and it will come again.
+//! unknown user), also by other milters, tell nothing, and it will come again.
 
 use super::TRIAL_ANSWER;
 use super::line::address;
@@ -246,6 +246,25 @@ pub(super) enum Refusal<'l> {
     Trial,
 }
 
+/// Whether a milter's reply to RCPT is that of this product, and not one of greylisting, say: enhanced status
+/// X.7.1, in words that speak of TLS or encryption. Addresses that it quotes say nothing.
+pub(super) fn is_for_want_of_tls(reply: &str) -> bool {
+    let status = reply.get(4..10);
+    let is_edge = |character: char| !character.is_ascii_alphanumeric();
+    let says_so = |word: &str| {
+        let word = word.trim_matches(is_edge);
+        // A name, an address.
+        if word.contains(['.', '@', ':']) {
+            return false;
+        }
+        let word = word.to_ascii_lowercase();
+        word.contains("encrypt")
+            || word.contains("verschl")
+            || word.split(is_edge).any(|part| matches!(part, "tls" | "starttls"))
+    };
+    matches!(status, Some("4.7.1 " | "5.7.1 ")) && reply.split_whitespace().any(says_so)
+}
+
 /// Reads `NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<a@b.test> to=<c@d.test>
 /// proto=ESMTP helo=<x>`, and what smtpd says itself.
 pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
@@ -255,7 +274,10 @@ pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
             return Some(Refusal::Trial);
         }
         // The first one: what follows is what the client wrote.
-        let (_, envelope) = rest.split_once("; from=")?;
+        let (before, envelope) = rest.split_once("; from=")?;
+        if !before.split_once("]: ").is_some_and(|(_, reply)| is_for_want_of_tls(reply)) {
+            return None;
+        }
         let envelope = address(envelope, "").map(|(_, rest)| rest.trim_start());
         let recipient = envelope.and_then(|rest| address(rest, "to="));
         return Some(recipient.map_or(Refusal::Session, |(to, _)| Refusal::Recipient(to)));
@@ -270,6 +292,7 @@ pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use policy::Language;
 
     #[test]
     fn a_refusal_for_want_of_tls_is_told_from_others_and_names_the_recipient() {
@@ -307,6 +330,33 @@ mod tests {
         ] {
             assert_eq!(refusal(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_milters_reply_is_one_for_want_of_tls_only_if_it_says_so() {
+        for text in [Language::English, Language::German]
+            .iter()
+            .flat_map(|language| [language.text_for_recipient(), language.text_for_sender()])
+        {
+            assert!(is_for_want_of_tls(&format!("450 4.7.1 {text}")), "{text}");
+        }
+        for (reply, expected) in [
+            ("550 5.7.1 Use STARTTLS.", true),
+            ("450-4.7.1 Hello\n450 4.7.1 no TLS", true),
+            ("450 4.7.1 <c@d.test>... Mail is taken encrypted only", true),
+            ("450 4.7.1 Greylisted", false),
+            ("451 4.7.1 Greylisting in action, please come back in 00:05:00", false),
+            ("450 4.7.1 <c@tls.test>: greylisted", false),
+            ("450 4.7.1 see <https://tls.test", false),
+            ("550 5.1.1 no user tls", false),
+            ("550 5.7.1 listed by dnstls", false),
+            ("450 ü.7.1 TLS", false),
+            ("", false),
+        ] {
+            assert_eq!(is_for_want_of_tls(reply), expected, "{reply}");
+        }
+        let greylisted = "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 451 4.7.1 Greylisted; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<tls>";
+        assert_eq!(refusal(greylisted), None);
     }
 
     #[test]

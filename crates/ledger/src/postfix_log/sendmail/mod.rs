@@ -13,7 +13,7 @@
 mod delivery;
 mod line;
 
-use super::handshakes::{Earlier, Handshake, Handshakes, LastFailures};
+use super::handshakes::{Earlier, Handshake, Handshakes, LastFailures, is_for_want_of_tls};
 use super::hop::Hops;
 use super::hosts::Process;
 use super::line::Line;
@@ -211,8 +211,10 @@ impl Sendmail {
         } else if let Some(rest) = rest.strip_prefix("Milter: to=") {
             let (refused, rest) = addresses(rest);
             if let Some(reply) = rest.strip_prefix("reject=") {
-                self.refused(process, line, id, &refused);
                 let is_trial = reply.starts_with(TRIAL_ANSWER);
+                if is_trial || is_for_want_of_tls(reply) {
+                    self.refused(process, line, id, &refused);
+                }
                 self.entry(process.0, id, line.at).is_trial |= is_trial;
             }
         } else if let Some(rest) = rest.strip_prefix("ruleset=") {
