@@ -127,7 +127,7 @@ fn where_nobody_reads_the_log_it_is_said_how_to_have_the_second_hop_known() {
     assert!(
         text.contains("3 left, and whether they were encrypted is not known, to mx.example.org")
     );
-    assert!(text.contains("With `smtp_tls_loglevel = 1` in main.cf, Postfix logs it."), "{text}");
+    assert!(text.contains("Postfix: `smtp_tls_loglevel = 1` in main.cf."), "{text}");
     assert!(!text.contains("follow-log"), "{text}");
 }
 

@@ -190,19 +190,30 @@ pub fn advice(exception: &Exception, language: Language, reader: Reader) -> Opti
             "Lassen Sie diesen Server TLS anbieten (STARTTLS). Danach kann der Betreiber dieses Gateways es verlangen lassen.",
         ],
         (What::LeftUnknown, _, Reader::Operator) => [
-            "With `smtp_tls_loglevel = 1` in main.cf, Postfix logs it.",
-            "Mit `smtp_tls_loglevel = 1` in main.cf steht es im Log von Postfix.",
+            "The MTA logs it with the right setting. Postfix: `smtp_tls_loglevel = 1` in main.cf. Sendmail: `LogLevel` 9 or more.",
+            "Der MTA hält es mit der richtigen Einstellung fest. Postfix: `smtp_tls_loglevel = 1` in main.cf. Sendmail: `LogLevel` 9 oder mehr.",
         ],
-        (What::Waits | What::WentBack, _, _) => return remedy(held_up?, language, reader),
+        (What::Waits | What::WentBack, _, _) => {
+            return remedy(held_up?, exception.waits > 0, language, reader);
+        }
         _ => return None,
     };
     let demanded = exception.demanded.as_deref().unwrap_or_default();
     Some(pick(language, words).replace("{demanded}", demanded))
 }
 
-/// What to do where the encryption of the hop has mail wait.
-fn remedy(reason: DeliveryReason, language: Language, reader: Reader) -> Option<String> {
+/// What to do where the encryption of the hop has mail wait, or go back.
+fn remedy(
+    reason: DeliveryReason,
+    some_waits: bool,
+    language: Language,
+    reader: Reader,
+) -> Option<String> {
     let words = match (reason, reader) {
+        (DeliveryReason::TlsNotOffered, _) if !some_waits => [
+            "Switch TLS (STARTTLS) on for incoming mail on that server.",
+            "Schalten Sie auf jenem Server TLS (STARTTLS) für eingehende E-Mails ein.",
+        ],
         (DeliveryReason::TlsNotOffered, _) => [
             "Switch TLS (STARTTLS) on for incoming mail on that server; the mail leaves at the next attempt.",
             "Schalten Sie auf jenem Server TLS (STARTTLS) für eingehende E-Mails ein; sie gehen beim nächsten Versuch weiter.",

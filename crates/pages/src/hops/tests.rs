@@ -240,6 +240,23 @@ fn advice_is_for_whoever_can_follow_it() {
     for one in HandshakeFault::iter() {
         assert!(!remedy(one, English, Reader::Contact).contains("Switch TLS on"), "{one:?}");
     }
+    // What went back does not leave at the next attempt.
+    let offered = Some(DeliveryReason::TlsNotOffered);
+    let all_gone = Exception { waits: 0, ..one(What::Waits, offered) };
+    for (of, leaves) in [
+        (one(What::Waits, offered), true),
+        (one(What::WentBack, offered), false),
+        (all_gone, false),
+    ] {
+        for (language, words) in [(English, "leaves at"), (German, "gehen beim nächsten Versuch")]
+        {
+            let said = advice(&of, language, Reader::Operator);
+            assert_eq!(said.is_some_and(|said| said.contains(words)), leaves, "{of:?}");
+        }
+    }
+    // Whatever the MTA, its own setting is named.
+    let unknown = advice(&one(What::LeftUnknown, None), English, Reader::Operator).unwrap();
+    assert!(unknown.contains("smtp_tls_loglevel = 1") && unknown.contains("LogLevel"), "{unknown}");
     let not_tls = one(What::Waits, Some(DeliveryReason::Reply));
     assert_eq!(advice(&not_tls, English, Reader::Operator), None);
 }
