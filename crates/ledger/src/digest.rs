@@ -3,7 +3,7 @@
 
 use crate::handshakes::{self, HandshakeFault};
 use crate::history::{History, Selection, Told};
-use crate::hops::{self, Exception, What, read_deliveries};
+use crate::hops::{self, Exception, read_deliveries};
 use crate::model::day::Day;
 use crate::model::delivery::DeliveryReason;
 use crate::model::handshake::Afterwards;
@@ -53,7 +53,7 @@ impl HopNews {
     /// What the contact can do something about, or should know.
     fn is_for_contact(exception: &Exception) -> bool {
         let of_operator = exception.reason == Some(DeliveryReason::PolicyFailed);
-        exception.what == What::LeftUnencrypted || exception.is_held_up() && !of_operator
+        exception.what.is_left_unencrypted() || exception.is_held_up() && !of_operator
     }
 }
 

@@ -10,7 +10,7 @@
 use crate::metrics::TextFormat;
 use jiff::Timestamp;
 use ledger::handshakes::HandshakeFault;
-use ledger::hops::{DomainHops, Hops, What};
+use ledger::hops::{DomainHops, Hops};
 use ledger::report::Report;
 use ledger::{Afterwards, DeliveryReason};
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder, text};
@@ -44,10 +44,11 @@ pub(super) fn write(out: &mut impl Write, report: &Report, now: Timestamp) -> io
         "Clients' TLS handshakes that failed, by what was at fault and what the client did then";
     registry.register("failed_handshakes", help, handshakes(report));
     registry.register("hops_domains", "Domains, by what is known of both hops", domains(hops));
-    let demanded =
-        hops.domains.iter().flat_map(|hops| &hops.exceptions).filter(|one| {
-            one.what == What::LeftUnencrypted && one.encryption_demanded == Some(true)
-        });
+    let demanded = hops
+        .domains
+        .iter()
+        .flat_map(|hops| &hops.exceptions)
+        .filter(|one| one.what.is_left_unencrypted() && one.encryption_demanded == Some(true));
     for (name, help, value) in [
         (
             "left_unencrypted_demanded",

@@ -185,7 +185,9 @@ impl Building {
         let fault = self.exceptions.entry(place).or_default();
         fault.add(tally.recipients(), tally.first, tally.last);
         fault.server.clone_from(&key.server);
-        if !key.words.is_empty() {
+        if what == What::LeftWeak {
+            fault.words = format!("{}, {}", key.tls_version, key.cipher);
+        } else if !key.words.is_empty() {
             fault.words.clone_from(&key.words);
         }
     }

@@ -20,6 +20,8 @@ pub enum What {
     CameUnknown,
     /// It left unencrypted.
     LeftUnencrypted,
+    /// It left over TLS that does not count as encryption.
+    LeftWeak,
     /// Whether it left encrypted is not known.
     LeftUnknown,
     /// It was put off.
@@ -44,8 +46,18 @@ impl What {
             | Self::CameTrusted
             | Self::CameLetThrough
             | Self::CameUnknown => false,
-            Self::LeftUnencrypted | Self::LeftUnknown | Self::Waits | Self::WentBack => true,
+            Self::LeftUnencrypted
+            | Self::LeftWeak
+            | Self::LeftUnknown
+            | Self::Waits
+            | Self::WentBack => true,
         }
+    }
+
+    /// Whether it is known to have left without what counts as encryption.
+    #[must_use]
+    pub fn is_left_unencrypted(self) -> bool {
+        matches!(self, Self::LeftUnencrypted | Self::LeftWeak)
     }
 
     /// Whether all that is known is that something is not known.
@@ -69,7 +81,8 @@ pub struct Exception {
     /// Why it waits or went back; none of what came or left.
     #[serde(serialize_with = "code")]
     pub reason: Option<DeliveryReason>,
-    /// The same in words of the log: a reply's codes, or what the TLS library said. May be empty.
+    /// The same in words of the log: a reply's codes, or what the TLS library said; of TLS that does not
+    /// count, its version and cipher suite. May be empty.
     pub words: String,
     /// The host that it left for, or last waited for; empty where there was none, and of the first hop.
     pub server: String,

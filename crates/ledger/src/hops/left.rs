@@ -39,9 +39,7 @@ impl Left {
             DeliveryStatus::Sent => match key.kind() {
                 HopKind::Local => (&mut self.local, None),
                 HopKind::Unknown => (&mut self.unknown, Some(What::LeftUnknown)),
-                HopKind::Encrypted if !encrypted => {
-                    (&mut self.unencrypted, Some(What::LeftUnencrypted))
-                }
+                HopKind::Encrypted if !encrypted => (&mut self.unencrypted, Some(What::LeftWeak)),
                 HopKind::Encrypted if key.trust == Trust::Verified => (&mut self.verified, None),
                 HopKind::Encrypted => (&mut self.encrypted, None),
                 HopKind::Plaintext | HopKind::Failed => {

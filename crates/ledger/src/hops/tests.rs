@@ -352,6 +352,21 @@ fn what_was_put_off_and_has_left_since_does_not_wait_and_what_is_not_tried_any_m
 }
 
 #[test]
+fn tls_that_does_not_count_is_told_from_none_with_its_version_and_cipher() {
+    let sent = |words: &str| delivery(0, "mx.example.com", words, 2);
+    for (words, what, said) in [
+        ("TLSv1 untrusted sent none", What::LeftWeak, "TLSv1, RC4-SHA"),
+        ("none none sent none", What::LeftUnencrypted, ""),
+        ("failed none sent none", What::LeftUnencrypted, ""),
+    ] {
+        let found = one(good(), vec![sent(words)]);
+        let exception = found.exceptions.iter().find(|one| one.what.is_of_second_hop()).unwrap();
+        assert_eq!((exception.what, &*exception.words), (what, said));
+        assert_eq!(found.left.unwrap().unencrypted, 2);
+    }
+}
+
+#[test]
 fn deliveries_are_added_up_by_how_they_left() {
     let all = [
         ("TLSv1.3 verified sent none", 1),

@@ -3,7 +3,6 @@
 use crate::text::number;
 use ledger::RecordedReason;
 use ledger::digest::{Digest, HopNews, PeerNews};
-use ledger::hops::What;
 use ledger::report::moment_text;
 use policy::{Language, ReasonKind};
 use std::borrow::Cow;
@@ -154,7 +153,7 @@ impl Words {
             parts.push(part + others);
         }
         for (held_up, part) in [(false, self.subject_left), (true, self.subject_held_up)] {
-            let is_so = |news: &HopNews| (news.exception.what != What::LeftUnencrypted) == held_up;
+            let is_so = |news: &HopNews| news.exception.what.is_left_unencrypted() != held_up;
             parts.extend(digest.hops.iter().any(is_so).then(|| part.to_owned()));
         }
         format!("[{}] {}", digest.entry, parts.join(", "))

@@ -18,6 +18,9 @@ pub fn exception(exception: &Exception, language: Language, number: Number) -> S
     let pick = |words| pick(language, words);
     let what = what(exception, language).written(exception.recipients, number);
     let mut text = what;
+    if exception.what == What::LeftWeak && !exception.words.is_empty() {
+        text += &format!(" ({})", exception.words);
+    }
     if !exception.clients.is_empty() {
         let named: Vec<&str> =
             exception.clients.iter().take(MOST_CLIENTS).map(String::as_str).collect();
@@ -88,6 +91,13 @@ fn what(exception: &Exception, language: Language) -> Counted {
         What::LeftUnencrypted => [
             ["{} left unencrypted"; 2],
             ["{} ging unverschlüsselt weiter", "{} gingen unverschlüsselt weiter"],
+        ],
+        What::LeftWeak => [
+            ["{} left over TLS that does not count as encryption"; 2],
+            [
+                "{} ging über TLS weiter, das nicht als Verschlüsselung zählt",
+                "{} gingen über TLS weiter, das nicht als Verschlüsselung zählt",
+            ],
         ],
         What::LeftUnknown => [
             [
@@ -188,6 +198,14 @@ pub fn advice(exception: &Exception, language: Language, reader: Reader) -> Opti
         (What::LeftUnencrypted, _, Reader::Contact) => [
             "Let this server offer TLS (STARTTLS). Whoever runs this gateway can then have it demanded.",
             "Lassen Sie diesen Server TLS anbieten (STARTTLS). Danach kann der Betreiber dieses Gateways es verlangen lassen.",
+        ],
+        (What::LeftWeak, _, Reader::Operator) => [
+            "Bring that server's TLS up to date. `min_version` and `ciphers` under `deliver` have mail wait rather than leave so.",
+            "Bringen Sie TLS auf jenem Server auf den heutigen Stand. Mit `min_version` und `ciphers` unter `deliver` warten E-Mails, statt so weiterzugehen.",
+        ],
+        (What::LeftWeak, _, Reader::Contact) => [
+            "Let this server offer TLS 1.2 or later, with cipher suites that are still held to be secure.",
+            "Lassen Sie diesen Server TLS 1.2 oder neuer anbieten, mit Cipher-Suites, die noch als sicher gelten.",
         ],
         (What::LeftUnknown, _, Reader::Operator) => [
             "The MTA logs it with the right setting. Postfix: `smtp_tls_loglevel = 1` in main.cf. Sendmail: `LogLevel` 9 or more.",

@@ -189,6 +189,30 @@ fn of_what_had_to_wait_it_is_said_what_became_of_it() {
 }
 
 #[test]
+fn tls_that_does_not_count_is_not_called_the_lack_of_it() {
+    let weak = Exception {
+        words: "TLSv1, RC4-SHA".into(),
+        encryption_demanded: Some(true),
+        demanded: Some("encrypt".into()),
+        ..one(What::LeftWeak, None)
+    };
+    assert_eq!(
+        exception(&weak, English, number),
+        "3 left over TLS that does not count as encryption (TLSv1, RC4-SHA), to mx.example.org, last on 2027-01-15"
+    );
+    assert_eq!(
+        exception(&weak, German, number),
+        "3 gingen über TLS weiter, das nicht als Verschlüsselung zählt (TLSv1, RC4-SHA), an mx.example.org, zuletzt am 2027-01-15"
+    );
+    for (language, not_asked) in [(English, "did not ask"), (German, "nicht gefragt")] {
+        let said = advice(&weak, language, Reader::Operator).unwrap();
+        assert!(said.contains("`min_version`") && !said.contains(not_asked), "{said}");
+        let said = advice(&weak, language, Reader::Contact).unwrap();
+        assert!(said.contains("TLS 1.2") && !said.contains("STARTTLS"), "{said}");
+    }
+}
+
+#[test]
 fn some_clients_are_named_and_that_there_are_others() {
     let mut came = one(What::CameExcepted, None);
     for (clients, english, german) in [
@@ -219,7 +243,8 @@ fn advice_is_for_whoever_can_follow_it() {
     for what in What::iter() {
         for reason in DeliveryReason::iter() {
             let reason =
-                (!matches!(what, What::LeftUnencrypted | What::LeftUnknown)).then_some(reason);
+                (!matches!(what, What::LeftUnencrypted | What::LeftWeak | What::LeftUnknown))
+                    .then_some(reason);
             for demanded in [None, Some(false), Some(true)] {
                 let mut one = one(what, reason.filter(|_| what.is_of_second_hop()));
                 (one.encryption_demanded, one.demanded) = (demanded, Some("encrypt".into()));
