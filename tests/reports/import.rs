@@ -137,7 +137,7 @@ fn a_log_of_which_nothing_comes_is_no_success_and_says_what_to_do() {
         (&only("smtpd"), "3 messages came over SMTP, and no line in mail.log tells to whom"),
         (
             "smtp-1 | postfix/smtpd[1]: connect from a.test[192.0.2.1]\n",
-            "1 lines of smtpd could not be read, and count for nothing; the first is mail.log, line 1",
+            "1 lines of Postfix could not be read, and count for nothing; the first is mail.log, line 1",
         ),
         (
             "[ 12.34] mx postfix/smtpd[1]: connect from a[1]\n",

@@ -332,12 +332,12 @@ fn what_the_log_does_not_tell_is_counted_and_shown_and_not_judged() {
     for words in [
         "2  of them encrypted, and the log does not tell in which version of TLS",
         "2  of them unknown: the log lacks the beginning or the end of their session",
-        "1  lines of smtpd that could not be read",
+        "1  lines of Postfix that could not be read",
     ] {
         assert!(said.contains(words), "{said}");
     }
     assert!(
-        told.contains("warning: 1 lines of smtpd could not be read")
+        told.contains("warning: 1 lines of Postfix could not be read")
             && told.contains("mail.log, line 18:"),
         "{told}"
     );

@@ -16,7 +16,7 @@ use std::{
 pub(super) struct Account {
     path: PathBuf,
     pub tallied: Tallied,
-    /// The first line of smtpd that could not be read: its number, why, and itself.
+    /// The first line of Postfix that could not be read: its number, why, and itself.
     pub unread: Option<(u64, Unread, String)>,
     counts: Counts,
 }
@@ -103,7 +103,7 @@ impl Account {
                 tallied.without_message,
                 "recipients not joined: no line here tells whence their message came",
             ),
-            (tallied.unread, "lines of smtpd that could not be read"),
+            (tallied.unread, "lines of Postfix that could not be read"),
         ] {
             if count > 0 {
                 let _ = writeln!(out, "{:>12}  {what}", number(count));
@@ -171,14 +171,14 @@ pub(super) fn warnings(accounts: &[Account]) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("\n"))
 }
 
-/// The lines of smtpd that could not be read, and what to do.
+/// The lines of Postfix that could not be read, and what to do.
 fn unread(accounts: &[Account]) -> Option<(String, String)> {
     let count: u64 = accounts.iter().map(|account| account.tallied.unread).sum();
     let (account, (line, why, text)) =
         accounts.iter().find_map(|account| Some((account, account.unread.as_ref()?)))?;
     let shown: String = text.chars().take(120).flat_map(printable).collect();
     let what = format!(
-        "{} lines of smtpd could not be read, and count for nothing; the first is {}, line {line}:\n  | {shown}",
+        "{} lines of Postfix could not be read, and count for nothing; the first is {}, line {line}:\n  | {shown}",
         number(count),
         account.path.display(),
     );
@@ -194,6 +194,9 @@ fn unread(accounts: &[Account]) -> Option<(String, String)> {
         }
         Unread::Zone => {
             "several time zones have that abbreviation: say which is meant with `--time-zone`, such as `--time-zone America/Chicago`".to_owned()
+        }
+        Unread::Ambiguous => {
+            "an address in them holds what looks like fields of the log, and nobody can tell where it ends: leave `info_log_address_format` in main.cf at `external` (Postfix before 3.5 does not have it)".to_owned()
         }
         Unread::Form => format!("they go on in a form that is not known here; {JOURNAL}"),
     };

@@ -265,6 +265,17 @@ pub(super) fn is_for_want_of_tls(reply: &str) -> bool {
     matches!(status, Some("4.7.1 " | "5.7.1 ")) && reply.split_whitespace().any(says_so)
 }
 
+/// Whether nobody can tell where the addresses of a milter's reject of RCPT end.
+pub(super) fn is_ambiguous(text: &str) -> bool {
+    let rest = || {
+        let (_, rest) = text.split_once(": milter-reject: RCPT from ")?;
+        let (_, envelope) = rest.split_once("; from=")?;
+        let (_, rest) = address(envelope, "")?;
+        address(rest.trim_start(), "to=").map(|(_, rest)| rest)
+    };
+    rest().is_some_and(|rest| rest.contains("> to=<") || rest.contains("> proto="))
+}
+
 /// Reads `NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<a@b.test> to=<c@d.test>
 /// proto=ESMTP helo=<x>`, and what smtpd says itself.
 pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {

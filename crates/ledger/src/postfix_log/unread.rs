@@ -13,4 +13,7 @@ pub enum Unread {
     Zone,
     /// It has a time, and goes on in a form that is not known.
     Form,
+    /// An address in it holds what looks like the fields that follow it, and is not quoted: Postfix before 3.5,
+    /// and `info_log_address_format = internal`.
+    Ambiguous,
 }

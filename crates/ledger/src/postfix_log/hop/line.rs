@@ -26,6 +26,14 @@ impl<'l> DeliveryLine<'l> {
         }
     }
 
+    /// Whether one of the addresses may end further on: what follows it is once more what follows an
+    /// address. Nobody can tell what the recipient is, and all the rest may be of its making.
+    pub fn is_ambiguous(&self) -> bool {
+        let again =
+            [">, relay=", ">, orig_to="].iter().filter_map(|next| self.rest.find(next)).min();
+        again.and_then(|at| self.rest.get(at..)).is_some_and(|rest| rest.contains(", status="))
+    }
+
     /// The fields; none of a line that tells of no delivery, such as that of a probe of an address.
     pub fn fields(&self) -> Option<Fields<'l>> {
         let mut fields = Fields::default();

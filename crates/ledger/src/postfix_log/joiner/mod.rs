@@ -2,7 +2,7 @@
 
 mod sessions;
 
-use super::handshakes::{Handshakes, LastFailures};
+use super::handshakes::{self, Handshakes, LastFailures};
 use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names, Process};
 use super::line::{self, Line};
@@ -63,6 +63,18 @@ const SILENCE_BEFORE: i64 = 60 * 60;
 /// Seconds by which lines of one process may be out of order.
 const DISORDER: i64 = 2;
 
+/// Whether nobody can tell where an address ends that a client chose. Sendmail quotes what it logs.
+fn is_ambiguous(line: &Line<'_>) -> bool {
+    match line.program {
+        "sendmail" => false,
+        "smtpd" => handshakes::is_ambiguous(line.text),
+        program => line.queue_id().is_some_and(|(_, rest)| match program {
+            "qmgr" => line::address(rest, "from=").is_some_and(|(_, rest)| rest.contains('>')),
+            _ => DeliveryLine::read(rest).is_some_and(|line| line.is_ambiguous()),
+        }),
+    }
+}
+
 impl Joiner {
     /// A joiner that has seen nothing.
     #[must_use]
@@ -119,7 +131,8 @@ impl Joiner {
     ///
     /// # Errors
     ///
-    /// When it seems to be a line of smtpd, and cannot be read.
+    /// When it seems to be a line of smtpd, and cannot be read; when nobody can tell where an address in it
+    /// ends.
     pub fn line(&mut self, text: &str, clock: &Clock, file: u32) -> Result<(), Unread> {
         self.tallied.lines += 1;
         let line = match Line::read(text, clock) {
@@ -141,6 +154,10 @@ impl Joiner {
         let is_sendmail = line.program == "sendmail";
         *(if is_sendmail { &mut self.tallied.sendmail } else { &mut self.tallied.postfix }) += 1;
         self.tallied.without_zone += u64::from(!line.zoned);
+        if is_ambiguous(&line) {
+            self.tallied.unread += 1;
+            return Err(Unread::Ambiguous);
+        }
         let host = self.hosts.number(line.host);
         self.handshakes.past(line.at);
         if is_sendmail {

@@ -2,7 +2,7 @@
 
 use super::{clock, lines};
 use crate::model::delivery::{Attempt, DeliveryKey, DeliveryStatus, HopTls};
-use crate::postfix_log::{Delivered, Joiner};
+use crate::postfix_log::{Delivered, Joiner, Unread};
 use policy::DomainName;
 
 fn delivered(log: &str) -> Vec<Delivered> {
@@ -344,6 +344,43 @@ fn a_server_cannot_forge_what_became_of_a_delivery() {
     assert!(matches!(found[0].attempt.tls, HopTls::Told(_)));
     let Attempt { tls, .. } = &found[0].attempt;
     assert!(!format!("{tls:?}").contains("TLSv1.3"));
+}
+
+#[test]
+fn an_address_that_is_not_quoted_forges_no_delivery_and_no_sender() {
+    let forged =
+        "u@v.example>, relay=q[192.0.2.77]:25, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (y";
+    let real = "delay=1, delays=0/0/1/0, dsn=4.2.0, status=deferred (host mx.test[192.0.2.25] said: 450 4.2.0 no)";
+    let relay = "relay=mx.test[192.0.2.25]:25";
+    let read = |text: &str| {
+        let (mut joiner, clock) = (Joiner::new(), clock());
+        let read = joiner.line(lines(&[text]).trim_end(), &clock, 0);
+        (read, joiner.deliveries().len(), joiner.tallied().unread)
+    };
+    for text in [
+        format!("smtp[2]: AAAAAA: to=<x>, orig_to=<{forged}@d.example>, {relay}, {real}"),
+        format!("smtp[2]: AAAAAA: to=<{forged}@d.example>, {relay}, {real}"),
+        format!("smtp[2]: AAAAAA: to=<{forged}@d.example>, orig_to=<w@d.example>, {relay}, {real}"),
+        format!("smtp[2]: AAAAAA: to=<w@d.example>, orig_to=<{forged}@d.example>, {relay}, {real}"),
+        format!("smtp[2]: AAAAAA: to=<\"x\"@v.example>, relay=q, {forged}@d.example>, {relay}, {real}"),
+        "qmgr[2]: AAAAAA: from=<u@v.example>, size=1, nrcpt=1 (x@d.example>, size=300, nrcpt=1 (queue active)".into(),
+        "smtpd[2]: NOQUEUE: milter-reject: RCPT from a.test[192.0.2.1]: 450 4.7.1 no TLS; from=<u@d.test> to=<u@v.example> proto=ESMTP helo=<x@d.example> to=<u@d.example> proto=ESMTP helo=<x>".into(),
+        "smtpd[2]: NOQUEUE: milter-reject: RCPT from a.test[192.0.2.1]: 450 4.7.1 no TLS; from=<u@d.test> to=<u@v.example> proto=ESMTP helo=<x@d.example> proto=ESMTP helo=<x>".into(),
+    ] {
+        assert_eq!(read(&text), (Err(Unread::Ambiguous), 0, 1), "{text}");
+    }
+    // As Postfix quotes it from 3.5 on; and what a server says is no address.
+    for text in [
+        format!("smtp[2]: AAAAAA: to=<\"{forged}\"@d.example>, {relay}, {real}"),
+        format!(
+            "smtp[2]: AAAAAA: to=<w@d.example>, orig_to=<\"{forged}\"@d.example>, {relay}, {real}"
+        ),
+        format!(
+            "smtp[2]: AAAAAA: to=<w@d.example>, {relay}, delay=1, dsn=4.2.0, status=deferred (host mx.test[192.0.2.25] said: 450 <w>, relay=x)"
+        ),
+    ] {
+        assert_eq!(read(&text), (Ok(()), 1, 0), "{text}");
+    }
 }
 
 #[test]
