@@ -67,6 +67,11 @@ pub(super) struct Handshakes {
     open: HashMap<Client, Vec<Handshake>>,
     /// The same by time.
     due: VecDeque<(i64, Client)>,
+    /// The last ones of all that were settled, by host and client: the next ones of the same process are told
+    /// from them.
+    settled: HashMap<Client, Vec<Handshake>>,
+    /// The same by time.
+    settled_at: VecDeque<(i64, Client)>,
     /// Clients that had trials, and when the last one was: addresses of this host.
     trials: HashMap<Client, i64>,
     told: Vec<FailedHandshake>,
@@ -140,7 +145,8 @@ impl Handshakes {
         }
         let of_client = self.open.entry(client.clone()).or_default();
         handshake.is_again = !of_client.is_empty();
-        let before = of_client.iter().rev().find(|other| {
+        let settled = self.settled.get(&client).into_iter().flatten();
+        let before = settled.chain(&*of_client).rev().find(|other| {
             (other.process, &other.failure) == (handshake.process, &handshake.failure)
         });
         handshake.nth = before
@@ -163,6 +169,23 @@ impl Handshakes {
     pub fn settle(&mut self, client: &Client, afterwards: Afterwards) -> Option<Earlier> {
         let handshakes = self.open.remove(client)?;
         self.tell(&handshakes, afterwards, None);
+        if let Some(last) = handshakes.last().map(|last| last.at) {
+            // Logs may be read in any order.
+            let near = |at: i64| (last - at).abs() <= Print::NEAR;
+            while self.settled_at.front().is_some_and(|(at, _)| !near(*at)) {
+                if let Some((_, client)) = self.settled_at.pop_front()
+                    && let Some(of_client) = self.settled.get_mut(&client)
+                {
+                    of_client.retain(|handshake| near(handshake.at));
+                    if of_client.is_empty() {
+                        self.settled.remove(&client);
+                    }
+                }
+            }
+            let recent = handshakes.iter().filter(|handshake| near(handshake.at)).cloned();
+            self.settled.entry(client.clone()).or_default().extend(recent);
+            self.settled_at.push_back((last, client.clone()));
+        }
         Some(Earlier { handshakes: handshakes.into(), afterwards })
     }
 
@@ -399,6 +422,11 @@ mod tests {
             let client = if number % 2 == 0 { number } else { 1 };
             handshakes.failed((0, client.to_string()), handshake(number / 1000));
             told += handshakes.told().len();
+            let another = (1, number.to_string());
+            handshakes.failed(another.clone(), handshake(number / 1000));
+            let _ = handshakes.settle(&another, Afterwards::Tls);
+            handshakes.told();
+            assert!(handshakes.settled.len() <= 4000 && handshakes.settled_at.len() <= 4000);
         }
         let open: usize = handshakes.open.values().map(Vec::len).sum();
         assert!(open <= MOST && handshakes.due.len() <= MOST, "{open}");

@@ -159,6 +159,18 @@ fn each_of_several_failures_has_what_followed_and_is_one_occasion_with_those_bef
 }
 
 #[test]
+fn who_fails_comes_in_the_clear_and_fails_again_at_once_failed_twice() {
+    let refused = session(2, &[REFUSED], "ehlo=1 mail=1 rcpt=0/1 commands=3/4");
+    let found = failed(&log(&[failure(), refused.clone(), failure(), refused, failure()]));
+    let nth: Vec<_> = found
+        .iter()
+        .filter(|handshake| handshake.recipient.is_none())
+        .map(|handshake| (handshake.process, handshake.nth))
+        .collect();
+    assert_eq!(nth, [(1, 0), (1, 1), (1, 2)]);
+}
+
+#[test]
 fn who_comes_hours_later_stayed_away_and_who_is_another_is_another() {
     let later = log(&[with_message(&[TLS], "ehlo=2 starttls=1 mail=1 commands=4")]);
     for (time, then) in [("03:59:59", "tls"), ("04:00:00", "away")] {
