@@ -43,7 +43,8 @@ pub(super) struct Hops {
     /// How many.
     waiting_len: usize,
     /// Messages that a filter brought back: what took them was no server of an organisation.
-    filtered: HashSet<(u32, String)>,
+    /// With when that was.
+    filtered: HashMap<(u32, String), i64>,
     /// At how many what nothing more will come of is looked for.
     full: usize,
     told: Vec<Delivered>,
@@ -197,7 +198,7 @@ impl Hops {
         // To a filter, or to another message of this host.
         let is_inside = || {
             fields.text.starts_with("forwarded as ")
-                || !self.filtered.is_empty() && self.filtered.contains(&(host, id.to_owned()))
+                || !self.filtered.is_empty() && self.filtered.contains_key(&(host, id.to_owned()))
         };
         if fields.status == DeliveryStatus::Sent && is_inside() {
             return;
@@ -332,18 +333,18 @@ impl Hops {
             return;
         }
         self.connections.retain(|_, connection| now - connection.seen < OVER);
-        self.filtered.clear();
+        self.filtered.retain(|_, at| now - *at < GONE);
         for messages in self.waiting.values_mut() {
             messages.retain(|_, waiting| now - waiting.seen < GONE);
         }
         self.waiting_len = self.waiting.values().map(HashMap::len).sum();
-        self.full = 2 * self.waiting_len.max(self.connections.len());
+        self.full = 2 * self.waiting_len.max(self.connections.len()).max(self.filtered.len());
     }
 
     /// A filter brought this message back under another id.
-    pub fn comes_back(&mut self, host: u32, id: &str) {
-        self.forget(0);
-        self.filtered.insert((host, id.to_owned()));
+    pub fn comes_back(&mut self, host: u32, id: &str, at: i64) {
+        self.forget(at);
+        self.filtered.insert((host, id.to_owned()), at);
     }
 
     /// A message waited too long, and goes back to its sender.
@@ -447,5 +448,28 @@ fn trust(word: &str) -> Trust {
         "Trusted" => Trust::Trusted,
         "Verified" => Trust::Verified,
         _ => Trust::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_filters_bring_back_is_remembered_by_its_time_and_in_bounded_memory() {
+        let mut hops = Hops::default();
+        let hour = 60 * 60;
+        for number in 0..50_000_i64 {
+            hops.comes_back(0, &number.to_string(), number * hour / 10);
+            assert!(hops.filtered.len() <= 2 * MANY);
+        }
+        assert!(hops.filtered.contains_key(&(0, "49000".to_owned())));
+        assert!(!hops.filtered.contains_key(&(0, "0".to_owned())));
+        // However many there are, the last ones are there.
+        let mut hops = Hops::default();
+        for number in 0..=MANY {
+            hops.comes_back(0, &number.to_string(), 1_800_000_000);
+        }
+        assert!(hops.filtered.contains_key(&(0, "0".to_owned())));
     }
 }

@@ -247,7 +247,7 @@ impl Joiner {
             None => self.begin(host, id, Came::Inside, line.at),
             Some(Came::Smtp(number)) => {
                 if let Some(message_id) = rest.strip_prefix("message-id=") {
-                    self.message_id(host, id, number, message_id);
+                    self.message_id((host, id), number, message_id, line.at);
                 }
             }
             Some(Came::Inside | Came::Again) => {}
@@ -256,7 +256,7 @@ impl Joiner {
 
     /// A filter that brings a message back without saying what it was before brings its Message-ID
     /// back, too; while the first one is still in the queue.
-    fn message_id(&mut self, host: u32, id: &str, number: u64, message_id: &str) {
+    fn message_id(&mut self, (host, id): (u32, &str), number: u64, message_id: &str, at: i64) {
         if message_id.len() <= "<>".len() {
             return;
         }
@@ -274,7 +274,7 @@ impl Joiner {
             self.tallied.again += 1;
             self.messages.remove(&number);
             if let Some(first) = first {
-                self.hops.comes_back(host, &first);
+                self.hops.comes_back(host, &first, at);
             }
             if let Some(known) = self.queue.get(host, id) {
                 known.came = Came::Again;

@@ -182,7 +182,7 @@ impl Joiner {
         if let Some(first) =
             field("orig_queue_id=").filter(|first| !first.is_empty() && *first != "NOQUEUE")
         {
-            self.hops.comes_back(host, first);
+            self.hops.comes_back(host, first, line.at);
             self.tallied.again += 1;
             return self.begin(host, id, Came::Again, line.at);
         }
