@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::{
     borrow::Cow,
     ffi::OsString,
+    fs,
     io::{self, BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, TryRecvError, sync_channel},
@@ -22,15 +23,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// What is wanted: all that is logged as mail, what Postfix's units write to their standard output, and when
 /// journald has dropped lines.
-const WANTED: [&str; 7] = [
+const WANTED: [&str; 4] = [
     "SYSLOG_FACILITY=2",
-    "+",
     "_SYSTEMD_UNIT=postfix.service",
-    "+",
     "_SYSTEMD_UNIT=postfix@-.service",
-    "+",
     "SYSLOG_IDENTIFIER=systemd-journald",
 ];
+/// Where systemd keeps this host's id, which stands in all that it logs (machine-id(5)).
+const MACHINE_ID: &str = "/etc/machine-id";
 
 /// The fields that make a line; the cursor and the time come in any case.
 const FIELDS: &str = "--output-fields=_HOSTNAME,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,MESSAGE";
@@ -142,10 +142,19 @@ impl Running {
             cursor => format!("--after-cursor={cursor}"),
         };
         let mut child = Command::new(program)
-            // --all: else long fields are left out.
-            .args(["--follow", "--no-tail", "--output=json", "--all", "--quiet", "--no-pager"])
+            // --all: else long fields are left out. --merge: else only what was logged since the system was
+            // started is told, and a service whose /proc is its own may not know since when that is.
+            .args([
+                "--follow",
+                "--no-tail",
+                "--merge",
+                "--output=json",
+                "--all",
+                "--quiet",
+                "--no-pager",
+            ])
             .args([FIELDS, &since])
-            .args(WANTED)
+            .args(wanted(fs::read_to_string(MACHINE_ID).ok().as_deref().map(str::trim)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -179,6 +188,15 @@ impl Running {
     }
 }
 
+/// What to look for, of this host alone: others may send their journals here.
+fn wanted(machine: Option<&str>) -> Vec<String> {
+    let each = WANTED.map(|wanted| match machine {
+        Some(id) => vec![wanted.to_owned(), format!("_MACHINE_ID={id}")],
+        None => vec![wanted.to_owned()],
+    });
+    each.join(&"+".to_owned())
+}
+
 /// The next line; empty where it is too long.
 fn next(output: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
@@ -195,7 +213,7 @@ fn next(output: &mut impl BufRead) -> io::Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, path::Path};
+    use std::path::Path;
 
     /// A journalctl that says these lines, notes how it was called, and ends so.
     fn journalctl(directory: &Path, lines: &str, ends: &str) -> OsString {
@@ -258,7 +276,19 @@ mod tests {
         let called: Vec<_> = called.lines().collect();
         assert_eq!(called.len(), 2);
         assert!(called[0].contains("--since=@5 ") && called[1].contains("--after-cursor=c8 "));
-        assert!(called[0].contains("--follow") && called[0].contains("SYSLOG_FACILITY=2 +"));
+        assert!(called[0].contains("--follow") && called[0].contains(" SYSLOG_FACILITY=2 "));
+        // Also what was logged before the system was started.
+        assert!(called.iter().all(|call| call.contains(" --merge ")));
+    }
+
+    #[test]
+    fn of_journals_that_other_hosts_send_nothing_is_read() {
+        let all = wanted(Some("5f")).join(" ");
+        assert!(all.starts_with(
+            "SYSLOG_FACILITY=2 _MACHINE_ID=5f + _SYSTEMD_UNIT=postfix.service _MACHINE_ID=5f + "
+        ));
+        assert_eq!(all.matches('+').count() + 1, all.matches("_MACHINE_ID=5f").count());
+        assert_eq!(wanted(None).len(), 2 * WANTED.len() - 1);
     }
 
     #[test]
