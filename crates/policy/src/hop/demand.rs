@@ -117,7 +117,7 @@ impl Demand {
     ///   certificates only what both have is left; else the first stands, and is held to encrypt where the
     ///   other one is: `dane` becomes `dane-only`, as Postfix has nothing between.
     /// - The SNI belongs to the demand on the certificate, because servers choose their certificate by it.
-    /// - Of the versions, see [`Protocols::of_two`].
+    /// - Of the versions the higher minimum holds. Newer ones are left out only where both leave them out.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         let ((level, matching), servername) = match self.certificates(other) {
