@@ -60,7 +60,7 @@ pub struct PolicyStatus {
     pub senders: usize,
     /// Since when it is in force.
     pub since: Timestamp,
-    /// What its files looked like when they were last read ([`config::policy_file::Sources`]).
+    /// What its files looked like when they were last read ([`crate::policy_file::Sources`]).
     pub fingerprint: u64,
     /// How often the milter was asked since its start to read them, and has, well or not.
     #[serde(default)]

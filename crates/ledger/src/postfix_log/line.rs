@@ -182,7 +182,7 @@ impl<'l> Line<'l> {
             .then_some((id, rest))
     }
 
-    /// Client and session of a line of smtpd: [`tls_summary`].
+    /// Client and session of a line of smtpd: `tls_summary`.
     #[must_use]
     pub fn tls_session(&self) -> Option<(&'l str, TlsState)> {
         let summary = tls_summary(self.text)?;
