@@ -196,7 +196,7 @@ fn unread(accounts: &[Account]) -> Option<(String, String)> {
             "several time zones have that abbreviation: say which is meant with `--time-zone`, such as `--time-zone America/Chicago`".to_owned()
         }
         Unread::Ambiguous => {
-            "an address in them holds what looks like fields of the log, and nobody can tell where it ends: leave `info_log_address_format` in main.cf at `external` (Postfix before 3.5 does not have it)".to_owned()
+            "an address in them is cut off, or holds what looks like fields of the log, and nobody can tell where it ends: leave `info_log_address_format` in main.cf at `external` (Postfix before 3.5 does not have it)".to_owned()
         }
         Unread::Form => format!("they go on in a form that is not known here; {JOURNAL}"),
     };

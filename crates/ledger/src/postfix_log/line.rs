@@ -302,28 +302,37 @@ fn guessed(text: &str) -> &'static str {
 }
 
 /// The address behind `key` at the beginning of the text, without its angle brackets, and what
-/// follows them.
+/// follows them. None where there is none, and where the line was cut within it.
 pub(super) fn address<'l>(text: &'l str, key: &str) -> Option<(&'l str, &'l str)> {
     let text = text.strip_prefix(key)?.strip_prefix('<')?;
     // A quoted local part can hold anything, also what looks like the next field. What follows an
     // address is always a comma.
-    let quoted = quoted(text).unwrap_or(0);
+    let quoted = quoted(text)?;
     let rest = text.get(quoted..)?;
     let end = quoted + rest.find(">,").or_else(|| rest.find('>'))?;
     Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
-/// The length of the quoted local part at the beginning, with its quotes and the `@`.
+/// Whether an address begins behind `key` at the beginning of the text, and its end is not there: Postfix cuts
+/// its lines at 2000 octets, and some syslog daemons at 1024. All that follows may be of the address.
+pub(super) fn is_cut_within(text: &str, key: &str) -> bool {
+    let begins = text.strip_prefix(key).is_some_and(|rest| rest.starts_with('<'));
+    begins && address(text, key).is_none()
+}
+
+/// The length of the quoted local part at the beginning, with its quotes and the `@`; 0 where there is none.
+/// None where it does not end.
 fn quoted(text: &str) -> Option<usize> {
+    let Some(inside) = text.strip_prefix('"') else { return Some(0) };
     let mut escaped = false;
-    let inside = text.strip_prefix('"')?;
     let closing = inside.find(|character| {
         let closes = character == '"' && !escaped;
         escaped = character == '\\' && !escaped;
         closes
     })?;
     let end = closing + "\"\"@".len();
-    text.get(..end)?.ends_with('@').then_some(end)
+    let is_of_address = text.get(..end).is_some_and(|quoted| quoted.ends_with('@'));
+    Some(if is_of_address { end } else { 0 })
 }
 
 /// Name and address of `mx.test[192.0.2.1]`.

@@ -14,6 +14,6 @@ pub enum Unread {
     /// It has a time, and goes on in a form that is not known.
     Form,
     /// An address in it holds what looks like the fields that follow it, and is not quoted: Postfix before 3.5,
-    /// and `info_log_address_format = internal`.
+    /// and `info_log_address_format = internal`. Or the line was cut within it.
     Ambiguous,
 }

@@ -1,7 +1,7 @@
 //! One line of a delivery: `to=<..>, orig_to=<..>, relay=HOST[ADDRESS]:PORT, .., status=sent (..)`.
 
 use crate::model::delivery::DeliveryStatus;
-use crate::postfix_log::line::address;
+use crate::postfix_log::line::{address, is_cut_within};
 use std::net::IpAddr;
 
 /// What a line says of the delivery to one recipient.
@@ -15,15 +15,25 @@ pub(in crate::postfix_log) struct DeliveryLine<'l> {
     pub rest: &'l str,
 }
 
+/// Before what the client wrote.
+const ORIGINAL: &str = ", orig_to=";
+
 impl<'l> DeliveryLine<'l> {
     /// Reads what follows the queue id.
     pub fn read(text: &'l str) -> Option<Self> {
         let (to, rest) = address(text, "to=")?;
         // Directly behind, for further on the line quotes what servers say.
-        match address(rest, ", orig_to=") {
+        match address(rest, ORIGINAL) {
             Some((recipient, rest)) => Some(Self { to, recipient, rest }),
+            None if is_cut_within(rest, ORIGINAL) => None,
             None => Some(Self { to, recipient: to, rest }),
         }
+    }
+
+    /// Whether the line was cut within one of the addresses.
+    pub fn is_cut(text: &str) -> bool {
+        is_cut_within(text, "to=")
+            || address(text, "to=").is_some_and(|(_, rest)| is_cut_within(rest, ORIGINAL))
     }
 
     /// Whether one of the addresses may end further on: what follows it is once more what follows an

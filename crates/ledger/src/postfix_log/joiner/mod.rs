@@ -69,8 +69,14 @@ fn is_ambiguous(line: &Line<'_>) -> bool {
         "sendmail" => false,
         "smtpd" => handshakes::is_ambiguous(line.text),
         program => line.queue_id().is_some_and(|(_, rest)| match program {
-            "qmgr" => line::address(rest, "from=").is_some_and(|(_, rest)| rest.contains('>')),
-            _ => DeliveryLine::read(rest).is_some_and(|line| line.is_ambiguous()),
+            "qmgr" => match line::address(rest, "from=") {
+                Some((_, rest)) => rest.contains('>'),
+                None => line::is_cut_within(rest, "from="),
+            },
+            _ => match DeliveryLine::read(rest) {
+                Some(line) => line.is_ambiguous(),
+                None => DeliveryLine::is_cut(rest),
+            },
         }),
     }
 }

@@ -94,13 +94,16 @@ impl Relay {
 }
 
 /// The addresses in `<a@b.test>,<c@d.test>, ctladdr=..`, without their angle brackets, and what follows them.
-/// None where one has a comment, which a client may write without brackets: it can hold what looks like fields.
+/// None where one does not end, or has a comment, which a client may write without brackets: it can hold what looks
+/// like fields.
 pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
     let mut found = Vec::new();
     let mut rest = text;
     loop {
         let (address, next) = match crate::postfix_log::line::address(rest, "") {
             Some(bracketed) => bracketed,
+            // All that follows may be of it.
+            None if rest.starts_with('<') => return (Vec::new(), ""),
             None => {
                 let end = rest.find(',').unwrap_or(rest.len());
                 (rest.get(..end).unwrap_or_default(), rest.get(end..).unwrap_or_default())

@@ -384,6 +384,33 @@ fn an_address_that_is_not_quoted_forges_no_delivery_and_no_sender() {
 }
 
 #[test]
+fn an_address_whose_end_was_cut_off_forges_no_delivery_and_no_sender() {
+    let forged =
+        "x>, relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (";
+    let read = |text: &str| {
+        let (mut joiner, clock) = (Joiner::new(), clock());
+        let read = joiner.line(lines(&[text]).trim_end(), &clock, 0);
+        (read, joiner.deliveries().len(), joiner.tallied().unread)
+    };
+    let real = "@d.example>, relay=none, delay=9, delays=9/0/0/0, dsn=4.4.1, status=deferred (no)";
+    for begin in ["to=<\"", "to=<u@d.example>, orig_to=<\"", "to=<\"\\\""] {
+        // As long as Postfix's lines are at most.
+        let mut text = format!("AAAAAA: {begin}{forged}{}\"{real}", "a".repeat(1900));
+        text.truncate(2000);
+        assert_eq!(read(&format!("smtp[2]: {text}")), (Err(Unread::Ambiguous), 0, 1), "{begin}");
+    }
+    for text in [
+        "smtp[2]: AAAAAA: to=<aaaa",
+        "smtp[2]: AAAAAA: to=<u@d.example>, orig_to=<aaaa",
+        "smtp[2]: AAAAAA: to=<u@d.example>, orig_to=<a, relay=q[192.0.2.77]:25, dsn=2.0.0, status=sent (y",
+        "qmgr[2]: AAAAAA: from=<\"x>, status=expired, returned to sender",
+        "qmgr[2]: AAAAAA: from=<aaaa",
+    ] {
+        assert_eq!(read(text), (Err(Unread::Ambiguous), 0, 1), "{text}");
+    }
+}
+
+#[test]
 fn deliveries_are_read_in_whatever_form_the_log_has() {
     let session = TRUSTED.strip_prefix("smtp[2]: ").unwrap();
     let sent = format!("AAAAAA: to=<u@d.example>, {TO}");
