@@ -1,17 +1,20 @@
 //! Files that are read whole without any wait, and files that are replaced whole.
 
-use nix::fcntl::OFlag;
+use nix::{fcntl::OFlag, unistd::geteuid};
 use std::{
     ffi::OsString,
     fs,
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 /// A larger file is refused: a million domains take some 30 MiB.
 pub const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+/// For `custom_flags`: neither follows a link in the place of the file, nor waits for the other end of a FIFO.
+pub const WITHOUT_LINK: i32 = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).bits();
 
 /// Reads a regular file of at most [`MAX_FILE`] octets. A FIFO would block and a device might never
 /// end.
@@ -93,6 +96,39 @@ fn replace_and(
     settle(&fs::File::open(directory)?)
 }
 
+/// The place of a file that lies in a directory of another user, for whoever opens it by its path: without links
+/// in it, and with a regular file there, or none. A link there is followed only if it is this user's own, or root's:
+/// the other one could lead root anywhere. To open a FIFO would block.
+///
+/// # Errors
+///
+/// Those of the system; [`ErrorKind::InvalidInput`] for what is no regular file, and for such a link.
+pub fn place_of_regular(path: &Path) -> io::Result<PathBuf> {
+    let refused = |why| Err(io::Error::new(ErrorKind::InvalidInput, why));
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        found => Some(found?),
+    };
+    if let Some(link) = found.as_ref().filter(|found| found.is_symlink()) {
+        if !is_trusted(link.uid(), geteuid().as_raw()) {
+            return refused("it is a link of another user");
+        }
+        let place = fs::canonicalize(path)?;
+        return if place.metadata()?.is_file() { Ok(place) } else { refused("not a regular file") };
+    }
+    match path.file_name() {
+        Some(name) if found.is_none_or(|found| found.is_file()) => {
+            Ok(fs::canonicalize(directory(path))?.join(name))
+        }
+        _ => refused("not a regular file"),
+    }
+}
+
+/// Whether a user follows a link of this owner.
+fn is_trusted(owner: u32, user: u32) -> bool {
+    owner == 0 || owner == user
+}
+
 /// Whether two paths lead to the same place, where there need not be a file yet. A link there is not followed.
 #[must_use]
 pub fn is_same_place(one: &Path, other: &Path) -> bool {
@@ -146,6 +182,37 @@ mod tests {
 
     fn names(directory: &Path) -> Vec<OsString> {
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_link_is_followed_to_a_regular_file_if_it_is_the_users_own_or_roots() {
+        for (owner, user, is_followed) in
+            [(0, 0, true), (0, 990, true), (990, 990, true), (990, 0, false), (990, 991, false)]
+        {
+            assert_eq!(is_trusted(owner, user), is_followed, "{owner} {user}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let real = fs::canonicalize(directory.path()).unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "x").unwrap();
+        for (link, to) in [("to-file", "file"), ("to-directory", "."), ("to-nothing", "none")] {
+            std::os::unix::fs::symlink(to, at(link)).unwrap();
+        }
+        for name in ["file", "to-file"] {
+            assert_eq!(place_of_regular(&at(name)).unwrap(), real.join("file"), "{name}");
+        }
+        assert_eq!(place_of_regular(&at("none")).unwrap(), real.join("none"));
+        for (name, kind) in [
+            ("to-directory", ErrorKind::InvalidInput),
+            ("to-nothing", ErrorKind::NotFound),
+            (".", ErrorKind::InvalidInput),
+        ] {
+            assert_eq!(place_of_regular(&at(name)).unwrap_err().kind(), kind, "{name}");
+        }
+        assert_eq!(
+            place_of_regular(Path::new("/dev/null")).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
     }
 
     #[test]

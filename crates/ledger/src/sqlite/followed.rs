@@ -62,13 +62,14 @@ impl Store {
 
 /// Lets a connection to a ledger see the deliveries and handshakes of the file at `uri`, too.
 pub(super) fn attach(connection: &Connection, uri: &str) -> Result<(), StoreError> {
-    // It is another user's: what its schema says is not run.
-    connection.pragma_update(None, "trusted_schema", false)?;
     connection.execute("ATTACH DATABASE ?1 AS followed", [uri])?;
     let version: i64 =
         connection.query_row("PRAGMA followed.user_version", [], |row| row.get(0))?;
     if version > schema::VERSION {
         return Err(StoreError::Newer { found: version, known: schema::VERSION });
+    }
+    if !schema::is_plain(connection, "followed")? {
+        return Err(StoreError::Foreign);
     }
     // One that is being made has no tables yet.
     if version >= schema::WITH_FOLLOWED {
@@ -169,6 +170,57 @@ mod tests {
             assert_eq!(handshakes(&reader), [1]);
             assert_eq!(reader.unread().is_some(), !content.is_empty());
         }
+    }
+
+    /// What is done to a file so that whoever reads it runs what it says.
+    const HOSTILE: [&str; 5] = [
+        "DROP TABLE handshake; CREATE VIEW handshake AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1
+         FROM n) SELECT i, '', '', '', 'x', 'away', i, 0, i, i FROM n",
+        "ALTER TABLE handshake ADD COLUMN more INTEGER AS (count + 1)",
+        "DROP TABLE followed; CREATE VIEW followed AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1
+         FROM n) SELECT 1 AS one, max(i) AS state FROM n",
+        "CREATE TRIGGER more AFTER INSERT ON handshake BEGIN DELETE FROM handshake; END",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = 'CREATE VIEW handshake AS SELECT 1'
+         WHERE name = 'handshake'",
+    ];
+
+    #[test]
+    fn a_file_whose_schema_would_be_run_is_neither_read_nor_written() {
+        for hostile in HOSTILE {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("state/ledger.sqlite");
+            Store::open(&path, ROOM).unwrap().import(&told(1)).unwrap();
+            let beside = followed_beside(&path);
+            let store = Store::open(&beside, ROOM).unwrap();
+            store.connection.execute_batch(hostile).unwrap();
+            drop(store);
+            let reader = Reader::open(&path).unwrap();
+            assert!(reader.unread().is_some(), "{hostile}");
+            assert_eq!(handshakes(&reader), [1], "{hostile}");
+            assert!(Reader::open(&beside).is_err(), "{hostile}");
+            assert!(Store::open(&beside, ROOM).is_err(), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_keeps_nobody_waiting_and_a_link_that_leads_nowhere_makes_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/ledger.sqlite");
+        Store::open(&path, ROOM).unwrap().import(&told(1)).unwrap();
+        let beside = followed_beside(&path);
+        std::fs::create_dir(beside.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&beside).status().unwrap();
+        assert!(made.success());
+        let reader = Reader::open(&path).unwrap();
+        assert!(reader.unread().is_some());
+        assert_eq!(handshakes(&reader), [1]);
+        assert!(matches!(Reader::open(&beside), Err(StoreError::File(_))));
+        assert!(matches!(Store::open(&beside, ROOM), Err(StoreError::File(_))));
+        std::fs::remove_file(&beside).unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, &beside).unwrap();
+        assert!(matches!(Store::open(&beside, ROOM), Err(StoreError::File(_))));
+        assert!(!elsewhere.exists());
     }
 
     #[test]

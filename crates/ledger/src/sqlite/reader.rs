@@ -10,6 +10,7 @@ use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::followed::{self, followed_beside};
 use crate::sqlite::{columns, schema};
+use config::files;
 use policy::Decision;
 use rusqlite::{Connection, OpenFlags, Params};
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ impl Reader {
                 | OpenFlags::SQLITE_OPEN_URI;
             let connection = Connection::open_with_flags(uri, flags)?;
             connection.busy_timeout(PATIENCE)?;
+            // It may be another user's: what its schema says is not run.
+            connection.pragma_update(None, "trusted_schema", false)?;
             match version(&connection)? {
                 0 => Err(StoreError::Foreign),
                 version => Ok(Self { connection, version, unread: None }),
@@ -245,7 +248,7 @@ impl History for Reader {
 
 /// A path as a URI, which SQLite takes with parameters.
 fn uri(path: &Path) -> io::Result<String> {
-    let path = fs::canonicalize(path)?;
+    let path = files::place_of_regular(path)?;
     let mut uri = String::from("file:");
     for octet in path.as_os_str().as_encoded_bytes() {
         match octet {

@@ -158,7 +158,23 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
             return Err(StoreError::Foreign);
         }
     }
-    Ok(version)
+    if is_plain(connection, "main")? { Ok(version) } else { Err(StoreError::Foreign) }
+}
+
+/// Whether a file of the connection holds tables and indexes alone. Root reads, and fills, files that other users
+/// may write: a view, a column that is computed or a trigger in one would have it run what they please, without
+/// end.
+pub(super) fn is_plain(connection: &Connection, file: &str) -> Result<bool, StoreError> {
+    // What the type in `sqlite_schema` says of a table need not be true; this is what SQLite made of it.
+    let sql =
+        "SELECT NOT EXISTS (SELECT 1 FROM pragma_table_list WHERE schema = ?1 AND type <> 'table')";
+    let is_plain: bool = connection.query_row(sql, [file], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT NOT EXISTS (SELECT 1 FROM {file}.sqlite_schema WHERE type NOT IN ('table', 'index') OR rootpage = 0)
+         AND NOT EXISTS (SELECT 1 FROM pragma_table_list AS t, pragma_table_xinfo(t.name, ?1) AS c
+                         WHERE t.schema = ?1 AND c.hidden > 0)"
+    );
+    Ok(is_plain && connection.query_row(&sql, [file], |row| row.get(0))?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::model::tally::Tally;
 use crate::sqlite::columns::{Table, signed};
 use crate::sqlite::error::StoreError;
 use crate::sqlite::{damaged, schema};
-use config::Room;
+use config::{Room, files};
 use rusqlite::{Connection, OpenFlags, params};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -45,11 +45,18 @@ impl Store {
         {
             fs::DirBuilder::new().mode(0o750).create(directory)?;
         }
+        // Root may write it where the directory is another user's.
+        let place = files::place_of_regular(path)?;
         // SQLite would make the file readable for everybody.
-        fs::OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
+        let without_link = files::WITHOUT_LINK;
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true).mode(0o640).custom_flags(without_link).open(&place)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut connection = Connection::open_with_flags(&place, flags)?;
         connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
         // First of all: a file that is not for this program is left as it is.
         schema::version(&connection)?;
         // Before the first table: the space of what was deleted can then be given back.
