@@ -1,6 +1,6 @@
 //! How much of a client is stored: the privacy of those who send.
 
-use config::ClientDetail;
+use config::{ClientDetail, files};
 use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
 use sha2::Sha256;
@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::IpAddr,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 use tempfile::PersistError;
@@ -77,14 +77,21 @@ fn key_at(path: &Path) -> io::Result<Box<[u8; KEY]>> {
     let found = read_key(path);
     let missing = matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound);
     let key = if missing { make_key(path).and_then(|()| read_key(path)) } else { found };
-    // Whoever follows the log has another user, and the milter's group. The file may be somebody else's.
-    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o640));
     key.map_err(|error| named(path, &error))
 }
 
+/// The key in a file. Root reads it, too, in a directory of the milter's user: what lies there may be a FIFO, or a
+/// link to a file that is not a key.
 fn read_key(path: &Path) -> io::Result<Box<[u8; KEY]>> {
+    let place = files::place_of_regular(path)?;
+    let mut file = fs::File::options().read(true).custom_flags(files::WITHOUT_LINK).open(place)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
+    }
     let mut key = Box::new([0; KEY]);
-    fs::File::open(path)?.read_exact(&mut *key)?;
+    file.read_exact(&mut *key)?;
+    // Whoever follows the log has another user, and the milter's group. The file may be somebody else's.
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o640));
     Ok(key)
 }
 
@@ -138,7 +145,6 @@ mod tests {
         assert_eq!(clients("a").shown(address), hash);
         assert_ne!(clients("b").shown(address), hash);
         assert!(hash.starts_with("hash:") && hash.len() == 21 && !clients("a").are_named());
-        use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(directory.path().join("a")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
     }
@@ -169,6 +175,23 @@ mod tests {
         let key = read_key(&path).unwrap();
         make_key(&path).unwrap();
         assert_eq!(read_key(&path).unwrap(), key);
+    }
+
+    #[test]
+    fn a_fifo_in_the_place_of_the_key_keeps_nobody_waiting_and_what_it_is_not_keeps_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status();
+        assert!(made.unwrap().success());
+        // Held open, so that whoever opens it is not kept waiting, but reads nothing.
+        let held = fs::File::options().read(true).write(true).open(&path).unwrap();
+        assert_eq!(
+            Clients::new(ClientDetail::Hashed, &path).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+        assert_eq!(held.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        drop(held);
+        assert!(Clients::new(ClientDetail::Hashed, &path).is_err());
     }
 
     #[test]
