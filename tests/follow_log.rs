@@ -179,6 +179,24 @@ fn append(path: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(path).unwrap()
 }
 
+#[test]
+fn lines_of_a_sendmail_count_as_those_of_an_mta() {
+    let mut place = Place::new();
+    let _follower = place.follow();
+    place.has_begun();
+    for number in 0..100 {
+        let at = jiff::Timestamp::now();
+        let line = format!(
+            "{at} mx sm-mta[7]: 6ASAM1E9{number:06}: to=<x@example.com>, delay=00:00:01, mailer=esmtp, relay=mx.example.com. [192.0.2.25], dsn=2.0.0, stat=Sent (ok)"
+        );
+        place.open.write_all(format!("{line}\n").as_bytes()).unwrap();
+        place.deliveries += 1;
+        place.lines += 1;
+    }
+    place.is_all_counted();
+    assert_eq!(place.followed().unwrap()["counts"]["of_mta"], 100);
+}
+
 const HOW: [&str; 4] = [
     "create",
     "create\n compress\n compresscmd /usr/bin/xz\n compressext .xz",

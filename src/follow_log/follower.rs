@@ -219,12 +219,12 @@ impl Follower {
                 }
                 followed.counts.lines += 1;
             }
-            let before = intake.tallied().postfix;
+            let before = intake.tallied().of_mta();
             let taken = intake.line(text, clock, 0);
             if heed == Heed::Know {
                 return;
             }
-            followed.counts.of_mta += intake.tallied().postfix - before;
+            followed.counts.of_mta += intake.tallied().of_mta() - before;
             if let Err(why) = taken {
                 followed.counts.unread += 1;
                 if !std::mem::replace(unread, true) {

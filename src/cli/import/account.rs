@@ -111,7 +111,7 @@ impl Account {
         }
         if tallied.lines == 0 {
             let _ = writeln!(out, "{:>12}  the file is empty", "");
-        } else if tallied.postfix + tallied.sendmail == 0 {
+        } else if tallied.of_mta() == 0 {
             let _ = writeln!(out, "{:>12}  no line of a Postfix or a Sendmail", "");
         }
     }
@@ -222,7 +222,7 @@ pub(super) fn nothing(accounts: &[Account]) -> Option<String> {
     let named: Vec<_> = accounts.iter().map(|account| account.path.display().to_string()).collect();
     let named = named.join(", ");
     let tallied = &sum.tallied;
-    let of_mta = tallied.postfix + tallied.sendmail;
+    let of_mta = tallied.of_mta();
     Some(if of_mta == 0 {
         format!(
             "error: there is no line of a Postfix or a Sendmail in {named}\n  = help: name the log that the MTA writes to (Postfix: `postconf maillog_file`; else that of syslog); {JOURNAL}"

@@ -26,6 +26,12 @@ pub struct Tallied {
 }
 
 impl Tallied {
+    /// Lines of a Postfix or a Sendmail.
+    #[must_use]
+    pub fn of_mta(&self) -> u64 {
+        self.postfix + self.sendmail
+    }
+
     /// What was found here and there.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
