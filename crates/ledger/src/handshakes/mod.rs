@@ -97,8 +97,7 @@ impl Builder {
         let fault = HandshakeFault::from(&key.failure);
         *building.failures.entry((fault, key.failure.to_string())).or_default() += tally.count;
         building.attempts += tally.count;
-        let (first, last) = building.between.unwrap_or((tally.first, tally.last));
-        building.between = Some((first.min(tally.first), last.max(tally.last)));
+        tally.widen(&mut building.between);
         building.then = building.then.max(Some((tally.last, key.afterwards)));
     }
 

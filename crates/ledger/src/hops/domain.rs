@@ -2,10 +2,12 @@
 
 use super::came::Came;
 use super::exception::{Exception, What};
+use super::is_of_recipient;
 use super::left::Left;
-use super::{day, is_of_recipient};
+use crate::model::day::day_of;
 use crate::model::delivery::{Delivery, DeliveryKey, DeliveryReason, DeliveryStatus};
 use crate::model::row::{OTHERS, Row};
+use crate::model::tally::Tally;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +100,8 @@ impl DomainHops {
     pub fn known_between(&self) -> Option<(i64, i64)> {
         let ((came_first, came_last), (left_first, left_last)) =
             self.came_between.zip(self.left_between)?;
-        let is_covered = day(left_first) <= day(came_first) && day(left_last) >= day(came_last) - 1;
+        let is_covered =
+            day_of(left_first) <= day_of(came_first) && day_of(left_last) >= day_of(came_last) - 1;
         (!is_covered).then_some((left_first, left_last))
     }
 }
@@ -147,11 +150,11 @@ struct Fault {
 impl Building {
     pub fn came(&mut self, row: &Row, encrypted: bool) {
         self.of_recipient |= is_of_recipient(row);
-        widen(&mut self.came_between, row.tally.first, row.tally.last);
+        row.tally.widen(&mut self.came_between);
         let Some(what) = self.came.add(row, encrypted) else { return };
         let place = Place { what, reason: None, server: String::new() };
         let fault = self.exceptions.entry(place).or_default();
-        fault.add(row.tally.recipients(), row.tally.first, row.tally.last);
+        fault.add(row.tally);
         let key = &row.key;
         let client = if key.name.is_empty() { &key.client } else { &key.name };
         if fault.clients.len() < MOST_CLIENTS && !key.is_others() && !client.is_empty() {
@@ -162,7 +165,7 @@ impl Building {
     pub fn left(&mut self, delivery: &Delivery, encrypted: bool) {
         let (key, tally) = (&delivery.key, delivery.tally);
         self.of_recipient = true;
-        widen(&mut self.left_between, tally.first, tally.last);
+        tally.widen(&mut self.left_between);
         let what = self.left.get_or_insert_default().add(delivery, encrypted);
         // Of what had waited for this reason, some has left, or waits for it no longer.
         let is_over = match key.status {
@@ -183,7 +186,7 @@ impl Building {
         let reason = (key.status != DeliveryStatus::Sent).then_some(key.reason);
         let place = self.place(what, reason, key);
         let fault = self.exceptions.entry(place).or_default();
-        fault.add(tally.recipients(), tally.first, tally.last);
+        fault.add(tally);
         fault.server.clone_from(&key.server);
         if what == What::LeftWeak {
             fault.words = format!("{}, {}", key.tls_version, key.cipher);
@@ -238,9 +241,9 @@ impl Building {
 }
 
 impl Fault {
-    fn add(&mut self, recipients: u64, first: i64, last: i64) {
-        self.recipients += recipients;
-        widen(&mut self.between, first, last);
+    fn add(&mut self, tally: Tally) {
+        self.recipients += tally.recipients();
+        tally.widen(&mut self.between);
     }
 
     fn finish(self, place: Place, read_until: i64) -> Option<Exception> {
@@ -290,9 +293,4 @@ impl Second {
             () => Self::NothingLeft,
         }
     }
-}
-
-fn widen(between: &mut Option<(i64, i64)>, first: i64, last: i64) {
-    let (earliest, latest) = between.unwrap_or((first, last));
-    *between = Some((earliest.min(first), latest.max(last)));
 }

@@ -17,7 +17,7 @@ pub use left::Left;
 
 use crate::history::{History, Selection};
 use crate::model::baseline::Baseline;
-use crate::model::day::{DAY, Day, day_of};
+use crate::model::day::day_of;
 use crate::model::delivery::Delivery;
 use crate::model::key::SubjectKind;
 use crate::model::row::{OTHERS, Row};
@@ -63,29 +63,19 @@ impl Builder {
         } else {
             &row.key.domain
         };
-        self.of(domain).came(row, encrypted);
+        self.domains.entry_ref(domain).or_default().came(row, encrypted);
     }
 
     /// Adds how mail left.
     pub fn left(&mut self, delivery: &Delivery) {
-        let (first, last) = (delivery.tally.first, delivery.tally.last);
-        let (earliest, latest) = self.deliveries.unwrap_or((first, last));
-        self.deliveries = Some((earliest.min(first), latest.max(last)));
+        delivery.tally.widen(&mut self.deliveries);
         if delivery.key.domain == OTHERS {
             self.others = true;
             return;
         }
         let key = &delivery.key;
         let encrypted = self.encrypted.is_met(&key.tls_version, &key.cipher, || is_encrypted(key));
-        self.of(&key.domain).left(delivery, encrypted);
-    }
-
-    fn of(&mut self, domain: &str) -> &mut Building {
-        // Looked up first: most rows are of a domain that is there, and need no copy of its name.
-        if !self.domains.contains_key(domain) {
-            self.domains.insert(domain.to_owned(), Box::default());
-        }
-        self.domains.entry_ref(domain).or_default()
+        self.domains.entry_ref(&key.domain).or_default().left(delivery, encrypted);
     }
 
     /// What comes of it. `read_until` is the last moment that was read of the log, of whichever domain.
@@ -136,11 +126,6 @@ impl Hops {
             }
         }
     }
-}
-
-/// The day of a moment, in seconds since 1970-01-01.
-fn day(moment: i64) -> Day {
-    Day::try_from(moment.div_euclid(DAY)).unwrap_or(Day::MAX)
 }
 
 /// Whether a row tells of mail for an opted-in domain; else it was judged for its sender, and other mail

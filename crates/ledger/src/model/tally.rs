@@ -35,6 +35,12 @@ impl Tally {
         self.last = self.last.max(other.last);
     }
 
+    /// Widens a time, in seconds since 1970-01-01, so that it holds the first and the last.
+    pub(crate) fn widen(&self, between: &mut Option<(i64, i64)>) {
+        let (first, last) = between.unwrap_or((self.first, self.last));
+        *between = Some((first.min(self.first), last.max(self.last)));
+    }
+
     /// Recipients of messages, each counted once however often it was tried. Where that is not known,
     /// each attempt counts as one.
     #[must_use]
