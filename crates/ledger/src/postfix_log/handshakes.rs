@@ -13,6 +13,7 @@
 //! unknown user), also by other milters, tell nothing, and it will come again.
 
 use super::TRIAL_ANSWER;
+use super::hosts::Process;
 use super::line::address;
 use crate::model::handshake::Afterwards;
 use crate::model::imports::Print;
@@ -48,6 +49,28 @@ pub struct FailedHandshake {
     pub recipient: Option<String>,
 }
 
+impl FailedHandshake {
+    /// One of a client of which nothing is known yet but that.
+    pub(super) fn new(
+        at: i64,
+        process: Process,
+        (name, client): (Option<DomainName>, Option<IpAddr>),
+        failure: TlsFailure,
+    ) -> Self {
+        Self {
+            at,
+            process: process.2,
+            client,
+            name,
+            failure,
+            nth: 0,
+            is_again: false,
+            afterwards: Afterwards::Away,
+            recipient: None,
+        }
+    }
+}
+
 /// Seconds within which what a client does is what it does about a handshake that failed: most try
 /// again without TLS at once. Those that try again later do so at the latest after four hours: RFC 5321,
 /// section 4.5.4.1, has half an hour, and servers double it a few times.
@@ -64,12 +87,12 @@ const MOST: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     /// Those that led to nothing yet, by host and the client's address as the log has it.
-    open: HashMap<Client, Vec<Handshake>>,
+    open: HashMap<Client, Vec<FailedHandshake>>,
     /// The same by time.
     due: VecDeque<(i64, Client)>,
     /// The last ones of all that were settled, by host and client: the next ones of the same process are told
     /// from them.
-    settled: HashMap<Client, Vec<Handshake>>,
+    settled: HashMap<Client, Vec<FailedHandshake>>,
     /// The same by time.
     settled_at: VecDeque<(i64, Client)>,
     /// Clients that had trials, and when the last one was: addresses of this host.
@@ -112,22 +135,10 @@ impl LastFailures {
     }
 }
 
-/// A handshake that failed.
-#[derive(Clone, Debug)]
-pub(super) struct Handshake {
-    pub at: i64,
-    pub process: u32,
-    pub client: Option<IpAddr>,
-    pub name: Option<DomainName>,
-    pub failure: TlsFailure,
-    pub nth: u32,
-    pub is_again: bool,
-}
-
 /// The handshakes before a session, with what it shows of them.
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
-    pub handshakes: Arc<[Handshake]>,
+    pub handshakes: Arc<[FailedHandshake]>,
     pub afterwards: Afterwards,
 }
 
@@ -138,7 +149,7 @@ impl Handshakes {
     }
 
     /// A handshake failed.
-    pub fn failed(&mut self, client: Client, mut handshake: Handshake) {
+    pub fn failed(&mut self, client: Client, mut handshake: FailedHandshake) {
         let at = handshake.at;
         if self.trials.get(&client).is_some_and(|tried| at - tried < TRIAL) {
             return;
@@ -201,17 +212,15 @@ impl Handshakes {
         self.tell(&earlier.handshakes, earlier.afterwards, Some(recipient));
     }
 
-    fn tell(&mut self, handshakes: &[Handshake], afterwards: Afterwards, recipient: Option<&str>) {
-        self.told.extend(handshakes.iter().map(|handshake| FailedHandshake {
-            at: handshake.at,
-            process: handshake.process,
-            client: handshake.client,
-            name: handshake.name.clone(),
-            failure: handshake.failure.clone(),
-            nth: handshake.nth,
-            is_again: handshake.is_again,
-            afterwards,
-            recipient: recipient.map(str::to_owned),
+    fn tell(
+        &mut self,
+        handshakes: &[FailedHandshake],
+        afterwards: Afterwards,
+        recipient: Option<&str>,
+    ) {
+        self.told.extend(handshakes.iter().map(|handshake| {
+            let recipient = recipient.map(str::to_owned);
+            FailedHandshake { afterwards, recipient, ..handshake.clone() }
         }));
     }
 
@@ -408,15 +417,8 @@ mod tests {
     #[test]
     fn handshakes_without_end_are_held_in_bounded_memory() {
         let mut handshakes = Handshakes::default();
-        let handshake = |at| Handshake {
-            at,
-            process: 1,
-            client: None,
-            name: None,
-            failure: TlsFailure::new("x"),
-            nth: 0,
-            is_again: false,
-        };
+        let handshake =
+            |at| FailedHandshake::new(at, (0, 0, 1), (None, None), TlsFailure::new("x"));
         let mut told = 0;
         for number in 0..300_000_i64 {
             let client = if number % 2 == 0 { number } else { 1 };

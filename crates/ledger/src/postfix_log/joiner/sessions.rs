@@ -4,7 +4,7 @@ use super::{DISORDER, Joiner, MANY};
 use crate::model::handshake::Afterwards;
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
 use crate::postfix_log::handshakes::{
-    Earlier, Handshake, Refusal, bracketed, failed_in_proxy, refusal,
+    Earlier, FailedHandshake, Refusal, bracketed, failed_in_proxy, refusal,
 };
 use crate::postfix_log::hosts::Process;
 use crate::postfix_log::line::{self, Line};
@@ -120,16 +120,7 @@ impl Joiner {
     fn handshake_failed(&mut self, process: Process, client: &str, at: i64, failure: TlsFailure) {
         *self.causes.entry(failure.to_string()).or_default() += 1;
         let key = (process.0, bracketed(client).to_owned());
-        let (name, address) = line::client(client);
-        let handshake = Handshake {
-            at,
-            process: process.2,
-            client: address,
-            name,
-            failure: failure.clone(),
-            nth: 0,
-            is_again: false,
-        };
+        let handshake = FailedHandshake::new(at, process, line::client(client), failure.clone());
         self.handshakes.failed(key.clone(), handshake);
         self.failed.insert(key, at, failure);
     }

@@ -13,7 +13,7 @@
 mod delivery;
 mod line;
 
-use super::handshakes::{Earlier, Handshake, Handshakes, LastFailures, is_for_want_of_tls};
+use super::handshakes::{Earlier, FailedHandshake, Handshakes, LastFailures, is_for_want_of_tls};
 use super::hop::Hops;
 use super::hosts::Process;
 use super::line::Line;
@@ -181,15 +181,7 @@ impl Sendmail {
         *self.found.causes.entry(failure.to_string()).or_default() += 1;
         let key = client_key(process.0, relay);
         let Relay { name, address } = Relay::read(relay);
-        let handshake = Handshake {
-            at,
-            process: process.2,
-            client: address,
-            name,
-            failure: failure.clone(),
-            nth: 0,
-            is_again: false,
-        };
+        let handshake = FailedHandshake::new(at, process, (name, address), failure.clone());
         handshakes.failed(key.clone(), handshake);
         self.failed.insert(key, at, failure);
     }
