@@ -145,10 +145,10 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// What this attempt means for a reason why its recipient waited or waits, besides what it is itself.
-    pub(crate) fn of_reason(&self, status: DeliveryStatus, reason: DeliveryReason) -> Self {
+    /// What becomes of a recipient without a server: it goes back, or waits for a reason no longer, or again.
+    pub(crate) fn without_server(at: i64, status: DeliveryStatus, reason: DeliveryReason) -> Self {
         Self {
-            at: self.at,
+            at,
             server: String::new(),
             address: None,
             level: String::new(),

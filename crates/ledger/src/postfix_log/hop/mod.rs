@@ -110,7 +110,7 @@ impl Hops {
             [(DeliveryStatus::Settled, changed.settled), (DeliveryStatus::Resumed, changed.resumed)]
         {
             if let Some(reason) = reason {
-                let attempt = delivered.attempt.of_reason(status, reason);
+                let attempt = Attempt::without_server(delivered.attempt.at, status, reason);
                 self.told.push(Delivered { attempt, ..delivered.clone() });
             }
         }
@@ -354,19 +354,10 @@ impl Hops {
         for (to, ways) in waiting.recipients {
             let Some((why, _)) = ways.last() else { continue };
             let recipient = waiting.written.get(&to).unwrap_or(&to).clone();
-            let bounced = Attempt {
-                at: line.at,
-                server: String::new(),
-                address: None,
-                level: String::new(),
-                tls: HopTls::Told(LoggedTls::Unknown),
-                trust: Trust::None,
-                status: DeliveryStatus::Bounced,
-                reason: *why,
-                words: "waited too long".to_owned(),
-                is_again: false,
-            };
-            let settled = bounced.of_reason(DeliveryStatus::Settled, *why);
+            let became = |status| Attempt::without_server(line.at, status, *why);
+            let settled = became(DeliveryStatus::Settled);
+            let words = "waited too long".to_owned();
+            let bounced = Attempt { words, ..became(DeliveryStatus::Bounced) };
             for attempt in [settled, bounced] {
                 self.told.push(Delivered {
                     id: line.id_of(id),
