@@ -287,9 +287,8 @@ impl Intake {
             None => routed(),
         };
         let Some(domain) = domain else { return Ok(Fate::NotOptedIn) };
-        if let Some(followed) = &mut self.followed
-            && followed.has_delivery(domain.as_str(), attempt.at)?
-        {
+        let has_it = |it: &FollowedBefore| it.has_delivery(domain.as_str(), attempt.at);
+        if self.followed.as_ref().is_some_and(has_it) {
             return Ok(Fate::Imported);
         }
         let Delivered { id, process, routed, .. } = delivered;

@@ -1,6 +1,7 @@
 //! What was recorded while the log was followed, for whoever takes in the same log once more.
 
 use crate::model::followed::Followed;
+use crate::model::row::OTHERS;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::followed::followed_beside;
 use crate::sqlite::reader::Reader;
@@ -9,10 +10,9 @@ use std::{collections::HashMap, path::Path};
 /// What was recorded while the log was followed.
 #[derive(Debug)]
 pub struct FollowedBefore {
-    reader: Reader,
     followed: Followed,
-    /// When the first delivery to a domain was recorded, of domains that were asked for.
-    first: HashMap<String, Option<i64>>,
+    /// When the first delivery to each domain was recorded.
+    first: HashMap<String, i64>,
 }
 
 impl FollowedBefore {
@@ -27,25 +27,16 @@ impl FollowedBefore {
             return Ok(None);
         }
         let reader = Reader::open(&path)?;
-        let followed = reader.own_followed()?;
-        Ok(followed.map(|followed| Self { reader, followed, first: HashMap::new() }))
+        let Some(followed) = reader.own_followed()? else { return Ok(None) };
+        Ok(Some(Self { followed, first: reader.first_deliveries()? }))
     }
 
     /// Whether a delivery at this time, in seconds since 1970-01-01, was recorded. Whether the domain was
     /// opted in by then, its first delivery tells.
-    pub(crate) fn has_delivery(&mut self, domain: &str, at: i64) -> Result<bool, StoreError> {
-        if !self.followed.knows(at) {
-            return Ok(false);
-        }
-        let first = match self.first.get(domain) {
-            Some(first) => *first,
-            None => {
-                let first = self.reader.first_delivery(domain)?;
-                self.first.insert(domain.to_owned(), first);
-                first
-            }
-        };
-        Ok(first.is_some_and(|first| at >= first))
+    pub(crate) fn has_delivery(&self, domain: &str, at: i64) -> bool {
+        // A row of all domains for which there was no room may count it, too.
+        let first = |domain: &str| self.first.get(domain).is_some_and(|first| at >= *first);
+        self.followed.knows(at) && (first(domain) || first(OTHERS))
     }
 
     /// Whether a handshake that failed then was.

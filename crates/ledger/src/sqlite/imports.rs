@@ -10,7 +10,7 @@ use crate::sqlite::columns::signed;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
 use rusqlite::params;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Store {
     /// All parts of logs that were imported by releases which took note of no more than that.
@@ -63,9 +63,7 @@ impl Store {
         for (key, tally) in &told.handshakes {
             self.add(key, *tally)?;
         }
-        for (key, tally) in &told.returned {
-            self.take_back(key, *tally)?;
-        }
+        self.take_back(&told.returned)?;
         let mut days: BTreeMap<Day, Vec<u8>> = BTreeMap::new();
         for print in &told.prints {
             days.entry(day_of(print.at)).or_default().extend(print.packed());
@@ -77,25 +75,31 @@ impl Store {
         Ok(())
     }
 
-    /// Takes handshakes out of the row in which they stood, or of that of the others.
-    fn take_back(&mut self, key: &HandshakeKey, tally: Tally) -> Result<(), StoreError> {
+    /// Takes handshakes out of the rows in which they stood, or of those of the others.
+    fn take_back(&mut self, returned: &HashMap<HandshakeKey, Tally>) -> Result<(), StoreError> {
         let sql = "UPDATE handshake SET count = max(count - ?7, 0), repeats = max(repeats - ?8, 0)
                    WHERE day = ?1 AND domain = ?2 AND client = ?3 AND name = ?4
                    AND failure = ?5 AND afterwards = ?6 AND count > 0";
-        let (count, repeats) = (signed(tally.count), signed(tally.repeats.unwrap_or_default()));
-        for row in [key.clone(), key.others(), key.others().of_any_domain()] {
-            let HandshakeKey { day, domain, client, name, failure, afterwards } = &row;
-            let (failure, afterwards) = (failure.word(), afterwards.code());
-            let values = params![day, domain, client, name, failure, afterwards, count, repeats];
-            if self.connection.prepare_cached(sql)?.execute(values)? > 0 {
-                break;
+        for (key, tally) in returned {
+            let (count, repeats) = (signed(tally.count), signed(tally.repeats.unwrap_or_default()));
+            for row in [key.clone(), key.others(), key.others().of_any_domain()] {
+                let HandshakeKey { day, domain, client, name, failure, afterwards } = &row;
+                let (failure, afterwards) = (failure.word(), afterwards.code());
+                let of = params![day, domain, client, name, failure, afterwards, count, repeats];
+                if self.connection.prepare_cached(sql)?.execute(of)? > 0 {
+                    break;
+                }
             }
         }
-        self.connection
-            .prepare_cached("DELETE FROM handshake WHERE day = ?1 AND count = 0")?
-            .execute([key.day])?;
-        self.rows_of_domain.clear();
-        self.rows_of_day.clear();
+        // Once for each day: it looks through all of its rows.
+        let days: BTreeSet<Day> = returned.keys().map(|key| key.day).collect();
+        for day in days {
+            let sql = "DELETE FROM handshake WHERE day = ?1 AND count = 0";
+            if self.connection.prepare_cached(sql)?.execute([day])? > 0 {
+                self.rows_of_domain.clear();
+                self.rows_of_day.clear();
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::model::day::Day;
 use crate::model::delivery::{Delivery, DeliveryKey};
 use crate::model::followed::Followed;
 use crate::model::handshake::{Handshake, HandshakeKey};
-use crate::model::row::{OTHERS, Row, RowKey};
+use crate::model::row::{Row, RowKey};
 use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::followed::{self, followed_beside};
@@ -13,6 +13,7 @@ use crate::sqlite::{columns, schema};
 use config::files;
 use policy::Decision;
 use rusqlite::{Connection, OpenFlags, Params};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use std::{fs, io, path::Path, thread};
 
@@ -87,11 +88,12 @@ impl Reader {
         self.unread.as_ref()
     }
 
-    /// When the first delivery to a domain was recorded, in seconds since 1970-01-01; a row of all domains
-    /// for which there was no room may count it, too.
-    pub(super) fn first_delivery(&self, domain: &str) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT min(first) FROM delivery WHERE domain IN (?1, ?2)";
-        Ok(self.connection.query_row(sql, [domain, OTHERS], |row| row.get(0))?)
+    /// When the first delivery to each domain was recorded, in seconds since 1970-01-01.
+    pub(super) fn first_deliveries(&self) -> Result<HashMap<String, i64>, StoreError> {
+        let sql = "SELECT domain, min(first) FROM delivery GROUP BY domain";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How whoever follows the log stands, of the file itself that belongs to whoever follows the log.
