@@ -9,14 +9,11 @@ use config::settings::LedgerSettings;
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::postfix_log::Unread;
 use ledger::{
-    Clients, Day, Followed, FromLog, Intake, Store, StoreError, Tally, Wanted, day_of,
-    followed_beside,
+    Clients, Day, Followed, FromLog, Intake, Store, StoreError, Wanted, day_of, followed_beside,
 };
 use policy::OnUnknownTls;
 use std::{
-    collections::{HashMap, hash_map::Entry},
     fs::DirBuilder,
-    hash::Hash,
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -283,7 +280,7 @@ impl Follower {
             self.intake.past(now);
         }
         self.intake.judge(policy, &self.store, |_, _| {})?;
-        add(&mut self.told, self.intake.take());
+        self.told.add(self.intake.take());
         if std::mem::take(&mut self.is_gap) {
             self.followed.begins(standing.last());
         }
@@ -367,25 +364,6 @@ fn new_intake(orders: &Orders, clients: Clients) -> Intake {
     let kept = i64::from(orders.ledger.retention_days) * ledger::DAY;
     let oldest = Timestamp::now().as_second() - kept;
     Intake::new(clients, orders.on_unknown_tls, Wanted::NotMail, oldest)
-}
-
-/// Adds what a log told to what it told before.
-fn add(told: &mut FromLog, more: FromLog) {
-    let FromLog { mail, deliveries, handshakes, returned, prints } = more;
-    add_rows(&mut told.mail, mail);
-    add_rows(&mut told.deliveries, deliveries);
-    add_rows(&mut told.handshakes, handshakes);
-    add_rows(&mut told.returned, returned);
-    told.prints.extend(prints);
-}
-
-fn add_rows<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, more: HashMap<K, Tally>) {
-    for (key, tally) in more {
-        match rows.entry(key) {
-            Entry::Occupied(mut row) => row.get_mut().add(tally),
-            Entry::Vacant(row) => drop(row.insert(tally)),
-        }
-    }
 }
 
 fn say_unread(log: &str, why: Unread, text: &str) {

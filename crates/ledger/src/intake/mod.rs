@@ -14,7 +14,7 @@ use crate::model::clients::Clients;
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::delivery::DeliveryKey;
 use crate::model::handshake::{Afterwards, HandshakeKey};
-use crate::model::imports::{FromLog, Held, Imported, Print};
+use crate::model::imports::{FromLog, Held, Imported, Print, count};
 use crate::model::key::{Key, KeyRef, SenderDomain, SubjectKind};
 use crate::model::row::RowKey;
 use crate::model::tally::Tally;
@@ -26,7 +26,6 @@ use jiff::Timestamp;
 use known::Known;
 use policy::{Case, Client, DomainName, OnUnknownTls, Policy, Recipient, Sender, TlsState, judge};
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
-use std::hash::Hash;
 use std::mem;
 use strum::IntoEnumIterator;
 
@@ -221,7 +220,7 @@ impl Intake {
             return Ok(Fate::Judged);
         }
         self.told.prints.push(print);
-        add(&mut self.told.mail, key, Tally::once(logged.at));
+        count(&mut self.told.mail, key, Tally::once(logged.at));
         Ok(Fate::Recorded)
     }
 
@@ -301,7 +300,7 @@ impl Intake {
             return Ok(Fate::Imported);
         }
         self.told.prints.push(print);
-        add(&mut self.told.deliveries, DeliveryKey::new(&domain, attempt), attempt.tally());
+        count(&mut self.told.deliveries, DeliveryKey::new(&domain, attempt), attempt.tally());
         Ok(Fate::Recorded)
     }
 
@@ -357,12 +356,12 @@ impl Intake {
         let tally = if handshake.is_again { Tally::again(handshake.at) } else { once };
         if returned {
             let away = HandshakeKey { afterwards: Afterwards::Away, ..key.clone() };
-            add(&mut self.told.returned, away, tally);
+            count(&mut self.told.returned, away, tally);
         }
         let print = of(handshake.afterwards);
         self.known.see(print);
         self.told.prints.push(print);
-        add(&mut self.told.handshakes, key, tally);
+        count(&mut self.told.handshakes, key, tally);
         Ok(Fate::Recorded)
     }
 }
@@ -388,10 +387,6 @@ fn opted_in(policy: &Policy, recipient: &str, at: i64) -> Option<DomainName> {
 /// Whether an entry other than that for all speaks of a domain.
 fn is_named(policy: &Policy, domain: &DomainName) -> bool {
     policy.domains.find_domain(domain).is_some_and(|found| found.pattern != "*")
-}
-
-fn add<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, key: K, tally: Tally) {
-    rows.entry(key).and_modify(|known| known.add(tally)).or_insert(tally);
 }
 
 /// Days of which it is remembered what was counted, once there is much.

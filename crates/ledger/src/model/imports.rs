@@ -8,6 +8,7 @@ use crate::model::row::{OTHERS, RowKey, sender_text};
 use crate::model::tally::Tally;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 /// The part of a host's log that is in the ledger, as earlier releases took note of it.
@@ -34,6 +35,26 @@ pub struct FromLog {
     pub returned: HashMap<HandshakeKey, Tally>,
     /// By what all of these are known again.
     pub prints: Vec<Print>,
+}
+
+impl FromLog {
+    /// Adds what was told further on.
+    pub fn add(&mut self, more: Self) {
+        fn rows<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, more: HashMap<K, Tally>) {
+            more.into_iter().for_each(|(key, tally)| count(rows, key, tally));
+        }
+        let Self { mail, deliveries, handshakes, returned, prints } = more;
+        rows(&mut self.mail, mail);
+        rows(&mut self.deliveries, deliveries);
+        rows(&mut self.handshakes, handshakes);
+        rows(&mut self.returned, returned);
+        self.prints.extend(prints);
+    }
+}
+
+/// Adds to the row with this key, be it there or not.
+pub(crate) fn count<K: Eq + Hash>(rows: &mut HashMap<K, Tally>, key: K, tally: Tally) {
+    rows.entry(key).and_modify(|known| known.add(tally)).or_insert(tally);
 }
 
 /// One recipient, delivery or handshake that was imported, by which it is known again: in another copy of the log, under
