@@ -184,4 +184,11 @@ impl Entry {
             deliver: None,
         }
     }
+
+    /// What it demands of next hops at this time; none: nothing, or it is not enforced.
+    #[must_use]
+    pub fn deliver_at(&self, now: Timestamp) -> Option<&Deliver> {
+        let is_enforced = self.schedule.mode_at(now) == Mode::Enforce;
+        self.deliver.as_deref().filter(|_| is_enforced)
+    }
 }

@@ -20,9 +20,7 @@ pub(super) fn map(policy: &Policy, now: Timestamp) -> io::Result<Map> {
         let own = match matched.pattern.parse::<Pattern>() {
             Ok(Pattern::Domain(name)) => Some(NextHop::Domain(name)),
             Ok(Pattern::Below(name)) => {
-                let demanded = matched.entry.deliver.as_ref();
-                let in_force = matched.entry.schedule.mode_at(now) == policy::Mode::Enforce;
-                if let Some(deliver) = demanded.filter(|_| in_force) {
+                if let Some(deliver) = matched.entry.deliver_at(now) {
                     writeln!(map.lines, ".{name} {}", deliver.demand)?;
                 }
                 None
@@ -64,8 +62,6 @@ fn is_below_a_demand(policy: &Policy, next_hop: &NextHop, now: Timestamp) -> boo
     let NextHop::Domain(name) = next_hop else { return false };
     name.parents().any(|parent| {
         let entry = policy.domains.get(&format!("*.{parent}"));
-        entry.is_some_and(|entry| {
-            entry.deliver.is_some() && entry.schedule.mode_at(now) == policy::Mode::Enforce
-        })
+        entry.is_some_and(|entry| entry.deliver_at(now).is_some())
     })
 }

@@ -6,8 +6,8 @@
 
 use super::Map;
 use jiff::Timestamp;
+use policy::Policy;
 use policy::hop::{Demand, Level, NextHop};
-use policy::{Mode, Policy};
 use std::{io, io::Write};
 
 /// The least bits of a cipher: what the baseline takes.
@@ -17,10 +17,7 @@ pub(super) fn map(policy: &Policy, now: Timestamp) -> io::Result<Map> {
     let mut map = Map::default();
     writeln!(map.lines, "# Made by `mandatory-tls export sendmail-access`: changes will be lost.")?;
     for matched in policy.domains.all() {
-        let Some(deliver) = &matched.entry.deliver else { continue };
-        if matched.entry.schedule.mode_at(now) != Mode::Enforce {
-            continue;
-        }
+        let Some(deliver) = matched.entry.deliver_at(now) else { continue };
         let demand = &deliver.demand;
         let says_more = demand.protocols.is_some() || demand.ciphers.is_some();
         let is_exact = match demand.level {

@@ -9,7 +9,7 @@ use super::ways::{BY_SENDER, TRANSPORTS, Way, Ways, hops, split};
 use config::finding::FindingId;
 use jiff::Timestamp;
 use policy::hop::{Demand, Level, NextHop};
-use policy::{DomainName, Mode, deliver};
+use policy::{DomainName, deliver};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Mail that goes astray, by what is wrong and the parameter that leads there.
@@ -41,10 +41,8 @@ pub(super) fn check(given: &Given<'_>, asking: &[&Service], found: &mut Vec<Diag
         }
     };
     for (pattern, entry) in given.policy.domains.iter() {
-        let demand = entry.deliver.as_ref().map(|deliver| &deliver.demand);
-        let demand = demand.filter(|_| entry.schedule.mode_at(now) == Mode::Enforce);
-        if let (Some(demand), Ok(domain)) = (demand, DomainName::parse(pattern)) {
-            look(&domain, demand);
+        if let (Some(deliver), Ok(domain)) = (entry.deliver_at(now), DomainName::parse(pattern)) {
+            look(&domain, &deliver.demand);
         }
     }
     // What a wildcard means cannot be listed, but for the names that Postfix has.
@@ -52,10 +50,9 @@ pub(super) fn check(given: &Given<'_>, asking: &[&Service], found: &mut Vec<Diag
         ways.named().filter_map(|name| DomainName::parse(name).ok()).collect();
     for domain in &named {
         let Some(matched) = given.policy.domains.find_domain(domain) else { continue };
-        let demand = matched.entry.deliver.as_ref().map(|deliver| &deliver.demand);
-        let is_meant = matched.entry.schedule.mode_at(now) == Mode::Enforce;
-        if let Some(demand) = demand.filter(|_| is_meant && matched.pattern.starts_with('*')) {
-            look(domain, demand);
+        let deliver = matched.entry.deliver_at(now);
+        if let Some(deliver) = deliver.filter(|_| matched.pattern.starts_with('*')) {
+            look(domain, &deliver.demand);
         }
     }
     for service in asking {

@@ -9,8 +9,8 @@ use super::super::syntax::elements;
 use super::{PARAMETER, is_our_map, some};
 use config::finding::FindingId;
 use jiff::Timestamp;
+use policy::deliver;
 use policy::hop::{Demand, Level, NextHop};
-use policy::{Mode, deliver};
 
 /// The parameter with the level that holds where no map knows a next hop.
 const LEVEL: &str = "smtp_tls_security_level";
@@ -32,10 +32,7 @@ pub(super) fn check(given: &Given<'_>, service: &Service, found: &mut Vec<Diagno
 fn demands<'g>(given: &Given<'g>) -> Vec<(&'g str, &'g Demand)> {
     let now = Timestamp::now();
     let entries = given.policy.domains.iter();
-    let in_force = entries.filter(|(_, entry)| entry.schedule.mode_at(now) == Mode::Enforce);
-    in_force
-        .filter_map(|(pattern, entry)| Some((pattern, &entry.deliver.as_ref()?.demand)))
-        .collect()
+    entries.filter_map(|(pattern, entry)| Some((pattern, &entry.deliver_at(now)?.demand))).collect()
 }
 
 /// Whether a level is less than another one. By `dane`, a server with TLSA records is known by its certificate.

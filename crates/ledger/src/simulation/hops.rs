@@ -9,7 +9,7 @@ use crate::model::delivery::{Delivery, DeliveryStatus, HopKind, Trust};
 use crate::model::row::OTHERS;
 use jiff::Timestamp;
 use policy::hop::{Demand, HopSession, Met, Verification};
-use policy::{DomainName, Entry, Mode, Policy, TlsState, deliver, next_hop_of};
+use policy::{DomainName, Policy, TlsState, deliver, next_hop_of};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -84,14 +84,10 @@ pub(super) fn compare<H: History>(
 /// Whether the policies demand something else of any next hop, whether or not mail went there.
 pub(super) fn differ(demands: Demands<'_>) -> bool {
     let Demands { old, new, now } = demands;
-    let demanded = |entry: &Entry| match (&entry.deliver, entry.schedule.mode_at(now)) {
-        (Some(deliver), Mode::Enforce) => Some(deliver.clone()),
-        (_, Mode::Off | Mode::Monitor | Mode::Enforce) => None,
-    };
     let any = |one: &Policy, other: &Policy| {
-        one.domains
-            .beside(&other.domains)
-            .any(|(_, entry, there)| demanded(entry) != there.and_then(demanded))
+        one.domains.beside(&other.domains).any(|(_, entry, there)| {
+            entry.deliver_at(now) != there.and_then(|there| there.deliver_at(now))
+        })
     };
     any(new, old) || any(old, new)
 }
@@ -198,8 +194,8 @@ mod tests {
     use super::*;
     use crate::fixtures::{Recorded, TODAY, delivery};
     use crate::model::delivery::DeliveryKey;
-    use policy::Pattern;
     use policy::hop::{Deliver, Level, NextHop};
+    use policy::{Entry, Mode, Pattern};
 
     /// A policy in which this domain demands this of this next hop, or of itself.
     fn policy(domain: &str, level: Level, next_hop: Option<&str>) -> Policy {
