@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How the running milter is; in the file, as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The version of the program that runs.
     pub version: String,
@@ -50,7 +50,7 @@ pub struct LedgerStatus {
 }
 
 /// The policy in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyStatus {
     /// Its main file.
     pub path: PathBuf,
@@ -281,29 +281,14 @@ mod tests {
     use super::*;
 
     fn status() -> Status {
-        Status {
-            version: "1".into(),
-            pid: 1,
-            started: Timestamp::UNIX_EPOCH,
-            listening: vec!["unix:/m".into()],
-            missing: vec![],
-            settings: SettingsState::default(),
-            policy: PolicyStatus {
-                path: "policy.yaml".into(),
-                domains: 4,
-                senders: 1,
-                since: Timestamp::UNIX_EPOCH,
-                fingerprint: u64::MAX,
-                asked: 0,
-                last_good: false,
-                keeping: Keeping::Kept,
-                files: vec![],
-                problem: None,
-            },
-            recipients: RecipientCounts::default(),
-            last_hour: HourCounts::default(),
-            ledger: None,
-        }
+        let policy = PolicyStatus {
+            path: "policy.yaml".into(),
+            fingerprint: u64::MAX,
+            keeping: Keeping::Kept,
+            ..PolicyStatus::default()
+        };
+        let listening = vec!["unix:/m".into()];
+        Status { version: "1".into(), pid: 1, listening, policy, ..Status::default() }
     }
 
     #[test]
