@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     env,
     ffi::CString,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -32,11 +32,17 @@ pub(super) struct Task {
     pub keys: Vec<String>,
 }
 
-/// What came of it.
+/// A next hop that no policy names.
+pub(super) const NOBODY: &str = "postmaster.invalid";
+
+/// Whether a reply is one that a policy could have.
+pub(super) fn is_answer(reply: &str) -> bool {
+    matches!(reply.split(' ').next(), Some("OK" | "NOTFOUND"))
+}
+
+/// Why there are no replies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Outcome {
-    /// The replies, in the order of the keys.
-    Replies(Vec<String>),
+pub(super) enum Unanswered {
     /// Nobody is there.
     Silent(String),
     /// This user is not let in.
@@ -66,38 +72,27 @@ impl Task {
         })
     }
 
-    /// Has it done, in a process of its own.
-    pub fn run(&self) -> Outcome {
-        let untried = |error: &dyn std::fmt::Display| Outcome::Untried(error.to_string());
-        let (own, task) = match (env::current_exe(), serde_json::to_string(self)) {
-            (Ok(own), Ok(task)) => (own, task),
-            (Err(error), _) => return untried(&error),
-            (_, Err(error)) => return untried(&error),
-        };
+    /// Has it done, in a process of its own: the replies, in the order of the keys.
+    pub fn run(&self) -> Result<Vec<String>, Unanswered> {
+        let own = env::current_exe().map_err(Unanswered::untried)?;
+        let task = serde_json::to_string(self).map_err(Unanswered::untried)?;
         let arguments = ["doctor".into(), "--look-up".into(), task.into()];
-        match command::run(own.as_os_str(), &arguments) {
-            Ok(written) => {
-                serde_json::from_str(&written.output).unwrap_or_else(|error| untried(&error))
-            }
-            Err(CommandError::Slow(_)) => Outcome::Hangs("it does not take the connection".into()),
-            Err(error) => untried(&error),
-        }
+        let written = command::run(own.as_os_str(), &arguments).map_err(|error| match error {
+            CommandError::Slow(_) => Unanswered::Hangs("it does not take the connection".into()),
+            error => Unanswered::untried(error),
+        })?;
+        serde_json::from_str(&written.output).map_err(Unanswered::untried)?
     }
 
     /// Does it, in the process that was made for it.
-    pub fn perform(&self) -> Outcome {
+    pub fn perform(&self) -> Result<Vec<String>, Unanswered> {
         // Who it is now tells which way it goes.
-        let Some(socket) = self.socket() else {
-            return Outcome::Untried(format!("{} is no socket", self.address));
-        };
-        if let Err(error) = self.go_there() {
-            return Outcome::Untried(error.to_string());
-        }
+        let socket = self.socket();
+        let socket =
+            socket.ok_or_else(|| Unanswered::untried(format!("{} is no socket", self.address)))?;
+        self.go_there().map_err(Unanswered::untried)?;
         let replies = self.keys.iter().map(|key| socketmap::ask(&socket, key));
-        match replies.collect::<io::Result<Vec<String>>>() {
-            Ok(replies) => Outcome::Replies(replies),
-            Err(error) => Outcome::of(&error),
-        }
+        replies.collect::<io::Result<_>>().map_err(|error| Unanswered::of(&error))
     }
 
     /// The socket; unlike one of the settings, its path may be relative.
@@ -141,7 +136,22 @@ impl Task {
     }
 }
 
-impl Outcome {
+impl Unanswered {
+    fn untried(why: impl fmt::Display) -> Self {
+        Self::Untried(why.to_string())
+    }
+
+    /// The same in words.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Silent(why)
+            | Self::Closed(why)
+            | Self::Hangs(why)
+            | Self::Another(why)
+            | Self::Untried(why) => why,
+        }
+    }
+
     fn of(error: &io::Error) -> Self {
         use io::ErrorKind::{
             BrokenPipe, ConnectionRefused, ConnectionReset, InvalidData, NotFound,

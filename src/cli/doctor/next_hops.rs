@@ -4,7 +4,7 @@
 //! nobody answers there, all its mail is put off.
 
 use super::{Answer, Health, Patient};
-use crate::cli::look_up::{Outcome, Task};
+use crate::cli::look_up::{NOBODY, Task, Unanswered, is_answer};
 use crate::command::{self, CommandError};
 use crate::postfix::{
     HOP_MAPS, PostfixFacts, Service, elements, gather_all, is_our_map, means_socket,
@@ -15,14 +15,12 @@ use config::settings::SocketSpec;
 use jiff::Timestamp;
 use nix::unistd::geteuid;
 use policy::hop::NextHop;
-use policy::{Entry, Mode, Policy, deliver};
+use policy::{Entry, Policy, deliver};
 use std::{collections::BTreeSet, fmt, path::Path, thread, time::Duration};
 
 const SUBJECT: &str = "next hops";
 /// So many next hops are asked for: enough to see another policy, or another program.
 const MOST: usize = 50;
-/// A next hop that no policy names.
-const NOBODY: &str = "postmaster.invalid";
 /// So many differences are shown.
 const SHOWN: usize = 5;
 /// A change of the files is in force after so many tries, so far apart.
@@ -75,10 +73,7 @@ pub(super) fn look(patient: &Patient) -> Vec<Answer> {
 /// What is asked for: next hops of which something is demanded, evenly from all over the policy, and some of which
 /// nothing is.
 fn keys(policy: &Policy, now: Timestamp) -> Vec<String> {
-    let has = |entry: &Entry, demands: bool| {
-        let is_enforced = entry.schedule.mode_at(now) == Mode::Enforce;
-        (entry.deliver.is_some() && is_enforced) == demands
-    };
+    let has = |entry: &Entry, demands: bool| entry.deliver_at(now).is_some() == demands;
     // A wildcard is asked for as smtp(8) does where it has found nothing for a domain below.
     let key = |pattern: &str| match pattern {
         "*" => None,
@@ -135,11 +130,6 @@ impl Difference {
             expected: one.trim_end().to_owned(),
         })
     }
-
-    /// Whether the reply is one that a policy could have.
-    fn is_answer(&self) -> bool {
-        matches!(self.reply.split(' ').next(), Some("OK" | "NOTFOUND"))
-    }
 }
 
 impl fmt::Display for Difference {
@@ -180,8 +170,8 @@ impl<'f> Client<'f> {
             tries += 1;
             let before = Timestamp::now();
             let replies = match self.task.run() {
-                Outcome::Replies(replies) => replies,
-                other => return self.unanswered(other),
+                Ok(replies) => replies,
+                Err(why) => return self.unanswered(why),
             };
             let Some(policy) = policy else {
                 return self.right("without a policy to compare with");
@@ -246,39 +236,37 @@ impl<'f> Client<'f> {
         Answer::new(id, health, SUBJECT, message.trim_end(), remedy).about(&self.label)
     }
 
-    fn unanswered(&self, outcome: Outcome) -> Answer {
+    fn unanswered(&self, unanswered: Unanswered) -> Answer {
         let is_root = geteuid().is_root();
-        match outcome {
-            Outcome::Closed(_) if !is_root => {
+        match unanswered {
+            Unanswered::Closed(_) if !is_root => {
                 Answer::unseen(SUBJECT, format!("{} does not let this user in", self.map))
             }
-            Outcome::Silent(why) if self.is_there_from_outside() => self.bad(
+            Unanswered::Silent(why) if self.is_there_from_outside() => self.bad(
                 FindingId::LookUpsOutOfReach,
                 &format!("the socket is there, and Postfix does not find it ({why})"),
                 "let Postfix name it relative to its queue directory: mandatory-tls setup postfix --deliver",
             ),
-            Outcome::Silent(why) => self.bad(
+            Unanswered::Silent(why) => self.bad(
                 FindingId::LookUpsSilent,
                 &format!("nobody answers ({why})"),
                 "is the milter running, and its socket for look-ups (systemctl status mandatory-tls \
                  mandatory-tls-deliver.socket)?",
             ),
-            Outcome::Closed(why) => self.bad(
+            Unanswered::Closed(why) => self.bad(
                 FindingId::LookUpsOutOfReach,
                 &format!("Postfix's user is not let in ({why})"),
                 "see to it that owner and mode of the socket, and of the directories above, let it in (ls -ld)",
             ),
-            Outcome::Hangs(why) => self.bad(
+            Unanswered::Hangs(why) => self.bad(
                 FindingId::LookUpsHang,
                 &format!("there is no answer in time: {why}"),
                 "systemctl status mandatory-tls says how it is; if another program has the socket, ss -lxtp says which",
             ),
-            Outcome::Another(why) => self.of_another(&why),
-            Outcome::Untried(why) => {
+            Unanswered::Another(why) => self.of_another(&why),
+            Unanswered::Untried(why) => {
                 Answer::new(FindingId::NotSeen, Health::Unseen, SUBJECT, format!("{}: it could not be tried ({why})", self.who()), "")
             }
-            // Those are told otherwise.
-            Outcome::Replies(_) => self.right(""),
         }
     }
 
@@ -302,7 +290,7 @@ impl<'f> Client<'f> {
             lines.push(format!("... and {} more", differences.len() - SHOWN));
         }
         let lines = lines.join("\n");
-        if !differences.iter().any(Difference::is_answer) {
+        if !differences.iter().any(|difference| is_answer(&difference.reply)) {
             return self.of_another(&format!("it says other things\n{lines}"));
         }
         self.bad(
@@ -324,7 +312,9 @@ impl<'f> Client<'f> {
             let said = match command::run_to_any_end(postmap.as_os_str(), &arguments) {
                 Ok(said) => said,
                 // It was answered just now.
-                Err(CommandError::Slow(why)) => return Some(self.unanswered(Outcome::Hangs(why))),
+                Err(CommandError::Slow(why)) => {
+                    return Some(self.unanswered(Unanswered::Hangs(why)));
+                }
                 Err(_) => return None,
             };
             // Whether it is not found or cannot be looked up, the status is 1: what it complains of tells.

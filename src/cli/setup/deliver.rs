@@ -6,7 +6,7 @@
 use super::change::{Change, Instance, Record, Setting, forget_but, keep, kept};
 use super::postfix::{need_root, run_all};
 use super::{NotDone, PostfixArgs, Step, confirm, way_to_unit};
-use crate::cli::look_up::{Outcome, Task};
+use crate::cli::look_up::{NOBODY, Task, is_answer};
 use crate::cli::sockets;
 use crate::postfix::{
     HOP_HEADER, HOP_MAPS, PostfixFacts, Service, compact_list, elements, gather, is_our_map,
@@ -16,8 +16,6 @@ use config::settings::Settings;
 
 /// The service by which mail for `relay_domains` leaves.
 pub(super) const SERVICE: &str = "relay";
-/// A next hop that no policy names.
-const NOBODY: &str = "postmaster.invalid";
 
 pub(super) fn run(args: &PostfixArgs) -> Result<(), NotDone> {
     let settings = Settings::load(&args.config)
@@ -123,19 +121,11 @@ pub(super) fn places(args: &PostfixArgs) -> Option<Vec<String>> {
 fn answers(service: &Service, map: &str, facts: &PostfixFacts) -> Result<(), NotDone> {
     let Some(task) = Task::of(service, map, facts, vec![NOBODY.to_owned()]) else { return Ok(()) };
     let why = match task.run() {
-        Outcome::Replies(replies) => {
-            let is_answer =
-                |reply: &String| matches!(reply.split(' ').next(), Some("OK" | "NOTFOUND"));
-            match replies.iter().find(|reply| !is_answer(reply)) {
-                None => return Ok(()),
-                Some(reply) => format!("it says `{}`", reply.escape_debug()),
-            }
-        }
-        Outcome::Silent(why)
-        | Outcome::Closed(why)
-        | Outcome::Hangs(why)
-        | Outcome::Another(why)
-        | Outcome::Untried(why) => why,
+        Ok(replies) => match replies.iter().find(|reply| !is_answer(reply)) {
+            None => return Ok(()),
+            Some(reply) => format!("it says `{}`", reply.escape_debug()),
+        },
+        Err(unanswered) => unanswered.why().to_owned(),
     };
     Err(NotDone::unavailable(format!(
         "look-ups of {} on {map} are not answered: {why}\n  = help: start the milter, and see that Postfix's user \
