@@ -16,6 +16,7 @@
 //! of it. What the service logs later proves nothing of what came before: that is what it looks like when
 //! somebody has just set `smtp_tls_loglevel`.
 
+mod connection;
 mod line;
 pub(super) mod reason;
 
@@ -27,8 +28,8 @@ use super::line::{Line, Usage, tls_summary};
 use super::session::library_problem;
 use crate::model::delivery::{Attempt, DeliveryReason, DeliveryStatus, HopTls, Trust};
 use crate::model::logged_tls::{LoggedTls, TlsFailure};
-use line::{Feature, Fields, Peer, feature, seconds};
-use policy::TlsState;
+use connection::{Connection, trust};
+use line::{Fields, Peer, feature, seconds};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
@@ -48,23 +49,6 @@ pub(super) struct Hops {
     /// At how many what nothing more will come of is looked for.
     full: usize,
     told: Vec<Delivered>,
-}
-
-/// The connection that a process of smtp has, or is about to make.
-#[derive(Debug, Default)]
-struct Connection {
-    /// The server, its port included, and the session with it.
-    tls: Option<(String, TlsState, Trust)>,
-    /// The server with which a handshake failed, and why.
-    failed: Option<(String, TlsFailure)>,
-    /// What is wrong with the certificate of a server.
-    certificate: Option<(String, DeliveryReason, String)>,
-    /// The message that was delivered over it, by its queue id, and how long that had been there when
-    /// Postfix took it up for this attempt (the first of `delays`, as it stands there).
-    of: String,
-    waited: String,
-    /// When a line last spoke of it, in seconds since 1970-01-01.
-    seen: i64,
 }
 
 /// For which reasons a recipient waits no longer, or waits again.
@@ -390,55 +374,6 @@ impl Hops {
             self.waiting_len += 1;
             self.waiting.entry(host).or_default().insert(new.to_owned(), waiting);
         }
-    }
-}
-
-impl Connection {
-    /// What is known of the session with this server. `telling`: had there been one, the service
-    /// would have logged it.
-    fn tls_with(
-        &self,
-        relay: &str,
-        peer: &Peer,
-        feature: Feature,
-        kind: DeliveryReason,
-        telling: bool,
-    ) -> (HopTls, Trust) {
-        let told = |tls| (HopTls::Told(tls), Trust::None);
-        if feature != Feature::Plaintext
-            && let Some((of, state, trust)) = &self.tls
-            && of == relay
-        {
-            return (HopTls::Told(LoggedTls::Told(state.clone())), *trust);
-        }
-        if let Some((of, failure)) = &self.failed
-            && of == relay
-        {
-            return told(LoggedTls::Failed(failure.clone()));
-        }
-        match (feature, kind) {
-            (Feature::Encrypted, _) => told(LoggedTls::Encrypted),
-            (_, DeliveryReason::HandshakeFailed) => told(LoggedTls::Failed(TlsFailure::new(""))),
-            (Feature::Undecided | Feature::Plaintext, _) if peer.is_here() => {
-                (HopTls::Local, Trust::None)
-            }
-            (Feature::Plaintext, _) | (_, DeliveryReason::TlsNotOffered) => {
-                told(LoggedTls::Told(TlsState::Plaintext))
-            }
-            (Feature::Undecided, _) if telling => told(LoggedTls::Told(TlsState::Plaintext)),
-            (Feature::Undecided | Feature::Refused, _) => told(LoggedTls::Unknown),
-        }
-    }
-}
-
-/// What Postfix says of the server's certificate.
-fn trust(word: &str) -> Trust {
-    match word {
-        "Anonymous" => Trust::Anonymous,
-        "Untrusted" => Trust::Untrusted,
-        "Trusted" => Trust::Trusted,
-        "Verified" => Trust::Verified,
-        _ => Trust::None,
     }
 }
 
