@@ -17,6 +17,7 @@
 //!
 //! - [`socketmap`]: the second hop, Postfix's look-ups, answered from the same policy.
 //! - [`metrics`]: what Prometheus is told.
+//! - [`follow_log`]: the MTA's log, followed as it is written, by a process of its own.
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`last_good`]: the policy and the settings that were last good, for a start beside broken files.
 //! - [`standing`]: what the milter runs under. [`status`]: how it is.
