@@ -16,25 +16,25 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-Records deliveries to opted-in domains (the next hop, TLS or not, what became of each) and TLS
-handshakes that failed on the way in. What comes in is recorded by the milter itself; mail of before is
+Records deliveries to opted-in domains (the next hop, TLS or not, what became of each) and TLS \
+handshakes that failed on the way in. What comes in is recorded by the milter itself; mail of before is \
 added by `import`.
 
-It writes into a file of its own, /var/lib/mandatory-tls-follow-log/hops.sqlite, which all commands read
-with the ledger: beside the directory of the ledger, whatever that is. How far it has read is written in the same step as what it counted: a kill at any moment loses nothing and counts
-nothing twice. The first start begins with what is logged from then on. Rotation is followed, also of
-several times while it did not run, as long as the files are there, packed or not; a file that is cut to
-nothing and not copied is read on from its beginning. A start reads the last five hours again, to know
+It writes into a file of its own, /var/lib/mandatory-tls-follow-log/hops.sqlite, which all commands read \
+with the ledger: beside the directory of the ledger, whatever that is. How far it has read is written in the same step as what it counted: a kill at any moment loses nothing and counts \
+nothing twice. The first start begins with what is logged from then on. Rotation is followed, also of \
+several times while it did not run, as long as the files are there, packed or not; a file that is cut to \
+nothing and not copied is read on from its beginning. A start reads the last five hours again, to know \
 what is under way.
 
-Without --file and --journal: /var/log/mail.log or /var/log/maillog, where that was written to within a
+Without --file and --journal: /var/log/mail.log or /var/log/maillog, where that was written to within a \
 week; else the journal. Of the journal, what is logged as mail is read, and what Postfix's units write.
 
 The package brings the service, which is not switched on:
 
   systemctl enable --now mandatory-tls-follow-log
 
-Exit status: 0 after SIGTERM or SIGINT; 69 where the log cannot be read or nothing can be written; 78
+Exit status: 0 after SIGTERM or SIGINT; 69 where the log cannot be read or nothing can be written; 78 \
 errors in the settings. Errors in the policy are waited for.";
 
 /// Where syslog daemons put what is logged as mail.

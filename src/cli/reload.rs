@@ -22,7 +22,7 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-A change of a file is seen without this; but this waits until the milter has read its files, and fails where
+A change of a file is seen without this; but this waits until the milter has read its files, and fails where \
 they have errors, with exit status 78. systemctl reload runs it.";
 
 /// Arguments of `reload`.

@@ -304,7 +304,18 @@ fn what_is_typed_wrong_ends_with_status_64() {
 
 #[test]
 fn a_help_of_several_paragraphs_is_wrapped_once() {
-    for command in [&["setup", "postfix"][..], &["check"]] {
+    for command in [
+        &["setup", "postfix"][..],
+        &["check"],
+        &["doctor"],
+        &["explain"],
+        &["export", "postfix-tls-policy"],
+        &["follow-log"],
+        &["milter"],
+        &["reload"],
+        &["report"],
+        &["simulate"],
+    ] {
         let program = Command::new(env!("CARGO_BIN_EXE_mandatory-tls"))
             .args(command)
             .arg("--help")

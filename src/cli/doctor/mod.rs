@@ -31,11 +31,11 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody.
-It changes nothing, and sends no mail: in sessions with the MTA, over TLS and in plaintext, it names
+Run it as root: it then tries the socket as the MTA's user, and sees maps that are not for everybody. \
+It changes nothing, and sends no mail: in sessions with the MTA, over TLS and in plaintext, it names \
 postmaster as a recipient, and the milter knows that it is a trial.
 
-Exit status, as monitoring knows it: 0 all is right; 1 warnings, or what this user is not let see; 2
+Exit status, as monitoring knows it: 0 all is right; 1 warnings, or what this user is not let see; 2 \
 errors: mail may pass unjudged, or is put off.";
 
 /// Arguments of `doctor`.

@@ -22,16 +22,16 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-Without --tls-version, --cipher and --unknown-tls the session is plaintext. Versions and ciphers
+Without --tls-version, --cipher and --unknown-tls the session is plaintext. Versions and ciphers \
 are written as MTAs write them: TLSv1.3, ECDHE-RSA-AES256-GCM-SHA384.
 
-With --as-test, the case is printed with today's verdict, to be put under `tests` in the policy: a change that
+With --as-test, the case is printed with today's verdict, to be put under `tests` in the policy: a change that \
 would give it another verdict is then refused. With --batch, all cases are.
 
-With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client,
-authenticated, tls_version, cipher, cipher_bits, cert_subject, cert_issuer, unknown_tls, require,
-at; all but rcpt may be left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\",
-\"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}. With --format json, the answer
+With --batch, each line of standard input is a JSON object with the keys rcpt, sender, client, \
+authenticated, tls_version, cipher, cipher_bits, cert_subject, cert_issuer, unknown_tls, require, \
+at; all but rcpt may be left out. Each is answered by a line: {\"verdict\": \"accept\" | \"would-refuse\" | \"refuse\", \
+\"reason\": ..., \"domain\": ..., \"reply\": ...}, or {\"error\": ...}. With --format json, the answer \
 to a single case has also what is in sight (\"in_sight\") and what each entry says (\"findings\").
 
 Examples:

@@ -17,7 +17,7 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-A map says what holds when it is made: make it anew when the policy changes, and once a day for dates. With
+A map says what holds when it is made: make it anew when the policy changes, and once a day for dates. With \
 --output, a file is replaced whole and only if something has changed; where the policy has errors it stays.
 
 Examples:

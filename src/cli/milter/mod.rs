@@ -30,14 +30,14 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 const AFTER_HELP: &str = "\
-Signals: SIGHUP reads the policy again at once (changes are seen without it, too). SIGTERM and
-SIGINT stop: no more connections are accepted, SMTP sessions that are under way may go on for
+Signals: SIGHUP reads the policy again at once (changes are seen without it, too). SIGTERM and \
+SIGINT stop: no more connections are accepted, SMTP sessions that are under way may go on for \
 limits.drain_seconds (30 unless it is set); a second one stops at once.
 
-A policy with errors changes nothing: the one in force stays. So does it over a restart: what was last in
-force is kept in state_dir, and the milter starts under it until the files are mended. So it is with the
-settings, which are kept in $STATE_DIRECTORY (the installed ones: /var/lib/mandatory-tls); mended, they are
-in force after another restart. Only where nothing was kept, it does not start (exit status 78). Sockets
+A policy with errors changes nothing: the one in force stays. So does it over a restart: what was last in \
+force is kept in state_dir, and the milter starts under it until the files are mended. So it is with the \
+settings, which are kept in $STATE_DIRECTORY (the installed ones: /var/lib/mandatory-tls); mended, they are \
+in force after another restart. Only where nothing was kept, it does not start (exit status 78). Sockets \
 that cannot be had are tried again as long as there is another one to serve.
 
 The MTA: smtpd_milters = inet:127.0.0.1:8893 (Postfix, main.cf), or

@@ -23,10 +23,10 @@ use std::{
 };
 
 const AFTER_HELP: &str = "\
-Counted are recipients in mail for opted-in domains: one message to three recipients counts three
-times, and each once however often it is tried. Attempts are counted apart. A milter sees no message
-that it refuses, so attempts of the same peer for the same sender, recipient and size of message are
-taken for one, where no more than 12 hours lie between them and 5 days since the first. Mail of trusted
+Counted are recipients in mail for opted-in domains: one message to three recipients counts three \
+times, and each once however often it is tried. Attempts are counted apart. A milter sees no message \
+that it refuses, so attempts of the same peer for the same sender, recipient and size of message are \
+taken for one, where no more than 12 hours lie between them and 5 days since the first. Mail of trusted \
 clients is left out. Encrypted means that the session satisfies the baseline.
 
 What became of a peer that was refused, up to the last mail that the ledger tells of:
@@ -39,8 +39,8 @@ What became of a peer that was refused, up to the last mail that the ledger tell
   other server   the same, but another server has since come with TLS for the same sender domain
   quiet          it was let through in mode monitor, and has not come for 5 days
 
-Both hops: how mail for each domain came, and how it left. The MTA's log tells how it left, and which TLS
-handshakes failed: `follow-log` or `import` reads it, and until then it is not known. Verified is a server
+Both hops: how mail for each domain came, and how it left. The MTA's log tells how it left, and which TLS \
+handshakes failed: `follow-log` or `import` reads it, and until then it is not known. Verified is a server \
 whose certificate is the one that the policy demanded.
 
 Days are days in UTC.

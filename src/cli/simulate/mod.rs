@@ -22,17 +22,17 @@ use std::{
 use strum::IntoEnumIterator;
 
 const AFTER_HELP: &str = "\
-Every recipient in the ledger is judged twice, by the policy in force (which the settings name)
-and by the other one, with the same code as in the milter; shown is each change of a verdict. Both
-judge as of now, or as of --at. A message that was refused and tried again counts once (`report --help`
-says how). The ledger holds only mail for domains that were opted in: to learn about
-others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts:
-entries for single mailboxes are not looked at. Where it holds no single addresses (`clients` in the
+Every recipient in the ledger is judged twice, by the policy in force (which the settings name) \
+and by the other one, with the same code as in the milter; shown is each change of a verdict. Both \
+judge as of now, or as of --at. A message that was refused and tried again counts once (`report --help` \
+says how). The ledger holds only mail for domains that were opted in: to learn about \
+others, have them in mode monitor for a while, or import the MTA's logs. It holds no local parts: \
+entries for single mailboxes are not looked at. Where it holds no single addresses (`clients` in the \
 settings), mail of trusted clients is counted, and not judged.
 
-Of the second hop, where deliveries are recorded (`follow-log`, `import`), each session in which mail has
-left is held against what would be demanded of its next hop. Would wait: it was not encrypted, its version
-is too old, or its certificate is not trusted. Not known: what is demanded was not logged, since it was
+Of the second hop, where deliveries are recorded (`follow-log`, `import`), each session in which mail has \
+left is held against what would be demanded of its next hop. Would wait: it was not encrypted, its version \
+is too old, or its certificate is not trusted. Not known: what is demanded was not logged, since it was \
 not demanded then, such as the names in a certificate. Next hops are those that the policies name.
 
 Examples:
