@@ -11,7 +11,7 @@ use super::milter::Milter;
 use super::mta::Mta;
 use super::resolver::Resolver;
 use super::sink::Sink;
-use super::wait_until;
+use super::{wait_until, wait_until_or};
 
 /// The ways into a Postfix: each its own TCP port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,8 @@ impl Postfix {
     pub fn retry_until_delivered(&mut self) {
         wait_until("an empty queue", || {
             let queue = self.queue();
-            if !queue.is_empty() && queue.iter().all(|file| file.queue == "deferred") {
+            // A flush leaves some among the new mail, which the next one takes.
+            if !queue.is_empty() && queue.iter().all(|file| file.queue != "active") {
                 self.flush();
             }
             queue.is_empty().then_some(())
@@ -212,7 +213,10 @@ impl Postfix {
 
     /// Waits until the queue is as wanted; Postfix reports no event for it.
     pub fn wait_for_queue(&self, what: &str, wanted: impl Fn(&[QueueFile]) -> bool) {
-        wait_until(what, || wanted(&self.queue()).then_some(()));
+        wait_until_or(
+            || format!("{what}; in the queue: {:#?}", self.queue()),
+            || wanted(&self.queue()).then_some(()),
+        );
     }
 
     /// Hands a message to `sendmail(1)`, as a local program does.
