@@ -1,5 +1,6 @@
 //! What tables for people have in common.
 
+use crate::wording::harmless;
 use std::io::{self, Write};
 
 /// The width of a table, in characters: what a terminal has at least, and a mail takes unbroken.
@@ -37,8 +38,15 @@ impl Table {
         Self { heads, rows: Vec::new() }
     }
 
+    /// Adds a row. Names and words in it may be those of others: they do not play with the terminal.
     pub fn add(&mut self, row: Row) {
-        self.rows.push(row);
+        let harmless_all = |texts: Vec<String>| texts.iter().map(|text| harmless(text)).collect();
+        self.rows.push(Row {
+            name: harmless(&row.name),
+            figures: row.figures,
+            details: harmless_all(row.details),
+            sentences: harmless_all(row.sentences),
+        });
     }
 
     /// Prints the table, which shows the first `limit` of `all` there are.
@@ -166,6 +174,17 @@ mod tests {
         let mut out = Vec::new();
         table.print(&mut out, 2, 1).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_others_have_named_does_not_play_with_the_terminal() {
+        let text = || "a\u{1b}[2Jb\u{9b}c\rd".to_owned();
+        let mut table = Table::new(vec!["SERVER"]);
+        let (details, sentences) = (vec![text()], vec![text()]);
+        table.add(Row { name: text(), figures: vec![], details, sentences });
+        let printed = printed(&table);
+        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+        assert_eq!(printed.matches("a\u{fffd}[2Jb\u{fffd}c\u{fffd}d").count(), 3);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn how(followed: &Followed, now: Timestamp) -> Answer {
     };
     let warning =
         |finding, message: String| Answer::new(finding, Health::Warning, SUBJECT, message, LOOK);
-    if now.as_second() - at > SIGN {
+    if now.as_second().saturating_sub(*at) > SIGN {
         let message = format!(
             "the log ({log}) is not followed any more: the last sign is {} old. What is logged meanwhile is read at \
              the next start, as long as its files are there",
@@ -116,7 +116,13 @@ mod tests {
         );
         assert_eq!(followed(|followed| followed.behind = Some(1000)), right);
         type Change = fn(&mut Followed);
-        let cases: [(Change, FindingId, &str); 4] = [
+        let cases: [(Change, FindingId, &str); 5] = [
+            // Whoever writes it is another user.
+            (
+                |followed| followed.at = i64::MIN,
+                FindingId::FollowLogDown,
+                "the last sign is ? old",
+            ),
             (
                 |followed| followed.at -= 7200,
                 FindingId::FollowLogDown,

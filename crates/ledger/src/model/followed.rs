@@ -64,3 +64,29 @@ impl Followed {
 
 /// Spans that are remembered at most.
 const MOST_SPANS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_the_log_grows_and_a_gap_stays_one() {
+        let mut followed = Followed::default();
+        followed.begins(100);
+        followed.reached(200);
+        // The clock went back.
+        followed.reached(150);
+        assert_eq!((followed.last, followed.knows(200)), (150, true));
+        followed.begins(300);
+        followed.reached(400);
+        for (at, is_known) in
+            [(99, false), (100, true), (200, true), (201, false), (299, false), (300, true), (400, true), (401, false)]
+        {
+            assert_eq!(followed.knows(at), is_known, "{at}");
+        }
+        for first in 1000..3000 {
+            followed.begins(first);
+        }
+        assert_eq!((followed.spans.len(), followed.spans.first()), (MOST_SPANS, Some(&(2000, 2000))));
+    }
+}

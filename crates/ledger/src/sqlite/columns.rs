@@ -90,8 +90,9 @@ macro_rules! table {
                 let mut columns = 4..;
                 let mut next = || columns.next().unwrap_or_default();
                 let key = Self { $($column: Column::read(row, next())?),+ };
-                let repeats = repeats.map(i64::unsigned_abs);
-                Ok((key, Tally { count: count.unsigned_abs(), repeats, first, last }))
+                let repeats = repeats.map(bounded);
+                let (first, last) = (time(first), time(last));
+                Ok((key, Tally { count: bounded(count), repeats, first, last }))
             }
 
             fn day(&self) -> Day {
@@ -223,6 +224,20 @@ pub(super) fn word<T: FromStr>(row: &Stored<'_>, at: usize) -> Result<T, StoreEr
 
 fn text<'r>(row: &'r Stored<'_>, at: usize) -> Result<&'r str, StoreError> {
     Ok(row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+/// More than this, nobody counts; so few add up to less than a number can hold, whatever stands in a file that
+/// another user writes.
+const MOST: i64 = 1 << 40;
+
+/// A count of a row.
+fn bounded(count: i64) -> u64 {
+    count.clamp(0, MOST).unsigned_abs()
+}
+
+/// A time of a row, in seconds since 1970-01-01: days can be added to it, and taken from it.
+fn time(second: i64) -> i64 {
+    second.clamp(0, MOST)
 }
 
 /// SQLite's integers have a sign.

@@ -44,3 +44,45 @@ impl FollowedBefore {
         self.followed.knows(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{TODAY, delivery};
+    use crate::DAY;
+    use crate::model::imports::FromLog;
+    use crate::sqlite::store::Store;
+    use config::settings::ROOM;
+
+    #[test]
+    fn a_delivery_was_recorded_from_the_first_one_to_its_domain_on_while_the_log_was_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/ledger.sqlite");
+        assert!(FollowedBefore::beside(&path).unwrap().is_none());
+        let mut store = Store::open(&followed_beside(&path), ROOM).unwrap();
+        assert!(FollowedBefore::beside(&path).unwrap().is_none());
+        let first = delivery(100, "mx.test", "TLSv1.3 verified sent none", 1);
+        let domain = first.key.domain.clone();
+        let told =
+            FromLog { deliveries: HashMap::from([(first.key, first.tally)]), ..FromLog::default() };
+        let mut followed = Followed::default();
+        let start = i64::from(TODAY) * DAY;
+        followed.begins(start);
+        followed.reached(start + 200);
+        store.follow(&told, &followed).unwrap();
+        let mut before = FollowedBefore::beside(&path).unwrap().unwrap();
+        for (at, delivery, handshake) in [
+            (-1, false, false),
+            (0, false, true),
+            (99, false, true),
+            (100, true, true),
+            (200, true, true),
+            (201, false, false),
+        ] {
+            let at = start + at;
+            assert_eq!(before.has_delivery(&domain, at).unwrap(), delivery, "{at}");
+            assert_eq!(before.has_handshake(at), handshake, "{at}");
+            assert!(!before.has_delivery("another.example", at).unwrap(), "{at}");
+        }
+    }
+}

@@ -243,3 +243,26 @@ fn what_is_too_old_goes_with_what_it_was_counted_by() {
         (0, 1)
     );
 }
+
+#[test]
+fn whatever_figures_another_user_writes_can_be_added_up() {
+    let place = Place::new();
+    let mut store = place.store();
+    for client in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        let key = handshake(TODAY, "", client, Afterwards::Away);
+        let told = FromLog { handshakes: [(key, Tally::once(at(TODAY)))].into(), ..FromLog::default() };
+        store.import(&told).unwrap();
+    }
+    for (value, count) in [(i64::MAX, 1 << 40), (i64::MIN, 0)] {
+        let sql = "UPDATE handshake SET count = ?1, repeats = ?1, first = ?1, last = ?1";
+        store.connection.execute(sql, [value]).unwrap();
+        let rows = place.handshakes(&Selection::default());
+        assert_eq!(rows.len(), 3);
+        for Handshake { tally, .. } in rows {
+            let bounded = i64::try_from(count).unwrap();
+            let expected =
+                Tally { count, repeats: Some(count), first: bounded, last: bounded };
+            assert_eq!(tally, expected);
+        }
+    }
+}

@@ -142,6 +142,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// The version of a file that can be read.
 pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    // At one moment: another process may be making it.
+    let is_alone = connection.is_autocommit();
+    let _moment = is_alone.then(|| connection.unchecked_transaction()).transpose()?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
         return Err(StoreError::Newer { found: version, known: VERSION });
