@@ -164,6 +164,15 @@ impl Place {
 /// A follower, killed when it goes.
 struct Follower(Child);
 
+impl Follower {
+    /// What it has read of all files.
+    fn octets_read(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/io", self.0.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.unwrap().parse().unwrap()
+    }
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
         self.0.kill().unwrap();
@@ -435,4 +444,82 @@ fn the_commands_say_what_is_followed_and_why_it_cannot_be() {
     let mut rest = String::new();
     File::open(place.path("said")).unwrap().read_to_string(&mut rest).unwrap();
     assert!(rest.contains("stopped; the log is followed from here at the next start"), "{rest}");
+}
+
+#[test]
+fn two_at_once_would_count_twice_so_the_second_one_does_not_start() {
+    let mut place = Place::new();
+    let log = place.path("mail.log");
+    let arguments = ["--file", log.to_str().unwrap()];
+    let first = place.start(&arguments);
+    place.has_begun();
+    let second = place.command(&["follow-log"]).args(arguments).output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(69), "{said}");
+    assert!(said.contains("another follow-log writes to") && said.contains("help: stop"), "{said}");
+    place.write(10);
+    place.is_all_counted();
+    // The lock goes with who had it, however it ends.
+    drop(first);
+    let _third = place.start(&arguments);
+    place.write(10);
+    place.is_all_counted();
+}
+
+#[test]
+fn a_log_that_cannot_be_followed_is_told_at_the_start() {
+    let place = Place::new();
+    let said = |file: &Path| {
+        let mut command = place.command(&["follow-log"]);
+        let output = command.arg("--file").arg(file).output().unwrap();
+        assert_eq!(output.status.code(), Some(69));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let directory = place.directory.path();
+    let shown = said(directory);
+    assert!(shown.contains(directory.to_str().unwrap()) && shown.contains("directory"), "{shown}");
+    assert!(said(Path::new("/dev/null")).contains("no regular file"));
+    assert!(said(&place.path("nowhere/mail.log")).contains("nowhere/mail.log cannot be followed"));
+
+    // One that is not there may come, or was typed wrong.
+    let _follower = place.start(&["--file", place.path("mial.log").to_str().unwrap()]);
+    place.has_begun();
+    let shown = fs::read_to_string(place.path("said")).unwrap();
+    assert!(shown.contains("WARN there is no") && shown.contains("mial.log"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_once_and_counted_when_it_can() {
+    let mut place = Place::new();
+    let follower = place.follow();
+    place.has_begun();
+    place.write(5);
+    place.is_all_counted();
+    let said = |place: &Place| fs::read_to_string(place.path("said")).unwrap();
+    let wait_for = |place: &Place, words: &str| {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        while !said(place).contains(words) {
+            assert!(Instant::now() < deadline, "{words}: {}", said(place));
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let other = Connection::open(place.path("state-follow-log/hops.sqlite")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    place.write(5);
+    wait_for(&place, "cannot be written");
+    // It goes on looking at the log, and finds it readable.
+    for _ in 0..5 {
+        let before = follower.octets_read();
+        place.write(5);
+        let deadline = Instant::now() + PATIENCE;
+        while follower.octets_read() < before + 500 {
+            assert!(Instant::now() < deadline, "it does not read on");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    assert!(!said(&place).contains("is followed again"), "{}", said(&place));
+    other.execute_batch("ROLLBACK").unwrap();
+    place.is_all_counted();
+    wait_for(&place, "is followed again");
+    assert_eq!(said(&place).matches("cannot be written").count(), 1);
 }

@@ -108,7 +108,7 @@ fn failure(error: &FollowError) -> Failure {
             }
             _ => "",
         },
-        FollowError::Store(..) => "",
+        FollowError::Store(..) | FollowError::Another(_) => "",
     };
     Failure::unavailable(format!("error: {error}{help}"))
 }

@@ -142,6 +142,9 @@ impl Feed {
             Some(standing) => (standing.last, Some(standing.last), None),
             None => (second, None, None),
         };
+        if let Log::File(path) = &log {
+            FileLog::look(path)?;
+        }
         let source = match (&log, &again) {
             (Log::File(path), Some(standing)) => standing.place.in_file(path),
             (Log::Journal, Some(standing)) => standing.place.in_journal(),

@@ -35,9 +35,37 @@ impl FileLog {
         Self { path: path.to_owned(), place, open: None, buffer, still: STILL }
     }
 
+    /// Looks whether there can be a log at `path`, and says if there is none yet: a name that was typed wrong
+    /// would be waited for without end.
+    pub fn look(path: &Path) -> io::Result<()> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => Ok(()),
+            Ok(metadata) => {
+                let what = if metadata.is_dir() { "a directory" } else { "no regular file" };
+                let why = format!("it is {what}; name the file that the MTA's log is written to");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::warn!(
+                    "there is no {} yet; it is waited for. If the MTA logs to another file, name that \
+                     (Postfix: `postconf maillog_file`; else that of syslog)",
+                    path.display()
+                );
+                Ok(())
+            }
+            // Its rights may be mended meanwhile.
+            Err(_) => Ok(()),
+        }
+    }
+
     /// The log at `path`, from what is written to it from now on. A log that is not there yet is read from
     /// its beginning.
     pub fn from_now(path: &Path, now: i64) -> io::Result<Self> {
+        // One that is empty and may not be read is known now and not at its first line.
+        match fs::File::open(path) {
+            Err(error) if !is_gone(&error) => return Err(error),
+            _ => {}
+        }
         let mut log = Self::at(path, FilePlace::before_all(now));
         if let Some(live) = log.files()?.last().filter(|file| file.path == log.path) {
             let open = OpenFile::at_its_end(live)?;

@@ -11,9 +11,11 @@ use ledger::postfix_log::Unread;
 use ledger::{
     Clients, Day, Followed, FromLog, Intake, Store, StoreError, Wanted, day_of, followed_beside,
 };
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use policy::OnUnknownTls;
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, File},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -67,10 +69,14 @@ pub struct Follower {
     is_gap: bool,
     pruned: Option<Day>,
     trouble: Option<(String, Instant)>,
+    /// Whether what it last wanted to write could not be written: that it can read mends nothing.
+    is_unwritten: bool,
     /// Whether others are to learn at once how it is.
     is_news: bool,
     /// Why a line could not be read, where the log says so already.
     unread: bool,
+    /// Held as long as it follows; none where the file system has no locks.
+    _alone: Option<Flock<File>>,
 }
 
 /// Why it cannot follow the log at all.
@@ -82,6 +88,12 @@ pub enum FollowError {
     /// The file beside the ledger cannot be written.
     #[error("{}", cannot_write(.0, .1))]
     Store(PathBuf, StoreError),
+    /// Two that follow would count each line twice.
+    #[error(
+        "another follow-log writes to {}, and two would count each line twice\n  = help: stop the other one (systemctl stop mandatory-tls-follow-log; fuser(1) on that directory names it)",
+        .0.display()
+    )]
+    Another(PathBuf),
     /// No thread, no signals.
     #[error("{0}")]
     System(#[from] io::Error),
@@ -100,6 +112,7 @@ impl Follower {
             let made = DirBuilder::new().recursive(true).mode(0o750).create(directory);
             made.map_err(|error| failed(StoreError::File(error)))?;
         }
+        let alone = alone(&path)?;
         let mut store = Store::open(&path, orders.ledger.room).map_err(failed)?;
         let clients = Clients::new(orders.ledger.clients, &orders.ledger.key())
             .map_err(|error| failed(StoreError::Key(error)))?;
@@ -146,8 +159,10 @@ impl Follower {
             is_gap: false,
             pruned: None,
             trouble: None,
+            is_unwritten: false,
             is_news: false,
             unread: false,
+            _alone: alone,
         })
     }
 
@@ -263,8 +278,10 @@ impl Follower {
             Ok(()) => {
                 self.lines = 0;
                 self.wrote = Instant::now();
+                self.is_unwritten = false;
             }
             Err(error) => {
+                self.is_unwritten = true;
                 let why = cannot_write(&self.path, &error);
                 self.is_in_trouble(&why);
                 self.reopen(&error);
@@ -339,6 +356,9 @@ impl Follower {
     }
 
     fn recovers(&mut self) {
+        if self.is_unwritten {
+            return;
+        }
         self.followed.problem = self.policy.problem().map(str::to_owned);
         if self.trouble.take().is_some() {
             self.is_news = true;
@@ -373,9 +393,27 @@ fn say_unread(log: &str, why: Unread, text: &str) {
     );
 }
 
+/// Locks the directory of this file, which has nothing else, for as long as what comes back is held. Not the file
+/// itself: SQLite has its locks on that.
+fn alone(path: &Path) -> Result<Option<Flock<File>>, FollowError> {
+    let directory = File::open(path.parent().unwrap_or(Path::new("/")))
+        .map_err(|error| FollowError::Store(path.to_owned(), StoreError::File(error)))?;
+    match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Err(FollowError::Another(path.to_owned())),
+        // Some file systems of the network lock no directory.
+        Err(_) => Ok(None),
+    }
+}
+
 fn cannot_write(path: &Path, error: &StoreError) -> String {
     let remedy = match error.remedy() {
         "" => String::new(),
+        // The remedies of the ledger speak of the milter's user and directory.
+        _ if error.is_refused() => format!(
+            " (the directory must be there and belong to the user of follow-log: install -d -o USER -m 750 {}; if the service has run here, it is mandatory-tls-log)",
+            path.parent().unwrap_or(path).display()
+        ),
         remedy => format!(" ({remedy})"),
     };
     format!("{} cannot be written: {error}{remedy}", path.display())

@@ -118,11 +118,7 @@ mod tests {
         type Change = fn(&mut Followed);
         let cases: [(Change, FindingId, &str); 5] = [
             // Whoever writes it is another user.
-            (
-                |followed| followed.at = i64::MIN,
-                FindingId::FollowLogDown,
-                "the last sign is ? old",
-            ),
+            (|followed| followed.at = i64::MIN, FindingId::FollowLogDown, "the last sign is ? old"),
             (
                 |followed| followed.at -= 7200,
                 FindingId::FollowLogDown,

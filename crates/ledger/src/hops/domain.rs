@@ -144,6 +144,8 @@ struct Fault {
     words: String,
     /// Of what waits, the last server.
     server: String,
+    /// Whether there were others.
+    other_servers: bool,
     clients: BTreeSet<String>,
 }
 
@@ -187,6 +189,7 @@ impl Building {
         let place = self.place(what, reason, key);
         let fault = self.exceptions.entry(place).or_default();
         fault.add(tally);
+        fault.other_servers |= !fault.server.is_empty() && fault.server != key.server;
         fault.server.clone_from(&key.server);
         if what == What::LeftWeak {
             fault.words = format!("{}, {}", key.tls_version, key.cipher);
@@ -259,6 +262,7 @@ impl Fault {
             reason,
             words: self.words,
             server: if what == What::Waits { self.server } else { server },
+            other_servers: what == What::Waits && self.other_servers,
             clients: self.clients.into_iter().collect(),
             recipients,
             left_since: self.left_since,
@@ -267,6 +271,7 @@ impl Fault {
             last,
             demanded: None,
             encryption_demanded: None,
+            encryption_monitored: false,
         })
     }
 }

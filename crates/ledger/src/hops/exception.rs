@@ -86,6 +86,8 @@ pub struct Exception {
     pub words: String,
     /// The host that it left for, or last waited for; empty where there was none, and of the first hop.
     pub server: String,
+    /// Whether it had waited for other hosts as well.
+    pub other_servers: bool,
     /// Of the first hop, some of the clients, by name or address.
     pub clients: Vec<String>,
     /// Recipients, each one of a message once.
@@ -103,6 +105,8 @@ pub struct Exception {
     pub demanded: Option<String>,
     /// Whether that means that no mail leaves unencrypted.
     pub encryption_demanded: Option<bool>,
+    /// Whether it would mean that if all entries in monitor were enforced.
+    pub encryption_monitored: bool,
 }
 
 #[expect(clippy::ref_option, reason = "serde asks for it")]

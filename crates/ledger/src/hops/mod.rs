@@ -118,7 +118,10 @@ impl Hops {
             let Ok(domain) = DomainName::parse(&hops.domain) else { continue };
             for exception in hops.exceptions.iter_mut().filter(|one| one.what.is_of_second_hop()) {
                 let next_hop = next_hop_of(policy, &domain, &exception.server, None);
-                let demand = deliver(policy, &next_hop, now).demand;
+                let decided = deliver(policy, &next_hop, now);
+                let demand = decided.demand;
+                exception.encryption_monitored =
+                    decided.would_demand.is_some_and(|demand| demand.level.always_encrypts());
                 exception.encryption_demanded =
                     Some(demand.as_ref().is_some_and(|demand| demand.level.always_encrypts()));
                 exception.demanded =

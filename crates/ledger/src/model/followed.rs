@@ -79,14 +79,24 @@ mod tests {
         assert_eq!((followed.last, followed.knows(200)), (150, true));
         followed.begins(300);
         followed.reached(400);
-        for (at, is_known) in
-            [(99, false), (100, true), (200, true), (201, false), (299, false), (300, true), (400, true), (401, false)]
-        {
+        for (at, is_known) in [
+            (99, false),
+            (100, true),
+            (200, true),
+            (201, false),
+            (299, false),
+            (300, true),
+            (400, true),
+            (401, false),
+        ] {
             assert_eq!(followed.knows(at), is_known, "{at}");
         }
         for first in 1000..3000 {
             followed.begins(first);
         }
-        assert_eq!((followed.spans.len(), followed.spans.first()), (MOST_SPANS, Some(&(2000, 2000))));
+        assert_eq!(
+            (followed.spans.len(), followed.spans.first()),
+            (MOST_SPANS, Some(&(2000, 2000)))
+        );
     }
 }

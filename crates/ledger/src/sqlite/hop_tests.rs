@@ -250,7 +250,8 @@ fn whatever_figures_another_user_writes_can_be_added_up() {
     let mut store = place.store();
     for client in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
         let key = handshake(TODAY, "", client, Afterwards::Away);
-        let told = FromLog { handshakes: [(key, Tally::once(at(TODAY)))].into(), ..FromLog::default() };
+        let told =
+            FromLog { handshakes: [(key, Tally::once(at(TODAY)))].into(), ..FromLog::default() };
         store.import(&told).unwrap();
     }
     for (value, count) in [(i64::MAX, 1 << 40), (i64::MIN, 0)] {
@@ -260,8 +261,7 @@ fn whatever_figures_another_user_writes_can_be_added_up() {
         assert_eq!(rows.len(), 3);
         for Handshake { tally, .. } in rows {
             let bounded = i64::try_from(count).unwrap();
-            let expected =
-                Tally { count, repeats: Some(count), first: bounded, last: bounded };
+            let expected = Tally { count, repeats: Some(count), first: bounded, last: bounded };
             assert_eq!(tally, expected);
         }
     }

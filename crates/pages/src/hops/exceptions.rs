@@ -32,7 +32,9 @@ pub fn exception(exception: &Exception, language: Language, number: Number) -> S
         "" => {}
         OTHERS => text += pick([", to further servers", ", an weitere Server"]),
         server if exception.what == What::Waits => {
-            text += &format!("{} {server}", pick([" for", ", für"]));
+            let others =
+                if exception.other_servers { pick([" and others", " und weitere"]) } else { "" };
+            text += &format!("{} {server}{others}", pick([" for", ", für"]));
         }
         server => text += &format!(", {} {server}", pick(["to", "an"])),
     }
@@ -187,6 +189,14 @@ fn why(reason: DeliveryReason, words: &str, language: Language) -> String {
 pub fn advice(exception: &Exception, language: Language, reader: Reader) -> Option<String> {
     let held_up = exception.reason.filter(|_| exception.is_held_up());
     let words = match (exception.what, exception.encryption_demanded, reader) {
+        (What::LeftUnencrypted, Some(false), Reader::Operator)
+            if exception.encryption_monitored =>
+        {
+            [
+                "In mode `monitor`, `deliver` demands nothing. In mode `enforce` such mail waits instead.",
+                "Im Modus `monitor` verlangt `deliver` nichts. Im Modus `enforce` warten solche E-Mails stattdessen.",
+            ]
+        }
         (What::LeftUnencrypted, Some(false), Reader::Operator) => [
             "The policy does not demand encryption of this hop. With `deliver: encrypt` such mail waits instead.",
             "Die Policy verlangt auf diesem Weg keine Verschlüsselung. Mit `deliver: encrypt` warten solche E-Mails stattdessen.",

@@ -31,6 +31,7 @@ fn one(what: What, reason: Option<DeliveryReason>) -> Exception {
         reason,
         words: String::new(),
         server: if what.is_of_second_hop() { "mx.example.org".into() } else { String::new() },
+        other_servers: false,
         clients: Vec::new(),
         recipients: 3,
         left_since: 0,
@@ -39,6 +40,7 @@ fn one(what: What, reason: Option<DeliveryReason>) -> Exception {
         last: MOMENT,
         demanded: None,
         encryption_demanded: None,
+        encryption_monitored: false,
     }
 }
 
@@ -186,6 +188,13 @@ fn of_what_had_to_wait_it_is_said_what_became_of_it() {
         said(1, 2, German),
         "3 mussten warten, für mx.example.org: der Server bietet TLS nicht an, das verlangt ist; 2 gingen seither weiter; noch wartend: 1, zuletzt versucht 2027-01-15 08:00 UTC"
     );
+    let several = Exception { other_servers: true, ..waits };
+    for (language, words) in [
+        (English, "3 had to wait for mx.example.org and others: "),
+        (German, "3 mussten warten, für mx.example.org und weitere: "),
+    ] {
+        assert!(exception(&several, language, number).starts_with(words));
+    }
 }
 
 #[test]
@@ -277,6 +286,17 @@ fn advice_is_for_whoever_can_follow_it() {
         {
             let said = advice(&of, language, Reader::Operator);
             assert_eq!(said.is_some_and(|said| said.contains(words)), leaves, "{of:?}");
+        }
+    }
+    // What stands in the policy already is not what is missing.
+    let mut left =
+        Exception { encryption_demanded: Some(false), ..one(What::LeftUnencrypted, None) };
+    for monitored in [false, true] {
+        left.encryption_monitored = monitored;
+        for language in [English, German] {
+            let said = advice(&left, language, Reader::Operator).unwrap();
+            assert_eq!(said.contains("`enforce`"), monitored, "{said}");
+            assert_eq!(said.contains("`deliver: encrypt`"), !monitored, "{said}");
         }
     }
     // Whatever the MTA, its own setting is named.

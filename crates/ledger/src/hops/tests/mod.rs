@@ -324,6 +324,31 @@ fn what_the_policy_demands_of_the_next_hop_is_said_of_exceptions_of_the_second_h
     policy.domains.replace(&Pattern::Every, lax);
     hops.compare(&policy, Timestamp::UNIX_EPOCH);
     assert_eq!(demanded(&hops), [None, Some(("may".into(), false))]);
+    let monitored = |hops: &Hops| hops.domains[0].exceptions[1].encryption_monitored;
+    assert!(!monitored(&hops));
+    let mut watched = Entry::bare(Mode::Monitor);
+    watched.deliver =
+        Some(Deliver { demand: Demand::of_level(Level::Encrypt), next_hops: Vec::new() }.into());
+    policy.domains.replace(&Pattern::Every, watched);
+    hops.compare(&policy, Timestamp::UNIX_EPOCH);
+    assert_eq!(demanded(&hops), [None, Some((String::new(), false))]);
+    assert!(monitored(&hops));
+}
+
+#[test]
+fn what_waited_for_several_servers_is_not_said_of_the_last_one_alone() {
+    let waits = |servers: &[&str]| {
+        let deliveries = servers
+            .iter()
+            .map(|server| delivery(0, server, "none none deferred tls-not-offered", 1))
+            .collect();
+        let exceptions = one(vec![], deliveries).exceptions;
+        let [waits] = <[_; 1]>::try_from(exceptions).unwrap();
+        (waits.server, waits.other_servers)
+    };
+    assert_eq!(waits(&["mx1.example.com"; 2]), ("mx1.example.com".into(), false));
+    let several = ["mx1.example.com", "mx2.example.com"];
+    assert_eq!(waits(&several), ("mx2.example.com".into(), true));
 }
 
 #[test]
