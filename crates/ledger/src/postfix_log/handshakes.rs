@@ -308,17 +308,27 @@ pub(super) fn is_ambiguous(text: &str) -> bool {
     rest().is_some_and(|rest| rest.contains("> to=<") || rest.contains("> proto="))
 }
 
+/// The reply behind a client: `mx.test[192.0.2.1]: 450 ..`, `mx.test[192.0.2.1]:4711: 450 ..`.
+fn reply(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once(']')?;
+    // A port, where smtpd_client_port_logging is on.
+    let port = rest.strip_prefix(':').unwrap_or_default();
+    rest.strip_prefix(": ").or_else(|| {
+        port.trim_start_matches(|digit: char| digit.is_ascii_digit()).strip_prefix(": ")
+    })
+}
+
 /// Reads `NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 ..; from=<a@b.test> to=<c@d.test>
 /// proto=ESMTP helo=<x>`, and what smtpd says itself.
 pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
     let (_, rest) = text.split_once(": ")?;
     if let Some(rest) = rest.strip_prefix("milter-reject: RCPT from ") {
-        if rest.split_once("]: ").is_some_and(|(_, reply)| reply.starts_with(TRIAL_ANSWER)) {
+        if reply(rest).is_some_and(|reply| reply.starts_with(TRIAL_ANSWER)) {
             return Some(Refusal::Trial);
         }
         // The first one: what follows is what the client wrote.
         let (before, envelope) = rest.split_once("; from=")?;
-        if !before.split_once("]: ").is_some_and(|(_, reply)| is_for_want_of_tls(reply)) {
+        if !reply(before).is_some_and(is_for_want_of_tls) {
             return None;
         }
         let envelope = address(envelope, "").map(|(_, rest)| rest.trim_start());
@@ -326,7 +336,7 @@ pub(super) fn refusal(text: &str) -> Option<Refusal<'_>> {
         return Some(recipient.map_or(Refusal::Session, |(to, _)| Refusal::Recipient(to)));
     }
     let rest = rest.strip_prefix("reject: ")?;
-    let (_, reply) = rest.split_once("]: ")?;
+    let reply = reply(rest)?;
     let is_for_tls = reply.starts_with("530 5.7.0 Must issue a STARTTLS command first")
         || reply.split("; from=").next()?.ends_with("Session encryption is required");
     is_for_tls.then_some(Refusal::Session)
@@ -343,6 +353,14 @@ mod tests {
             (
                 "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 TLS is required; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
                 Some(Refusal::Recipient("c@d.test")),
+            ),
+            (
+                "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]:4711: 450 4.7.1 TLS is required; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Recipient("c@d.test")),
+            ),
+            (
+                "NOQUEUE: reject: RCPT from mx.test[2001:db8::1]:4711: 450 4.7.1 Session encryption is required; from=<a@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Session),
             ),
             (
                 "4dBr7q2kzPz1: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 TLS is required; from=<\"a> to=<v@victim.test>\"@b.test> to=<c@d.test> proto=ESMTP helo=<x>",
