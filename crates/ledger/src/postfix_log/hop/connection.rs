@@ -14,8 +14,9 @@ pub(super) struct Connection {
     pub failed: Option<(String, TlsFailure)>,
     /// What is wrong with the certificate of a server.
     pub certificate: Option<(String, DeliveryReason, String)>,
-    /// The message that was delivered over it, by its queue id, and how long that had been there when
-    /// Postfix took it up for this attempt (the first of `delays`, as it stands there).
+    /// The message that was delivered over it, by its queue id, and how long that had waited until this process
+    /// had it (the first two of `delays`, as they stand there): another request for the same message may go to the
+    /// same server over another connection.
     pub of: String,
     pub waited: String,
     /// When a line last spoke of it, in seconds since 1970-01-01.

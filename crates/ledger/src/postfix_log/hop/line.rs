@@ -68,7 +68,10 @@ impl<'l> DeliveryLine<'l> {
             let (value, next) = value.split_at_checked(end)?;
             match name {
                 "relay" => fields.relay = value,
-                "delays" => fields.waited = value.split('/').next().unwrap_or_default(),
+                "delays" => {
+                    let end = value.match_indices('/').nth(1).map_or(value.len(), |(at, _)| at);
+                    fields.waited = value.get(..end).unwrap_or_default();
+                }
                 "tls" => fields.tls = value,
                 "dsn" => fields.dsn = value,
                 _ => {}
@@ -82,8 +85,9 @@ impl<'l> DeliveryLine<'l> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postfix_log) struct Fields<'l> {
     pub relay: &'l str,
-    /// How long the message had been there when Postfix took it up for this attempt, in seconds: the
-    /// first of `delays`.
+    /// How long the message had been there when Postfix took it up for this attempt, and how long it then took
+    /// until a process had it, in seconds: the first two of `delays`. They are the same for all recipients of
+    /// one request to a process, and hardly for those of two.
     pub waited: &'l str,
     pub tls: &'l str,
     pub dsn: &'l str,
@@ -98,9 +102,9 @@ impl Default for Fields<'_> {
     }
 }
 
-/// Whole seconds of a delay.
-pub(in crate::postfix_log) fn seconds(delay: &str) -> u32 {
-    delay.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
+/// Whole seconds of the first of some delays.
+pub(in crate::postfix_log) fn seconds(delays: &str) -> u32 {
+    delays.split(['.', '/']).next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
 }
 
 /// A server, as Postfix names it: `mx.test[192.0.2.25]:25`.
@@ -201,7 +205,7 @@ mod tests {
         let line = DeliveryLine::read(line).unwrap();
         assert_eq!((line.to, line.recipient), ("u@d.example", "v@e.example"));
         let fields = line.fields().unwrap();
-        assert_eq!((fields.relay, fields.waited), ("mx.test[192.0.2.25]:25", "12"));
+        assert_eq!((fields.relay, fields.waited), ("mx.test[192.0.2.25]:25", "12/0.01"));
         assert_eq!((fields.tls, fields.dsn), ("may:none", "4.2.0"));
         assert_eq!(fields.status, DeliveryStatus::Deferred);
         assert!(fields.text.starts_with("host mx.test") && fields.text.ends_with("(really)"));

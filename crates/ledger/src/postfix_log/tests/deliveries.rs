@@ -112,6 +112,23 @@ fn a_session_counts_for_all_recipients_of_one_message_and_for_no_other_message()
 }
 
 #[test]
+fn of_two_requests_for_one_message_to_the_same_server_each_has_its_own_session() {
+    // One domain demands TLS, and the other one, behind the same server, has none.
+    let sent = |to: &str, waited: &str| {
+        format!("smtp[2]: AAAAAA: to=<{to}>, {TO}").replace("0/0/1/0", &format!("0.2/{waited}/1/0"))
+    };
+    let found = told(&[
+        TRUSTED,
+        &sent("a@d.example", "0.01"),
+        &sent("b@d.example", "0.01"),
+        &sent("c@e.example", "0.31"),
+    ]);
+    let sessions: Vec<_> =
+        found.iter().map(|line| line.split(' ').nth(2).unwrap_or_default()).collect();
+    assert_eq!(sessions, ["TLSv1.3", "TLSv1.3", "none"]);
+}
+
+#[test]
 fn what_lies_between_session_and_delivery_decides_over_what_it_went() {
     let sent = format!("smtp[2]: AAAAAA: to=<u@d.example>, {TO}");
     let begin = "u@d.example mx.test[192.0.2.25]";
