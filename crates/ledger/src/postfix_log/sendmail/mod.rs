@@ -59,6 +59,8 @@ struct Server {
     authenticated: bool,
     /// A handshake that failed, of which the next line may say why.
     failed: Option<(String, i64)>,
+    /// When a handshake last failed: a process has one client, so that what fails at the same time is there twice.
+    failed_at: Option<i64>,
     earlier: Option<Earlier>,
     seen: i64,
 }
@@ -150,6 +152,9 @@ impl Sendmail {
         let server = self.servers.entry(process).or_default();
         server.seen = at;
         if rest.starts_with("error: accept failed") {
+            if server.failed_at.replace(at) == Some(at) {
+                return;
+            }
             let fields = Fields(rest.strip_prefix("error: ").unwrap_or(rest));
             let relay = relay.to_owned();
             match line::failure(fields) {

@@ -222,6 +222,11 @@ fn what_a_client_did_after_its_handshake_had_failed_is_told() {
         "16: STARTTLS=server: 16:error:1408A0C1:SSL routines:ssl3_get_client_hello:no shared cipher:s3_srvr.c:1073:",
     ];
     assert_eq!(handshakes(&old), ["no shared cipher: away"]);
+    // Lines that are there twice, one by one and in blocks.
+    assert_eq!(handshakes(&[failed, failed]), ["unsupported protocol: away"]);
+    assert_eq!(handshakes(&[old, old].concat()), ["no shared cipher: away"]);
+    let other = failed.replace("16:", "18:");
+    assert_eq!(handshakes(&[failed, &other]).len(), 2);
 }
 
 #[test]
