@@ -253,6 +253,9 @@ impl Joiner {
         }
         let key = (process.0, bracketed(client).to_owned());
         let proved = session.at_its_end(end, self.failed.get(&key, session.seen));
+        if proved == LoggedTls::Encrypted {
+            self.failed.remove(&key);
+        }
         let tried = match &end {
             End::Disconnect { counts: Some(counts), .. } => counts.starttls_failed,
             End::Disconnect { counts: None, .. } | End::Missing => false,

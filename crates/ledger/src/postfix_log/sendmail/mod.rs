@@ -296,6 +296,9 @@ impl Sendmail {
             (false, ..) => LoggedTls::Told(TlsState::Plaintext),
         };
         let mut earlier = server.and_then(|server| server.earlier.clone());
+        if is_encrypted {
+            self.failed.remove(&key);
+        }
         let Relay { name, address } = Relay::read(relay);
         let message = self.entry(process.0, id, line.at);
         let (is_refused, refused) = (message.is_refused, mem::take(&mut message.refused));

@@ -99,6 +99,16 @@ fn the_protocol_of_a_message_says_whether_it_came_encrypted() {
 }
 
 #[test]
+fn plaintext_has_the_cause_of_a_handshake_that_failed_until_the_client_succeeds() {
+    let failed = "16: STARTTLS=server, error: accept failed=-1, reason=no shared cipher, SSL_error=1, errno=0, retry=-1, relay=mx.test [192.0.2.1]";
+    let plain = FROM.replace("ESMTPS", "ESMTP");
+    // Below LogLevel 9 no line tells of TLS: proto= does.
+    let other = |line: &str| line.replace("6ASAM1E9000053", "6ASAM1E9000054");
+    let found = mail(&[failed, FROM, TO, &other(&plain), &other(TO)]);
+    assert_eq!(found[2].tls, LoggedTls::Told(policy::TlsState::Plaintext));
+}
+
+#[test]
 fn what_cannot_be_vouched_for_or_joined_is_left_out() {
     let forged = FROM.replace("[192.0.2.1]", "[192.0.2.1] (may be forged)");
     assert_eq!(mail(&[&forged, TO])[0].name, None);

@@ -74,6 +74,9 @@ fn plaintext_after_a_failed_handshake_has_its_cause_until_the_client_succeeds() 
     let log = |parts: &[&[&str]]| lines(&parts.concat());
     assert_eq!(states(&log(&[&failed, &plain]))[0].1, "tls-failed:no-shared-cipher");
     assert_eq!(states(&log(&[&failed, &good, &plain]))[0].1, "none");
+    // Where no TLS session is logged, the end of it tells.
+    let quiet = [good[0], good[2]];
+    assert_eq!(states(&log(&[&failed, &quiet, &plain]))[0].1, "none");
     // Hours later it is no answer to that any more.
     let later = log(&[&plain]).replace("00:00:00", "05:00:00");
     assert_eq!(states(&(log(&[&failed]) + &later))[0].1, "none");
