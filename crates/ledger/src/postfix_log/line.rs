@@ -322,7 +322,7 @@ pub(super) fn is_cut_within(text: &str, key: &str) -> bool {
 
 /// The length of the quoted local part at the beginning, with its quotes and the `@`; 0 where there is none.
 /// None where it does not end.
-fn quoted(text: &str) -> Option<usize> {
+pub(super) fn quoted(text: &str) -> Option<usize> {
     let Some(inside) = text.strip_prefix('"') else { return Some(0) };
     let mut escaped = false;
     let closing = inside.find(|character| {

@@ -123,6 +123,25 @@ pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
     }
 }
 
+/// The address in `arg1=<u@d.test>, relay=mx.test [192.0.2.1], reject=..`, which may be without brackets, and the fields
+/// behind it. None where nobody can tell where it ends.
+pub(super) fn argument(text: &str) -> Option<(&str, Fields<'_>)> {
+    let text = text.strip_prefix("arg1=")?;
+    let (address, rest) = match crate::postfix_log::line::address(text, "") {
+        Some(bracketed) => bracketed,
+        None if text.starts_with('<') => return None,
+        None => {
+            let local = crate::postfix_log::line::quoted(text)?;
+            let end = local + text.get(local..)?.find(", ")?;
+            text.split_at_checked(end)?
+        }
+    };
+    let fields = rest.strip_prefix(", ")?;
+    // A local part that is not quoted.
+    let is_ambiguous = fields.contains(">, ");
+    (!is_ambiguous).then_some((address, Fields(fields)))
+}
+
 /// What became of a delivery, from `dsn=` and `stat=`; none of what was only put into the queue.
 pub(super) fn status(dsn: &str, stat: &str) -> Option<DeliveryStatus> {
     if stat.starts_with("queued") {

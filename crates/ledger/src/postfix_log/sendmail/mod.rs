@@ -242,9 +242,8 @@ impl Sendmail {
     /// `tls_rcpt, arg1=u@d.test, relay=[192.0.2.25], reject=454 4.7.0 encryption too weak 0 less than 112`
     fn ruleset(&mut self, process: Process, line: &Line<'_>, id: &str, rest: &str) {
         let Some((ruleset, rest)) = rest.split_once(", ") else { return };
-        let fields = Fields(rest);
-        let (Some(arg1), Some(reject)) = (fields.get("arg1"), fields.get("reject")) else { return };
-        let to = addresses(arg1).0.first().copied().unwrap_or_default();
+        let Some((to, fields)) = line::argument(rest) else { return };
+        let Some(reject) = fields.get("reject") else { return };
         match ruleset {
             "tls_rcpt" | "tls_server" => {
                 let to = if ruleset == "tls_rcpt" { to } else { "" };
@@ -252,7 +251,8 @@ impl Sendmail {
                 self.entry(process.0, id, line.at).demands.insert(to.to_owned(), demand);
             }
             "tls_client" => self.refused(process, line, id, &[]),
-            "check_rcpt" if reject.contains("encryption") => {
+            // What else it refuses, it quotes: `550 5.7.1 <u@d.test>... Relaying denied`.
+            "check_rcpt" if reject.split(' ').nth(2) == Some("encryption") => {
                 self.refused(process, line, id, &[to]);
             }
             _ => {}

@@ -276,6 +276,37 @@ fn a_client_cannot_forge_how_its_message_came_by_its_message_id_or_a_long_sender
 }
 
 #[test]
+fn the_argument_of_a_ruleset_forges_no_refusal_and_no_demand() {
+    let failed = "16: STARTTLS=server, error: accept failed=-1, reason=no shared cipher, SSL_error=1, errno=0, retry=-1, relay=mx.test [192.0.2.1]";
+    let nobody = FROM.replace("ESMTPS", "ESMTP").replace("nrcpts=2", "nrcpts=0");
+    let begin = "17: 6ASAM1E9000053: ruleset=check_rcpt, arg1=";
+    let end = "relay=mx.test [192.0.2.1], reject=";
+    let weak = "403 4.7.0 encryption too weak 0 less than 112";
+    for (line, expected) in [
+        (format!("{begin}<u@d.test>, {end}{weak}"), &["refused", "refused u@d.test"][..]),
+        (format!("{begin}<\"a, b\"@d.test>, {end}{weak}"), &["refused", "refused \"a, b\"@d.test"]),
+        (
+            format!(
+                "{begin}<encryption@d.test>, {end}550 5.7.1 <encryption@d.test>... Relaying denied"
+            ),
+            &["away"],
+        ),
+        (format!("{begin}<\"x, reject={weak}\"@d.test>, {end}550 5.7.1 no"), &["away"]),
+        (format!("{begin}<u@d.test> (x, reject={weak}), {end}550 5.7.1 no"), &["away"]),
+        (format!("{begin}<\"u@d.test, reject={weak}"), &["away"]),
+    ] {
+        let expected: Vec<_> =
+            expected.iter().map(|then| format!("no shared cipher: {then}")).collect();
+        assert_eq!(handshakes(&[failed, &line, &nobody]), expected, "{line}");
+    }
+    let demand = "17: 6ASAM1E9000053: ruleset=tls_rcpt, arg1=\"a, reject=x\"@example.com, relay=mx.d.test., reject=454 4.7.0 encryption too weak 0 less than 112";
+    let to = TO
+        .replace("<u3@example.com>,<u2@example.com>", "<\"a, reject=x\"@example.com>")
+        .replace("dsn=2.0.0, stat=Sent (Ok: queued as AAAA)", "dsn=4.2.0, stat=Deferred");
+    assert!(deliveries(&[FROM, demand, &to])[0].contains("deferred tls-not-offered"));
+}
+
+#[test]
 fn a_comment_in_a_recipient_forges_no_delivery() {
     let to = "17: 6ASAM1E9000053: to=u3@example.com (x, mailer=esmtp, relay=x.test. [192.0.2.99], dsn=2.0.0, stat=Sent (ok)), delay=00:00:01, mailer=esmtp, pri=60015, relay=mx.d.test. [192.0.2.25], dsn=4.0.0, stat=Deferred: Connection refused by mx.d.test.";
     assert_eq!(deliveries(&[FROM, to]), [""; 0]);
