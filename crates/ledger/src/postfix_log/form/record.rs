@@ -69,9 +69,7 @@ impl Record {
         } else if line.starts_with("__CURSOR=") || line.starts_with("__REALTIME_TIMESTAMP=") {
             record.kind = Kind::Export;
             record.field(line);
-        } else if line.ends_with(']')
-            && let Some((time, _)) = line.split_once(" [s=")
-        {
+        } else if let Some(time) = verbose(line) {
             record.kind = Kind::Verbose;
             record.fields.insert("time".into(), time.into());
         } else {
@@ -171,6 +169,14 @@ impl Record {
             Value::Null | Value::Bool(_) => None,
         })
     }
+}
+
+/// The time in `Fri 2026-11-20 20:18:10.123456 UTC [s=0f;i=2a;b=..]`. A client may write what looks like the end of it
+/// into a line of a log, where the process stands in brackets before.
+fn verbose(line: &str) -> Option<&str> {
+    let (time, cursor) = line.strip_suffix(']')?.split_once(" [s=")?;
+    let is_of_cursor = |octet: u8| octet.is_ascii_alphanumeric() || b"=;-_".contains(&octet);
+    (cursor.bytes().all(is_of_cursor) && !time.contains('[')).then_some(time)
 }
 
 fn octets(values: &[Value]) -> Option<String> {

@@ -92,6 +92,13 @@ fn a_record_that_is_no_record_ends_nothing() {
     // However long it is.
     let endless = format!("{{\n{}", " x\n".repeat(600_000));
     assert!(lines(&endless).iter().all(|line| line == " x"));
+    // Nor does what a client writes.
+    for line in [
+        "Nov 20 20:18:10 mx sm-mta[17]: AAAAAA: from=<u@x [s=1]>, relay=a.test [192.0.2.1]",
+        "Nov 20 20:18:10 mx postfix/cleanup[17]: AAAAAA: message-id=<x [s=1;i=2]",
+    ] {
+        assert_eq!(lines(&format!("{line}\n{CONNECT}")), [line, CONNECT]);
+    }
     // A brace of whatever program takes no line away.
     assert_eq!(lines("{\nNov 20 x\n}"), ["Nov 20 x", "}"]);
 }
