@@ -168,6 +168,11 @@ impl Hops {
         }
     }
 
+    /// A line of a delivery that nobody can read: what the process said before was of that one.
+    pub fn delivery_is_unread(&mut self, process: Process) {
+        self.connections.remove(&process);
+    }
+
     /// A line of a delivery, of a message of which the log has the beginning or not.
     pub fn delivery(
         &mut self,

@@ -2,7 +2,7 @@
 
 mod sessions;
 
-use super::handshakes::{self, Handshakes, LastFailures};
+use super::handshakes::{self, Handshakes, LastFailures, Refusal, refusal};
 use super::hop::{DeliveryLine, Hops};
 use super::hosts::{Hosts, Names, Process};
 use super::line::{self, Line};
@@ -160,11 +160,12 @@ impl Joiner {
         let is_sendmail = line.program == "sendmail";
         *(if is_sendmail { &mut self.tallied.sendmail } else { &mut self.tallied.postfix }) += 1;
         self.tallied.without_zone += u64::from(!line.zoned);
+        let host = self.hosts.number(line.host);
         if is_ambiguous(&line) {
             self.tallied.unread += 1;
+            self.passed_over(&line, host);
             return Err(Unread::Ambiguous);
         }
-        let host = self.hosts.number(line.host);
         self.handshakes.past(line.at);
         if is_sendmail {
             let process = self.process(&line, host);
@@ -184,6 +185,22 @@ impl Joiner {
         let processes: Vec<_> = self.sessions.keys().copied().collect();
         processes.into_iter().for_each(|process| self.session_ends(process, End::Missing));
         self.handshakes.end();
+    }
+
+    /// A line of which nobody can tell where an address in it ends: what stands before the address is still so.
+    fn passed_over(&mut self, line: &Line<'_>, host: u32) {
+        let process = self.process(line, host);
+        match line.program {
+            "smtp" | "lmtp" => self.hops.delivery_is_unread(process),
+            "smtpd" => {
+                if let Some(session) = self.sessions.get_mut(&process)
+                    && matches!(refusal(line.text), Some(Refusal::Recipient(_) | Refusal::Session))
+                {
+                    session.is_refused = true;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The process that wrote a line.

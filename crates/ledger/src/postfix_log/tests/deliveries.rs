@@ -401,6 +401,13 @@ fn an_address_that_is_not_quoted_forges_no_delivery_and_no_sender() {
 }
 
 #[test]
+fn a_session_of_a_delivery_that_cannot_be_read_counts_for_no_other_one() {
+    let sent = |to: &str| format!("smtp[2]: AAAAAA: to=<{to}@d.example>, {TO}");
+    let found = told(&[TRUSTED, &sent("u>, relay=x, status=y"), &sent("v")]);
+    assert_eq!(found, ["v@d.example mx.test[192.0.2.25] none none sent none"]);
+}
+
+#[test]
 fn an_address_whose_end_was_cut_off_forges_no_delivery_and_no_sender() {
     let forged =
         "x>, relay=mx.test[192.0.2.25]:25, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (";

@@ -96,6 +96,15 @@ fn what_a_client_did_after_its_handshake_had_failed_is_told_and_to_whom_it_wrote
             vec![with_message(&[REFUSED], "ehlo=1 mail=1 rcpt=2/3 data=1 commands=5/6")],
             &["refused", "refused c@d.test", "taken e@f.test", "taken g@h.test"],
         ),
+        // Whose recipient nobody can tell is still refused.
+        (
+            vec![session(
+                2,
+                &[&REFUSED.replace("c@d.test", "x> to=<c@d.test")],
+                "ehlo=1 mail=1 rcpt=0/1 commands=3/4",
+            )],
+            &["refused"],
+        ),
         // It says nothing of TLS that somebody is unknown or greylisted.
         (vec![session(2, &[greylisted], "ehlo=1 mail=1 rcpt=0/1 commands=3/4")], &["away"]),
         (vec![session(2, &[], "ehlo=1 quit=1 commands=2")], &["away"]),
