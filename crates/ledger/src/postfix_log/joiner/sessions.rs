@@ -22,12 +22,21 @@ const MOST_REFUSED: usize = 1000;
 /// How many messages of a session wait for its end. It may never come, so of more nothing is known.
 const MOST_WAITING: usize = 10_000;
 
-/// Fields of a line about a client, up to what the client writes there: `MAIL FROM:<..> AUTH=".."`, which Postfix
-/// takes from whoever has not authenticated, too.
-fn before_sasl_sender(fields: &str) -> &str {
-    let end =
-        if fields.starts_with("sasl_sender=") { Some(0) } else { fields.find(", sasl_sender=") };
-    end.and_then(|end| fields.get(..end)).unwrap_or(fields)
+/// What a line says of a client.
+struct OfClient<'l> {
+    /// `mx.test[192.0.2.1], orig_queue_id=.., orig_client=..`: what others cannot fill.
+    fields: &'l str,
+    authenticated: bool,
+}
+
+impl<'l> OfClient<'l> {
+    /// Fields up to what the client has a say in: the name with which it authenticates, and
+    /// `MAIL FROM:<..> AUTH=".."` behind that, which Postfix takes from whoever has not authenticated, too.
+    fn read(text: &'l str) -> Self {
+        let (fields, sasl) = text.split_once(", sasl_").unwrap_or((text, ""));
+        let authenticated = ["method=", "username="].iter().any(|begin| sasl.starts_with(begin));
+        Self { fields, authenticated }
+    }
 }
 
 impl Joiner {
@@ -74,8 +83,8 @@ impl Joiner {
                 session.failure = Some(TlsFailure::new(cause));
             }
         } else if let Some(client) = text.strip_prefix("NOQUEUE: client=") {
-            let (client, rest) = client.split_once(", ").unwrap_or((client, ""));
-            let authenticated = before_sasl_sender(rest).contains("sasl_username=");
+            let OfClient { fields, authenticated } = OfClient::read(client);
+            let client = fields.split(", ").next().unwrap_or_default();
             self.session(process, client, line).passes_on = Some(authenticated);
             let front = self.fronts.entry(without_port(client).to_owned()).or_default();
             front.retain(|known| *known != process);
@@ -165,8 +174,8 @@ impl Joiner {
         file: u32,
     ) {
         let host = process.0;
-        let rest = before_sasl_sender(rest);
-        let mut fields = rest.split(", ");
+        let OfClient { fields: all, mut authenticated } = OfClient::read(rest);
+        let mut fields = all.split(", ");
         let client =
             fields.next().and_then(|field| field.strip_prefix("client=")).unwrap_or_default();
         let mut field = |name: &str| fields.find_map(|field| field.strip_prefix(name));
@@ -177,9 +186,8 @@ impl Joiner {
             self.tallied.again += 1;
             return self.begin(host, id, Came::Again, line.at);
         }
-        let mut fields = rest.split(", ");
+        let mut fields = all.split(", ");
         let original = fields.find_map(|field| field.strip_prefix("orig_client="));
-        let mut authenticated = rest.contains(", sasl_username=");
         let session = own.and_then(|own| self.sessions.get_mut(&own));
         let is_own = original.is_none()
             && session.as_ref().is_none_or(|session| session.client == client || !session.began);

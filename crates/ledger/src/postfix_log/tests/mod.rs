@@ -139,9 +139,12 @@ Jan  1 00:00:01 mx postfix/smtpd[1]: disconnect from evil.test[192.0.2.1] helo=1
 }
 
 #[test]
-fn a_client_cannot_forge_who_it_is_by_the_parameter_auth_of_mail() {
+fn a_client_cannot_forge_who_it_is_by_its_user_name_or_the_parameter_auth_of_mail() {
     let sender = "orig_queue_id=BBBBBB, orig_client=x.test[192.0.2.9], sasl_username=boss";
-    for (before, authenticated) in [("", false), (", sasl_method=PLAIN, sasl_username=u", true)] {
+    let user = format!(", sasl_method=PLAIN, sasl_username={sender}");
+    for (before, authenticated) in
+        [("", false), (", sasl_method=PLAIN, sasl_username=u", true), (&user, true)]
+    {
         let log = format!(
             "\
 Jan  1 00:00:00 mx postfix/smtpd[1]: connect from a.test[192.0.2.1]
