@@ -61,8 +61,9 @@ impl Sendmail {
             }
             let Some(mut attempt) = attempt.clone() else { continue };
             if attempt.status != DeliveryStatus::Sent
-                && let Some((why, words)) =
+                && let Some((process, why, words)) =
                     message.demands.remove(to).or_else(|| message.demands.get("").cloned())
+                && process == line.process
             {
                 (attempt.reason, attempt.words) = (why, words);
             }

@@ -88,8 +88,8 @@ struct Message {
     is_refused: bool,
     /// Whether `doctor` or `setup` had it, to see whether the milter is asked.
     is_trial: bool,
-    /// Why TLS put a recipient off.
-    demands: HashMap<String, (DeliveryReason, String)>,
+    /// Why TLS put a recipient off, and the process that says so: it tells then what became of it.
+    demands: HashMap<String, (u32, DeliveryReason, String)>,
     earlier: Option<Earlier>,
     seen: i64,
 }
@@ -247,8 +247,9 @@ impl Sendmail {
         match ruleset {
             "tls_rcpt" | "tls_server" => {
                 let to = if ruleset == "tls_rcpt" { to } else { "" };
-                let demand = line::demand(reject);
-                self.entry(process.0, id, line.at).demands.insert(to.to_owned(), demand);
+                let (why, words) = line::demand(reject);
+                let demands = &mut self.entry(process.0, id, line.at).demands;
+                demands.insert(to.to_owned(), (line.process, why, words));
             }
             "tls_client" => self.refused(process, line, id, &[]),
             // What else it refuses, it quotes: `550 5.7.1 <u@d.test>... Relaying denied`.
