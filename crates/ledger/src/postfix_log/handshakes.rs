@@ -14,7 +14,7 @@
 
 use super::TRIAL_ANSWER;
 use super::hosts::Process;
-use super::line::address;
+use super::line::{address, may_be_cut};
 use crate::model::handshake::Afterwards;
 use crate::model::imports::Print;
 use crate::model::logged_tls::TlsFailure;
@@ -297,15 +297,20 @@ pub(super) fn is_for_want_of_tls(reply: &str) -> bool {
     matches!(status, Some("4.7.1 " | "5.7.1 ")) && reply.split_whitespace().any(says_so)
 }
 
+/// Octets of a sender, a recipient and a HELO. From a longer one, what a client made up may have pushed its true end off
+/// the line.
+const LONGEST_ENVELOPE: usize = 600;
+
 /// Whether nobody can tell where the addresses of a milter's reject of RCPT end.
 pub(super) fn is_ambiguous(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once(": milter-reject: RCPT from ") else { return false };
+    let Some((_, envelope)) = rest.split_once("; from=") else { return false };
     let rest = || {
-        let (_, rest) = text.split_once(": milter-reject: RCPT from ")?;
-        let (_, envelope) = rest.split_once("; from=")?;
         let (_, rest) = address(envelope, "")?;
         address(rest.trim_start(), "to=").map(|(_, rest)| rest)
     };
-    rest().is_some_and(|rest| rest.contains("> to=<") || rest.contains("> proto="))
+    let goes_on = |rest: &str| rest.contains("> to=<") || rest.contains("> proto=");
+    may_be_cut(text, '>') || envelope.len() > LONGEST_ENVELOPE || rest().is_some_and(goes_on)
 }
 
 /// The reply behind a client: `mx.test[192.0.2.1]: 450 ..`, `mx.test[192.0.2.1]:4711: 450 ..`.

@@ -320,6 +320,17 @@ pub(super) fn is_cut_within(text: &str, key: &str) -> bool {
     begins && address(text, key).is_none()
 }
 
+/// Octets of a line that syslog daemons pass on at least (RFC 5424, section 6.1), without what stands before.
+const SHORTEST_CUT: usize = 400;
+/// Octets from which on Postfix itself may have cut a line (at 2000).
+const LONGEST: usize = 1900;
+
+/// Whether the end of a line, which is this character, may be missing: what follows the first address may be of the
+/// address then, where Postfix does not quote it, and where that really ends is cut off.
+pub(super) fn may_be_cut(text: &str, end: char) -> bool {
+    text.len() >= LONGEST || text.len() >= SHORTEST_CUT && !text.ends_with(end)
+}
+
 /// The length of the quoted local part at the beginning, with its quotes and the `@`; 0 where there is none.
 /// None where it does not end.
 pub(super) fn quoted(text: &str) -> Option<usize> {

@@ -423,6 +423,28 @@ fn an_address_whose_end_was_cut_off_forges_no_delivery_and_no_sender() {
         text.truncate(2000);
         assert_eq!(read(&format!("smtp[2]: {text}")), (Err(Unread::Ambiguous), 0, 1), "{begin}");
     }
+    // Or where it is not quoted at all, and what the line ends with is of it, too.
+    let unquoted = |text: &str, fill: &str, end: usize| {
+        let mut text = format!("AAAAAA: {text}{}", fill.repeat(2000));
+        text.truncate(end);
+        text
+    };
+    let to = "to=<u@d.example>, relay=mx.test[192.0.2.25]:25, delay=1, dsn=2.0.0, status=sent (";
+    let from = "from=<a@b.test>, size=1, nrcpt=1 (";
+    let reject = "milter-reject: RCPT from a.test[192.0.2.1]: 450 4.7.1 no TLS; from=<u@d.test> to=<u@v.example> proto=ESMTP helo=<";
+    for text in [
+        format!("smtp[2]: {}", unquoted(to, "a", 1000)),
+        format!("smtp[2]: {}", unquoted(to, ")", 2000)),
+        format!("qmgr[2]: {}", unquoted(from, "a", 1000)),
+        format!("qmgr[2]: {}", unquoted(from, ")", 2000)),
+        format!("smtpd[2]: {}", unquoted(reject, "a", 450)),
+        format!("smtpd[2]: {}", unquoted(reject, ">", 1000)),
+    ] {
+        assert_eq!(read(&text), (Err(Unread::Ambiguous), 0, 1), "{text}");
+    }
+    // A long reply of a server.
+    let long = format!("smtp[2]: AAAAAA: {to}250 {})", "a".repeat(1000));
+    assert_eq!(read(&long), (Ok(()), 1, 0));
     for text in [
         "smtp[2]: AAAAAA: to=<aaaa",
         "smtp[2]: AAAAAA: to=<u@d.example>, orig_to=<aaaa",
