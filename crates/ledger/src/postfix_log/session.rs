@@ -11,6 +11,8 @@ pub(super) struct Session {
     pub client: String,
     /// Whether the log has its beginning.
     pub began: bool,
+    /// Whether it is one of before, whose lines the log has once more.
+    pub is_copy: bool,
     /// Whether the log says that lines were lost meanwhile.
     pub lost: bool,
     /// Whether TLS begins with the connection, as on port 465.
@@ -47,6 +49,7 @@ impl Session {
         Self {
             client: client.to_owned(),
             began,
+            is_copy: false,
             lost: false,
             wrapped,
             tls: None,

@@ -24,6 +24,8 @@ pub struct Joiner {
     hosts: Hosts,
     services: Names,
     pub(super) sessions: HashMap<Process, Session>,
+    /// The latest time of a line of smtpd, by host, in seconds since 1970-01-01.
+    latest: HashMap<u32, i64>,
     /// Processes whose message goes through a filter before the queue, by the client's name and address.
     fronts: HashMap<String, Vec<Process>>,
     pub(super) queue: Queue,
@@ -70,11 +72,11 @@ fn is_ambiguous(line: &Line<'_>) -> bool {
         "smtpd" => handshakes::is_ambiguous(line.text),
         program => line.queue_id().is_some_and(|(_, rest)| match program {
             "qmgr" => match line::address(rest, "from=") {
-                Some((_, rest)) => rest.contains('>'),
+                Some((_, after)) => after.contains('>') || line::may_be_cut(rest, ')'),
                 None => line::is_cut_within(rest, "from="),
             },
             _ => match DeliveryLine::read(rest) {
-                Some(line) => line.is_ambiguous(),
+                Some(delivery) => delivery.is_ambiguous() || line::may_be_cut(rest, ')'),
                 None => DeliveryLine::is_cut(rest),
             },
         }),

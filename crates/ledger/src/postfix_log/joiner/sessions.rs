@@ -43,6 +43,8 @@ impl Joiner {
     pub(super) fn smtpd(&mut self, line: &Line<'_>, host: u32, file: u32) {
         let process = self.process(line, host);
         let text = line.text;
+        let latest = self.latest.entry(host).or_insert(line.at);
+        *latest = line.at.max(*latest);
         if let Some(client) = text.strip_prefix("connect from ") {
             self.connected(process, client, line);
             return;
@@ -61,11 +63,15 @@ impl Joiner {
         if let Some(end) = text.strip_prefix("disconnect from ") {
             self.session_ends(process, End::read(end));
         } else if let Some((client, tls)) = line.tls_session() {
-            let session = self.session(process, client, line);
+            let session = self.session_of(process, client, line);
             if session.tls.is_none() {
                 session.tls_lines += 1;
                 session.tls = Some(tls);
+                let is_copy = session.is_copy;
                 self.tallied.tls += 1;
+                if is_copy {
+                    return;
+                }
                 let key = (host, bracketed(client).to_owned());
                 self.failed.remove(&key);
                 if let Some(earlier) = self.handshakes.settle(&key, Afterwards::Tls) {
@@ -75,7 +81,7 @@ impl Joiner {
         } else if let Some((client, cause)) = failed_handshake(text) {
             let failure =
                 TlsFailure::new(if cause.is_empty() { "handshake failed" } else { cause });
-            self.session(process, client, line).failure = Some(failure);
+            self.session_of(process, client, line).failure = Some(failure);
         } else if let Some(cause) = library_problem(text) {
             if let Some(session) = self.sessions.get_mut(&process)
                 && session.failure.is_some()
@@ -142,6 +148,15 @@ impl Joiner {
         session
     }
 
+    /// The same of a line that only the session of this client has: another one under way has lost its end.
+    fn session_of(&mut self, process: Process, client: &str, line: &Line<'_>) -> &mut Session {
+        let is_other = |session: &Session| without_port(&session.client) != without_port(client);
+        if self.sessions.get(&process).is_some_and(is_other) {
+            self.session_ends(process, End::Missing);
+        }
+        self.session(process, client, line)
+    }
+
     /// Whether a session or a message begins that did not before.
     fn begins(&mut self, what: &impl Hash) -> bool {
         let is_new = self.begun.insert(self.hasher.hash_one(what));
@@ -160,7 +175,11 @@ impl Joiner {
         }
         self.session_ends(process, End::Missing);
         self.tallied.sessions += 1;
-        self.sessions.insert(process, Session::new(client, line.service, true, line.at));
+        let latest = self.latest.get(&process.0);
+        let is_copy = !is_new && latest.is_some_and(|latest| line.at + DISORDER < *latest);
+        let mut session = Session::new(client, line.service, true, line.at);
+        session.is_copy = is_copy;
+        self.sessions.insert(process, session);
     }
 
     /// A message begins: `client=mx.test[192.0.2.1], orig_queue_id=.., orig_client=.., sasl_..`, in the
@@ -250,6 +269,11 @@ impl Joiner {
 
     pub(super) fn session_ends(&mut self, process: Process, end: End<'_>) {
         let Some(session) = self.sessions.remove(&process) else { return };
+        let end = match end {
+            // That of a later session: its own was lost.
+            End::Disconnect { client, .. } if client != session.client => End::Missing,
+            end => end,
+        };
         let client = without_port(&session.client);
         if session.passes_on.is_some()
             && let Some(front) = self.fronts.get_mut(client)
@@ -261,7 +285,7 @@ impl Joiner {
         }
         let key = (process.0, bracketed(client).to_owned());
         let proved = session.at_its_end(end, self.failed.get(&key, session.seen));
-        if proved == LoggedTls::Encrypted {
+        if proved == LoggedTls::Encrypted && !session.is_copy {
             self.failed.remove(&key);
         }
         let tried = match &end {
@@ -271,6 +295,8 @@ impl Joiner {
         let failure = session.failure.clone().or_else(|| tried.then(|| TlsFailure::new("")));
         match (&session.tls, failure) {
             _ if session.is_trial => self.handshakes.forget(&key, session.seen),
+            // All of it was told. What it says of its client may be over.
+            _ if session.is_copy => {}
             (None, Some(failure)) => {
                 // Lines that are there twice begin no session.
                 let what = (session.seen, process, &session.client);

@@ -180,6 +180,27 @@ fn who_fails_comes_in_the_clear_and_fails_again_at_once_failed_twice() {
 }
 
 #[test]
+fn a_copy_of_earlier_lines_fails_no_handshake_again_and_settles_none() {
+    let refused = session(2, &[REFUSED], "ehlo=1 mail=1 rcpt=0/1 commands=3/4");
+    let first = log(&[refused]);
+    let failed = log(&[failure()]).replace("00:00:00", "00:10:00");
+    let later =
+        lines(&["smtpd[9]: connect from other.test[192.0.2.9]"]).replace("00:00:00", "00:20:00");
+    let found = shown(&format!("{first}{failed}{later}{first}{failed}"));
+    assert_eq!(found, ["192.0.2.1 no shared cipher: away"]);
+}
+
+#[test]
+fn the_end_of_a_later_session_of_the_same_process_fails_no_handshake_of_the_one_before() {
+    let found = shown(&lines(&[
+        "smtpd[1]: connect from a.test[192.0.2.9]",
+        "smtpd[1]: disconnect from mx.test[192.0.2.1] ehlo=1 starttls=0/1 commands=1/2",
+        "smtpd[1]: connect from a.test[192.0.2.9]",
+    ]));
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
 fn who_comes_hours_later_stayed_away_and_who_is_another_is_another() {
     let later = log(&[with_message(&[TLS], "ehlo=2 starttls=1 mail=1 commands=4")]);
     for (time, then) in [("03:59:59", "tls"), ("04:00:00", "away")] {

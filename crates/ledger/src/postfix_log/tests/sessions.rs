@@ -52,6 +52,18 @@ fn lines_that_the_journal_or_rsyslog_did_not_take_in_leave_open_sessions_unknown
 }
 
 #[test]
+fn a_session_whose_end_is_missing_has_nothing_of_the_next_one_of_its_process() {
+    let tls = "smtpd[1]: Anonymous TLS connection established from b.test[192.0.2.2]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)";
+    let log = lines(&[
+        "smtpd[1]: connect from a.test[192.0.2.1]",
+        tls,
+        "smtpd[1]: AAAAAA: client=b.test[192.0.2.2]",
+        "smtp[2]: AAAAAA: to=<x@y.test>, relay=x, status=sent (ok)",
+    ]);
+    assert_eq!(states(&log)[0].1, "TLSv1.3");
+}
+
+#[test]
 fn plaintext_after_a_failed_handshake_has_its_cause_until_the_client_succeeds() {
     let failed = [
         "smtpd[1]: connect from a.test[192.0.2.1]",
