@@ -95,7 +95,8 @@ impl Relay {
 
 /// The addresses in `<a@b.test>,<c@d.test>, ctladdr=..`, without their angle brackets, and what follows them.
 /// None where one does not end, or has a comment, which a client may write without brackets: it can hold what looks
-/// like fields.
+/// like fields. None where one is the end of another one: Sendmail breaks a long list at a comma, also within an
+/// address (`deliver.c`, `logdelivery()`).
 pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
     let mut found = Vec::new();
     let mut rest = text;
@@ -109,7 +110,7 @@ pub(super) fn addresses(text: &str) -> (Vec<&str>, &str) {
                 (rest.get(..end).unwrap_or_default(), rest.get(end..).unwrap_or_default())
             }
         };
-        if address.contains('(') && !rest.starts_with('<') {
+        if address.contains(['"', '<', '>', '(', ')']) && !rest.starts_with('<') {
             return (Vec::new(), "");
         }
         if !address.is_empty() {

@@ -310,7 +310,18 @@ fn the_argument_of_a_ruleset_forges_no_refusal_and_no_demand() {
 }
 
 #[test]
-fn a_comment_in_a_recipient_forges_no_delivery() {
+fn a_comment_or_a_broken_list_of_recipients_forges_no_delivery() {
     let to = "17: 6ASAM1E9000053: to=u3@example.com (x, mailer=esmtp, relay=x.test. [192.0.2.99], dsn=2.0.0, stat=Sent (ok)), delay=00:00:01, mailer=esmtp, pri=60015, relay=mx.d.test. [192.0.2.25], dsn=4.0.0, stat=Deferred: Connection refused by mx.d.test.";
     assert_eq!(deliveries(&[FROM, to]), [""; 0]);
+    // A list that is too long for a line goes on in the next one, broken at a comma.
+    let list = |to: &str| TO.replace("<u3@example.com>,<u2@example.com>", to);
+    for to in [
+        "<u3@example.com>,<\"a, [more]",
+        "u@victim.test,b\"@example.com>",
+        "u@victim.test,b\"@example.com>,<u2@example.com>",
+        "u@victim.test,b)",
+    ] {
+        assert_eq!(deliveries(&[FROM, &list(to)]), [""; 0], "{to}");
+    }
+    assert_eq!(deliveries(&[FROM, &list("u2,u3@example.com")]).len(), 2);
 }
