@@ -46,6 +46,7 @@ fn main() {
     write(&fuzz.join("corpus/policy_file"), policies(product));
     write(&fuzz.join("corpus/conversation"), conversations(&recordings));
     write(&fuzz.join("corpus/socketmap"), look_ups(&product.join("tests/fixtures/look-ups.jsonl")));
+    write(&fuzz.join("corpus/log"), logs(product));
     let words = dictionary(&tls.join("names.csv"));
     fs::write(fuzz.join("dictionaries/macros.dict"), words).unwrap();
 }
@@ -125,6 +126,47 @@ fn look_ups(recorded: &Path) -> BTreeSet<Vec<u8>> {
     }
     // No text.
     seeds.insert(b"\xff14:QUERY \xff.example,".to_vec());
+    seeds
+}
+
+/// Logs of real MTAs and those in the tests, as they are; and things that happen, one for each MTA, from octets
+/// without pattern.
+fn logs(product: &Path) -> BTreeSet<Vec<u8>> {
+    const LONGEST: usize = 4000;
+    let tests = product.join("crates/ledger/src/postfix_log/tests");
+    let mut texts = Vec::new();
+    for name in ["second-hop-3.7.log", "handshakes-3.7.log"] {
+        texts.push(fs::read_to_string(tests.join(name)).unwrap());
+    }
+    for name in ["deliveries.rs", "handshakes.rs", "repetition.rs", "sendmail.rs", "mod.rs"] {
+        let source = fs::read_to_string(tests.join(name)).unwrap();
+        let lines = literals(&source).into_iter().filter_map(|text| String::from_utf8(text).ok());
+        let is_line = |text: &String| text.contains(": ") && text.contains('=');
+        let begin = "Jan  1 00:00:00 mx postfix/";
+        texts.push(lines.filter(is_line).map(|line| format!("{begin}{line}\n")).collect());
+    }
+    let mut seeds = BTreeSet::new();
+    for text in texts {
+        let mut seed = vec![1];
+        for line in text.lines() {
+            if seed.len() + line.len() >= LONGEST {
+                seeds.insert(std::mem::replace(&mut seed, vec![1]));
+            }
+            seed.extend_from_slice(line.as_bytes());
+            seed.push(b'\n');
+        }
+        seeds.insert(seed);
+    }
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for kind in (0..=u8::MAX).step_by(5) {
+        let octets = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()[0]
+        });
+        seeds.insert([0, kind].into_iter().chain(octets.take(250)).collect());
+    }
     seeds
 }
 

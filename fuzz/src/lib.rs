@@ -7,6 +7,7 @@
 
 pub mod evidence;
 pub mod log;
+pub mod mta;
 pub mod route;
 pub mod said;
 pub mod second_opinion;
