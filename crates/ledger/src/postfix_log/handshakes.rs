@@ -294,7 +294,14 @@ pub(super) fn is_for_want_of_tls(reply: &str) -> bool {
             || word.contains("verschl")
             || word.split(is_edge).any(|part| matches!(part, "tls" | "starttls"))
     };
-    matches!(status, Some("4.7.1 " | "5.7.1 ")) && reply.split_whitespace().any(says_so)
+    // What stands in brackets or quotes the client may have written: `<"needs TLS"@d.test>: Try again later`.
+    let quoted = (reply.find(['<', '"']), reply.rfind(['>', '"']));
+    let (before, after) = match quoted {
+        (Some(begin), Some(end)) if begin < end => (reply.get(..begin), reply.get(end..)),
+        _ => (Some(reply), None),
+    };
+    let mut words = [before, after].into_iter().flatten().flat_map(str::split_whitespace);
+    matches!(status, Some("4.7.1 " | "5.7.1 ")) && words.any(says_so)
 }
 
 /// Octets of a sender, a recipient and a HELO. From a longer one, what a client made up may have pushed its true end off
@@ -390,6 +397,14 @@ mod tests {
             (
                 "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 mandatory-tls trial x; from=<> to=<postmaster@d.test> proto=ESMTP helo=<x>",
                 Some(Refusal::Trial),
+            ),
+            (
+                "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 <\"needs > TLS\"@d.test>: Try again later; from=<> to=<c@d.test> proto=ESMTP helo=<x>",
+                None,
+            ),
+            (
+                "NOQUEUE: milter-reject: RCPT from mx.test[192.0.2.1]: 450 4.7.1 <c@d.test>: needs TLS; from=<> to=<c@d.test> proto=ESMTP helo=<x>",
+                Some(Refusal::Recipient("c@d.test")),
             ),
             ("connect from mx.test[192.0.2.1]", None),
             ("", None),
