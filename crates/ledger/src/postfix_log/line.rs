@@ -351,7 +351,8 @@ pub(super) fn client(text: &str) -> (Option<DomainName>, Option<IpAddr>) {
     let Some((name, rest)) = text.split_once('[') else {
         return (None, None);
     };
-    let address = rest.split(']').next().unwrap_or_default();
+    // The end of a line that was cut is another address.
+    let address = rest.split_once(']').map_or("", |(address, _)| address);
     let name = Some(name).filter(|name| *name != "unknown");
     let name = name.and_then(|name| DomainName::parse(name).ok());
     (name, address.parse().ok().map(|address: IpAddr| address.to_canonical()))

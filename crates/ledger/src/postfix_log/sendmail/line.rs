@@ -74,8 +74,9 @@ pub(super) struct Relay {
 
 impl Relay {
     pub fn read(text: &str) -> Self {
-        let address = text.rsplit_once('[').and_then(|(_, rest)| rest.split(']').next());
-        let address = address.map(|address| address.trim_start_matches("IPv6:"));
+        let address = text.rsplit_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        // The end of a line that was cut is another address.
+        let address = address.map(|(address, _)| address.trim_start_matches("IPv6:"));
         let address = address.and_then(|address| address.parse().ok());
         let name = text.split([' ', '[']).next().unwrap_or_default();
         let name = name.rsplit('@').next().unwrap_or_default();

@@ -112,6 +112,9 @@ fn plaintext_has_the_cause_of_a_handshake_that_failed_until_the_client_succeeds(
 fn what_cannot_be_vouched_for_or_joined_is_left_out() {
     let forged = FROM.replace("[192.0.2.1]", "[192.0.2.1] (may be forged)");
     assert_eq!(mail(&[&forged, TO])[0].name, None);
+    // Cut off within an address, the line would name another one.
+    let cut = FROM.replace("[192.0.2.1]", "[IPv6:2001:db8::");
+    assert_eq!(mail(&[&cut, TO])[0].client, None);
     // From a local program, and of a message that began before the log did.
     let local = "17: 6ASAM1E9000053: from=root, size=15, class=0, nrcpts=1, relay=root@localhost";
     assert_eq!(mail(&[local, TO]), []);
