@@ -338,13 +338,17 @@ fn the_journal_is_followed_with_journalctl_and_each_entry_counts_once() {
     let mut place = Place::new();
     // journalctl as far as it is needed: entries behind a cursor, then those that come.
     let program = r#"#!/usr/bin/python3
-import json, sys, time
+import json, os, sys, time
+parent = os.getppid()
 after = next((a.split("=", 1)[1] for a in sys.argv if a.startswith("--after-cursor=")), None)
 log, seen = open(sys.argv[0].rsplit("/", 1)[0] + "/entries"), after is None
 while True:
     line = log.readline()
     if not line.endswith("\n"):
         sys.stdout.flush()
+        # Who asked was killed.
+        if os.getppid() != parent:
+            break
         time.sleep(0.05)
         log.seek(log.tell() - len(line.encode()))
     elif seen:
