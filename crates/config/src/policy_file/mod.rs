@@ -36,6 +36,7 @@ pub use candidate::Candidate;
 pub use expectations::{CaseError, Question, WrittenCase, WrittenDeliveryTest, WrittenTest, time};
 pub use gave_way::{FilePlace, GaveWay, Winner};
 pub use head::FileHead;
+pub use names::{Remark, undoubted};
 pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use written::{

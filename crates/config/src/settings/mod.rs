@@ -9,6 +9,7 @@ mod limits;
 mod log;
 mod mail_from;
 mod metrics;
+mod portal;
 mod socket;
 
 pub use digest::DigestSettings;
@@ -17,6 +18,7 @@ pub use limits::Limits;
 pub use log::{LogFormat, LogLevel, LogSettings, LogTarget};
 pub use mail_from::{MailFrom, MailFromError};
 pub use metrics::MetricsSettings;
+pub use portal::{Database, PortalSettings};
 pub use socket::{Listen, SocketError, SocketSpec};
 
 use crate::finding::Accepted;

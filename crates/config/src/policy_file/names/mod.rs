@@ -15,10 +15,26 @@ use policy::{DomainName, Pattern};
 use std::net::IpAddr;
 
 /// What is wrong with a name, or may be, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Remark {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What is wrong.
     pub message: String,
+    /// What to do.
     pub help: String,
+}
+
+/// Reads the name of an entry where nobody reads warnings: what the policy file would warn of is
+/// refused.
+///
+/// # Errors
+///
+/// When no entry can have that name, or hardly one should.
+pub fn undoubted(text: &str) -> Result<Pattern, Remark> {
+    let pattern = read(text)?;
+    match doubt(text, &pattern) {
+        Some(remark) => Err(remark),
+        None => Ok(pattern),
+    }
 }
 
 /// What can be written in place of most that is wrong.

@@ -1,0 +1,182 @@
+//! What all requests share.
+
+use crate::auth::{password, throttle::Throttle};
+use crate::ops::OpError;
+use crate::ops::insight::Gateway;
+use crate::secret::Secret;
+use crate::store::{Store, Transaction};
+use config::settings::PortalSettings;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::spawn_blocking;
+
+/// Passwords that are checked at the same time: each takes 19 MiB.
+const HASHING: usize = 2;
+
+/// What all requests share. A copy of it is another handle to the same.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: PortalSettings,
+    store: Arc<Store>,
+    gateway: Arc<Gateway>,
+    throttle: Throttle,
+    hashing: Arc<Semaphore>,
+    changed: Notify,
+}
+
+impl App {
+    /// The portal over this database, beside this gateway.
+    #[must_use]
+    pub fn new(settings: PortalSettings, store: Arc<Store>, gateway: Arc<Gateway>) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            store,
+            gateway,
+            throttle: Throttle::default(),
+            hashing: Arc::new(Semaphore::new(HASHING)),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &PortalSettings {
+        &self.0.settings
+    }
+
+    /// Who may try how often.
+    #[must_use]
+    pub fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// The gateway's own files.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.0.gateway
+    }
+
+    /// Reads from the database.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let store = Arc::clone(&self.0.store);
+        blocking(move || store.read(operation)).await
+    }
+
+    /// Changes the database, and has the policy's file follow. An operation that others have crossed is
+    /// run again, so it must do nothing but with its transaction.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let store = Arc::clone(&self.0.store);
+        let done = blocking(move || store.write(operation)).await;
+        self.0.changed.notify_one();
+        done
+    }
+
+    /// Looks at the gateway's own files.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Gateway) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let gateway = Arc::clone(&self.0.gateway);
+        blocking(move || operation(&gateway)).await
+    }
+
+    /// Waits until something was changed, or may have been.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Hashes a password, or checks one: few at once.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, OpError> {
+        let permit = Arc::clone(&self.0.hashing).acquire_owned().await;
+        blocking(move || {
+            let done = operation();
+            drop(permit);
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Whether a password is the one that was hashed; without a hash it takes as long, and is not.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::Unavailable`] where the program ends.
+    pub async fn is_password(
+        &self,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool, OpError> {
+        self.hashing(move || password::is(&password, hash.as_deref())).await
+    }
+
+    /// The hash of a password that somebody chooses.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::Invalid`] for one that cannot be used.
+    pub async fn hash_password(&self, password: String, login: &str) -> Result<String, OpError> {
+        password::check(&password, login).map_err(|error| {
+            OpError::invalid("password", error.to_string(), "write a few words")
+        })?;
+        let hash = self.hashing(move || password::hash(&password)).await?;
+        hash.map_err(|error| {
+            OpError::Unavailable(format!("the password cannot be hashed: {error}"))
+        })
+    }
+
+    /// The address of a one-time link. It is made of the settings alone: what a browser says of where it
+    /// is does not come in.
+    #[must_use]
+    pub fn link(&self, secret: &Secret) -> String {
+        format!("{}/link/{}", self.0.settings.base_url, secret.reveal())
+    }
+}
+
+/// Runs what waits for a disk, a database or the processor on a thread for that.
+async fn blocking<T: Send + 'static>(
+    operation: impl FnOnce() -> Result<T, OpError> + Send + 'static,
+) -> Result<T, OpError> {
+    let done = spawn_blocking(operation).await;
+    done.unwrap_or_else(|error| {
+        tracing::error!("an operation ended before its time: {error}");
+        Err(OpError::Unavailable("something went wrong; the log of the portal says what".into()))
+    })
+}
+
+/// Now, to the millisecond: that is what the database keeps.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,172 @@
+//! The commands: arguments in, text and exit status out. Whoever has the shell and may read the
+//! settings is an operator; what is done here is written down as theirs.
+
+mod account;
+mod domain;
+mod organisation;
+mod serve;
+
+use crate::app::now;
+use crate::ops::insight::Gateway;
+use crate::ops::{Actor, OpError, Operator, Role, Via};
+use crate::store::{Place, Store};
+use clap::{Parser, Subcommand};
+use config::Settings;
+use config::settings::{Database, PortalSettings};
+use nix::unistd::{Uid, User};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// Where the package puts the settings.
+const INSTALLED: &str = "/etc/mandatory-tls/portal.yaml";
+
+/// The portal of mandatory-tls: organisations switch it for their domains themselves
+#[derive(Debug, Parser)]
+#[command(
+    name = "mandatory-tls-portal",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// The settings of the portal
+    #[arg(long, global = true, value_name = "FILE", default_value = INSTALLED)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve pages and API, and write the policy's file
+    Serve,
+    /// Organisations: who stands behind domains
+    #[command(subcommand)]
+    Organisation(organisation::Command),
+    /// Accounts: who can sign in; the first one is made here
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Domains: whose they are, and what is chosen for them
+    #[command(subcommand)]
+    Domain(domain::Command),
+}
+
+/// Why a command was not done, with its exit status.
+#[derive(Debug)]
+struct Failure {
+    status: u8,
+    message: String,
+}
+
+/// Exit statuses, as sysexits.h has them.
+const DATA: u8 = 65;
+const UNAVAILABLE: u8 = 69;
+const CONFIG: u8 = 78;
+
+impl Failure {
+    fn config(message: impl std::fmt::Display) -> Self {
+        Self { status: CONFIG, message: message.to_string() }
+    }
+}
+
+impl From<OpError> for Failure {
+    fn from(error: OpError) -> Self {
+        let status = match error {
+            OpError::Store(_) | OpError::Unavailable(_) | OpError::Throttled(_) => UNAVAILABLE,
+            OpError::NotFound
+            | OpError::Denied(_)
+            | OpError::Invalid(_)
+            | OpError::Changed { .. }
+            | OpError::Taken(_) => DATA,
+        };
+        let mut message = format!("error: {error}");
+        if let OpError::Invalid(invalid) = &error {
+            for help in invalid.iter().map(|one| &one.help).filter(|help| !help.is_empty()) {
+                message.push_str(&format!("\n  = help: {help}"));
+            }
+        }
+        Self { status, message }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // The reader has seen enough.
+        let status = if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { UNAVAILABLE };
+        Self { status, message: format!("error: {error}") }
+    }
+}
+
+/// What a command works with.
+struct Shell {
+    settings: PortalSettings,
+    store: Arc<Store>,
+    operator: Operator,
+}
+
+impl Shell {
+    fn open(settings: PortalSettings) -> Result<Self, Failure> {
+        let place = match &settings.database {
+            Database::Sqlite(path) => Place::Sqlite(path.clone()),
+            Database::Postgres(parameters) => Place::Postgres(parameters.clone()),
+        };
+        let store = Arc::new(Store::open(&place).map_err(OpError::from)?);
+        let operator = Operator::check(&actor())?;
+        Ok(Self { settings, store, operator })
+    }
+
+    fn gateway(&self) -> Result<Gateway, Failure> {
+        let milter = Settings::load(&self.settings.milter).map_err(Failure::config)?;
+        Ok(Gateway::new(&milter, &self.settings.file))
+    }
+}
+
+/// Whoever has the shell: the user who became root, where sudo tells, else the user.
+fn actor() -> Actor {
+    let name = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
+    let user = || User::from_uid(Uid::current()).ok().flatten().map(|user| user.name);
+    let name = name.or_else(user).unwrap_or_else(|| Uid::current().to_string());
+    Actor {
+        account: None,
+        login: name,
+        role: Role::Operator,
+        organisation: None,
+        behalf: None,
+        scopes: None,
+        confirmed: Some(now()),
+        via: Via::Shell,
+        address: String::new(),
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    match tried(Arguments::parse()) {
+        Ok(()) | Err(Failure { status: 0, .. }) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.message);
+            failure.status.into()
+        }
+    }
+}
+
+fn tried(arguments: Arguments) -> Result<(), Failure> {
+    let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
+    let shell = Shell::open(settings)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match arguments.command {
+        Command::Serve => {
+            drop(out);
+            return serve::run(shell);
+        }
+        Command::Organisation(command) => organisation::run(command, &shell, &mut out)?,
+        Command::Account(command) => account::run(command, &shell, &mut out)?,
+        Command::Domain(command) => domain::run(command, &shell, &mut out)?,
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,45 @@
+//! The portal: organisations switch mandatory TLS for their domains themselves.
+//!
+//! A program of its own, apart from the mail path: all that it can do to the milter is to put a
+//! checked file where the policy includes it.
+//!
+//! ```text
+//! browser --web--+
+//! program --api--+--> ops --> store            (SQLite or PostgreSQL)
+//! shell ---cli---+     |        '--> file ---> portal.yaml --include--> the milter's policy
+//!                      '--> insight <--------- policy, ledger, status of the milter
+//! ```
+//!
+//! - [`store`]: the database, and its form.
+//! - [`ops`]: what can be done, and by whom; the rights are types.
+//! - [`auth`], [`flow`]: passwords, codes, signing in.
+//! - [`file`]: the policy's file, written from the database.
+//! - [`detail`]: a domain with all that its page and the API tell of it.
+//! - [`cli`]: the commands.
+//! - [`web`]: pages. They call `ops` and `flow` only.
+
+// Nothing that a browser or a file holds may end the program.
+#![warn(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo
+)]
+
+mod app;
+pub mod auth;
+pub mod cli;
+pub mod detail;
+pub mod file;
+pub mod flow;
+pub mod ops;
+mod secret;
+mod serve;
+pub mod store;
+pub mod web;
+
+pub use app::{App, now};
+pub use secret::Secret;
+pub use serve::{serve_on, sockets};

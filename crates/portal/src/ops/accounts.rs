@@ -1,0 +1,538 @@
+//! Accounts: who can sign in. Operators make them; each looks after its own password and authenticator.
+
+use super::audit::{self, Action, Subject};
+use super::{Actor, Denied, OpError, Operator, Role, organisations};
+use crate::bind;
+use crate::secret::{self, Secret};
+use crate::store::{Row, StoreError, Transaction};
+use jiff::{Timestamp, ToSpan};
+use policy::Language;
+use serde::Serialize;
+
+/// An account, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// A mail address or another name, in lower case. It gives no right to anything: a login in
+    /// somebody's domain is a name like any other.
+    pub login: String,
+    /// What it is for.
+    pub role: Role,
+    /// The id of its organisation; none: an operator.
+    pub organisation: Option<String>,
+    /// And its name.
+    pub organisation_name: Option<String>,
+    /// The language of its pages, by its tag.
+    pub language: String,
+    /// Whether it has a password: else it waits for its first link to be used.
+    pub has_password: bool,
+    /// Whether it asks for a code of an authenticator.
+    pub has_totp: bool,
+    /// Since when it cannot sign in; none: it can.
+    pub disabled: Option<Timestamp>,
+    /// When somebody last signed in with it.
+    pub signed_in: Option<Timestamp>,
+    /// Counts changes, from 1.
+    pub version: i64,
+}
+
+const SELECT: &str =
+    "SELECT a.id, a.login, a.role, a.organisation, o.name, a.language, a.password IS NOT NULL,
+     a.totp_secret IS NOT NULL, a.disabled, a.signed_in, a.version
+     FROM account a LEFT JOIN organisation o ON o.id = a.organisation";
+
+fn read(row: &Row) -> Result<Account, OpError> {
+    let role: String = row.get(2)?;
+    let role = role.parse().map_err(|_| StoreError::Foreign(format!("the role {role}")))?;
+    Ok(Account {
+        id: row.get(0)?,
+        login: row.get(1)?,
+        role,
+        organisation: row.get(3)?,
+        organisation_name: row.get(4)?,
+        language: row.get(5)?,
+        has_password: row.get(6)?,
+        has_totp: row.get(7)?,
+        disabled: row.get(8)?,
+        signed_in: row.get(9)?,
+        version: row.get(10)?,
+    })
+}
+
+/// All accounts, or those of an organisation.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn list(
+    transaction: &mut Transaction<'_>,
+    _: &Operator,
+    organisation: Option<&str>,
+) -> Result<Vec<Account>, OpError> {
+    let sql = format!("{SELECT} WHERE (a.organisation = $1 OR $1 IS NULL) ORDER BY a.login");
+    transaction.query(&sql, bind![organisation])?.iter().map(read).collect()
+}
+
+/// One of them.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub fn get(transaction: &mut Transaction<'_>, _: &Operator, id: &str) -> Result<Account, OpError> {
+    by_id(transaction, id)
+}
+
+/// One's own.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`] for whoever has the shell.
+pub fn own(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<Account, OpError> {
+    by_id(transaction, actor.account.as_deref().ok_or(OpError::NotFound)?)
+}
+
+/// One of them, by its login.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub fn find(
+    transaction: &mut Transaction<'_>,
+    _: &Operator,
+    login: &str,
+) -> Result<Account, OpError> {
+    let sql = format!("{SELECT} WHERE a.login = $1");
+    let row = transaction.first(&sql, bind![plain_login(login)])?;
+    read(&row.ok_or(OpError::NotFound)?)
+}
+
+fn by_id(transaction: &mut Transaction<'_>, id: &str) -> Result<Account, OpError> {
+    let row = transaction.first(&format!("{SELECT} WHERE a.id = $1"), bind![id])?;
+    read(&row.ok_or(OpError::NotFound)?)
+}
+
+/// A login as it is compared.
+pub(super) fn plain_login(login: &str) -> String {
+    login.trim().to_lowercase()
+}
+
+/// What a new account is to be.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// A mail address or another name.
+    pub login: String,
+    /// What it is for.
+    pub role: Role,
+    /// The id of its organisation; none for operators.
+    pub organisation: Option<String>,
+    /// The language of its pages.
+    pub language: Language,
+}
+
+/// How long a link to set a password can be used.
+pub const LINK_HOURS: i64 = 48;
+
+/// Makes an account, and the secret of a one-time link by which its password is set.
+///
+/// # Errors
+///
+/// [`OpError::Taken`]; [`OpError::Invalid`]; [`OpError::NotFound`] for the organisation.
+pub fn add(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    new: &NewAccount,
+    now: Timestamp,
+) -> Result<(Account, Secret), OpError> {
+    let login = plain_login(&new.login);
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || "<>\"'\\".contains(c);
+    if login.is_empty() || login.chars().count() > 200 || login.chars().any(is_odd) {
+        let help = "write a mail address, or another name without blanks";
+        return Err(OpError::invalid("login", "this is no name to sign in with", help));
+    }
+    check_role(new.role, new.organisation.as_deref())?;
+    if let Some(organisation) = &new.organisation {
+        organisations::get(transaction, operator, organisation)?;
+    }
+    let (id, role): (_, &str) = (secret::id(), new.role.into());
+    let language: &str = new.language.into();
+    let sql =
+        "INSERT INTO account (id, login, role, organisation, language, totp_step, created, version)
+         VALUES ($1, $2, $3, $4, $5, 0, $6, 1) ON CONFLICT (login) DO NOTHING";
+    let values = bind![&*id, &*login, role, new.organisation.clone(), language, now];
+    if transaction.execute(sql, values)? == 0 {
+        return Err(OpError::Taken(format!("there is an account `{login}` already")));
+    }
+    let account = by_id(transaction, &id)?;
+    write(transaction, operator.actor(), now, Action::AccountAdded, None, Some(&account))?;
+    let link = make_link(transaction, operator, &id, now)?;
+    Ok((account, link))
+}
+
+fn check_role(role: Role, organisation: Option<&str>) -> Result<(), OpError> {
+    match (role, organisation) {
+        (Role::Operator, None) | (Role::Administrator | Role::Reader, Some(_)) => Ok(()),
+        (Role::Operator, Some(_)) => Err(OpError::invalid(
+            "organisation",
+            "an operator belongs to no organisation",
+            "leave the organisation out, or choose another role",
+        )),
+        (Role::Administrator | Role::Reader, None) => Err(OpError::invalid(
+            "organisation",
+            "an account of this role belongs to an organisation",
+            "name the organisation",
+        )),
+    }
+}
+
+/// Writes a row about an account. What is kept of it has no secrets.
+fn write(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    now: Timestamp,
+    action: Action,
+    before: Option<&Account>,
+    after: Option<&Account>,
+) -> Result<(), OpError> {
+    let Some(account) = after.or(before) else { return Ok(()) };
+    let entry = audit::Entry {
+        action,
+        subject: Subject::Account { id: &account.id, login: &account.login },
+        organisation: account.organisation.as_deref(),
+        before: before.map(|account| audit::json(account)),
+        after: after.map(|account| audit::json(account)),
+        undoes: None,
+    };
+    audit::write(transaction, actor, now, entry)
+}
+
+/// What is to be different.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccountChange {
+    /// The role, within the organisation or as an operator.
+    pub role: Option<Role>,
+    /// The language of its pages.
+    pub language: Option<Language>,
+    /// Whether it cannot sign in.
+    pub disabled: Option<bool>,
+}
+
+/// Changes an account. Its sessions end where it is disabled.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`]; [`OpError::Changed`]; [`OpError::Invalid`], also for an operator who would
+/// lock himself out.
+pub fn change(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    id: &str,
+    version: Option<i64>,
+    change: AccountChange,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    let before = by_id(transaction, id)?;
+    if version.is_some_and(|version| version != before.version) {
+        return Err(OpError::Changed { current: audit::json(&before), version: before.version });
+    }
+    if operator.actor().account.as_deref() == Some(id)
+        && (change.disabled == Some(true) || change.role.is_some())
+    {
+        let help = "another operator can do it";
+        return Err(OpError::invalid("", "nobody takes the rights from the own account", help));
+    }
+    let role = change.role.unwrap_or(before.role);
+    check_role(role, before.organisation.as_deref())?;
+    let disabled = match change.disabled {
+        None => before.disabled,
+        Some(false) => None,
+        Some(true) => before.disabled.or(Some(now)),
+    };
+    let language =
+        change.language.map_or(before.language.clone(), |language| <&str>::from(language).into());
+    let role: &str = role.into();
+    let sql = "UPDATE account SET role = $1, language = $2, disabled = $3, version = version + 1 WHERE id = $4";
+    transaction.execute(sql, bind![role, language, disabled, id])?;
+    if disabled.is_some() {
+        end_everything(transaction, id)?;
+    }
+    let after = by_id(transaction, id)?;
+    write(transaction, operator.actor(), now, Action::AccountChanged, Some(&before), Some(&after))?;
+    Ok(after)
+}
+
+/// Ends all sessions and links of an account, and leaves its tokens: they end with the account.
+fn end_everything(transaction: &mut Transaction<'_>, id: &str) -> Result<(), OpError> {
+    transaction.execute("DELETE FROM session WHERE account = $1", bind![id])?;
+    transaction.execute("DELETE FROM link WHERE account = $1", bind![id])?;
+    Ok(())
+}
+
+/// Changes the language of the own pages.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn set_language(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    language: Language,
+) -> Result<(), OpError> {
+    let language: &str = language.into();
+    let sql = "UPDATE account SET language = $1 WHERE id = $2";
+    transaction.execute(sql, bind![language, actor.account.clone()])?;
+    Ok(())
+}
+
+/// Makes a one-time link by which the password of an account is set. An earlier one ends.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub fn make_link(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    id: &str,
+    now: Timestamp,
+) -> Result<Secret, OpError> {
+    let account = by_id(transaction, id)?;
+    let secret = Secret::new("");
+    transaction.execute("DELETE FROM link WHERE account = $1", bind![id])?;
+    let sql = "INSERT INTO link (hash, account, created, ends) VALUES ($1, $2, $3, $4)";
+    transaction.execute(sql, bind![secret.hash(), id, now, now + LINK_HOURS.hours()])?;
+    write(transaction, operator.actor(), now, Action::LinkMade, None, Some(&account))?;
+    Ok(secret)
+}
+
+/// The account that a one-time link is for.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`] for one that was used, has ended, or never was.
+pub fn of_link(
+    transaction: &mut Transaction<'_>,
+    link: &Secret,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    let sql = format!(
+        "{SELECT} JOIN link l ON l.account = a.id WHERE l.hash = $1 AND l.ends > $2 AND a.disabled IS NULL"
+    );
+    let row = transaction.first(&sql, bind![link.hash(), now])?;
+    read(&row.ok_or(OpError::NotFound)?)
+}
+
+/// Uses a one-time link: sets the password of its account, and ends all its sessions. An authenticator
+/// stays: a link is no way around it.
+///
+/// # Errors
+///
+/// As [`of_link`].
+pub fn use_link(
+    transaction: &mut Transaction<'_>,
+    link: &Secret,
+    password: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    let account = of_link(transaction, link, now)?;
+    if transaction.execute("DELETE FROM link WHERE hash = $1", bind![link.hash()])? != 1 {
+        return Err(OpError::NotFound);
+    }
+    set_hash(transaction, &account.id, password)?;
+    let actor = as_actor(&account, address);
+    write(transaction, &actor, now, Action::PasswordSet, None, Some(&account))?;
+    Ok(account)
+}
+
+/// Whoever has just shown to be this account, before there is a session.
+pub(super) fn as_actor(account: &Account, address: &str) -> Actor {
+    Actor {
+        account: Some(account.id.clone()),
+        login: account.login.clone(),
+        role: account.role,
+        organisation: account.organisation.clone(),
+        behalf: None,
+        scopes: None,
+        confirmed: None,
+        via: super::Via::Page,
+        address: address.to_owned(),
+    }
+}
+
+fn set_hash(transaction: &mut Transaction<'_>, id: &str, password: &str) -> Result<(), OpError> {
+    let sql = "UPDATE account SET password = $1, version = version + 1 WHERE id = $2";
+    transaction.execute(sql, bind![password, id])?;
+    end_everything(transaction, id)
+}
+
+/// Sets the own password, as [`crate::auth::password`] has hashed it. All sessions end, this one too.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`] for a token.
+pub fn set_own_password(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    password: &str,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let account = confirmed(transaction, actor, now)?;
+    set_hash(transaction, &account.id, password)?;
+    write(transaction, actor, now, Action::PasswordSet, None, Some(&account))
+}
+
+/// Sets the password of an account from the shell.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub fn set_password(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    id: &str,
+    password: &str,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let account = by_id(transaction, id)?;
+    set_hash(transaction, id, password)?;
+    write(transaction, operator.actor(), now, Action::PasswordSet, None, Some(&account))
+}
+
+/// How long a password that was given counts for what is dangerous, in minutes.
+pub const CONFIRMED_MINUTES: i64 = 10;
+
+/// The own account, if the password was given in this session not long ago.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`] for a token.
+pub(super) fn confirmed(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    if actor.scopes.is_some() {
+        return Err(Denied::PagesOnly.into());
+    }
+    let since = now - CONFIRMED_MINUTES.minutes();
+    if actor.confirmed.is_none_or(|confirmed| confirmed < since) {
+        return Err(Denied::Unconfirmed.into());
+    }
+    own(transaction, actor)
+}
+
+/// Begins to set up an authenticator: a secret (Base32) that is shown and not yet asked for.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`].
+pub fn begin_totp(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    secret: &str,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    let account = confirmed(transaction, actor, now)?;
+    let sql = "UPDATE account SET totp_pending = $1 WHERE id = $2";
+    transaction.execute(sql, bind![secret, &*account.id])?;
+    Ok(account)
+}
+
+/// The secret of an authenticator that is being set up.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`] where none is.
+pub fn pending_totp(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<String, OpError> {
+    let sql = "SELECT totp_pending FROM account WHERE id = $1";
+    let row = transaction.first(sql, bind![actor.account.clone()])?.ok_or(OpError::NotFound)?;
+    row.get::<Option<String>>(0)?.ok_or(OpError::NotFound)
+}
+
+/// How many recovery codes an account gets.
+const RECOVERY_CODES: usize = 10;
+
+/// Ends the setting up of an authenticator: `step` is the time step of the first code, which was
+/// right. Gives recovery codes, each of which can be used once in place of a code.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`OpError::NotFound`] where none is being set up.
+pub fn set_totp(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    step: i64,
+    now: Timestamp,
+) -> Result<Vec<String>, OpError> {
+    let account = confirmed(transaction, actor, now)?;
+    let secret = pending_totp(transaction, actor)?;
+    let sql = "UPDATE account SET totp_secret = $1, totp_pending = NULL, totp_step = $2, version = version + 1
+         WHERE id = $3";
+    transaction.execute(sql, bind![secret, step, &*account.id])?;
+    transaction.execute("DELETE FROM recovery_code WHERE account = $1", bind![&*account.id])?;
+    let mut codes = Vec::with_capacity(RECOVERY_CODES);
+    for _ in 0..RECOVERY_CODES {
+        let code = recovery_code();
+        let sql = "INSERT INTO recovery_code (hash, account) VALUES ($1, $2)";
+        transaction.execute(sql, bind![Secret::shown(&plain_code(&code)).hash(), &*account.id])?;
+        codes.push(code);
+    }
+    let after = by_id(transaction, &account.id)?;
+    write(transaction, actor, now, Action::TotpSet, Some(&account), Some(&after))?;
+    Ok(codes)
+}
+
+/// A code of 80 random bits, in groups that can be copied by hand.
+fn recovery_code() -> String {
+    let digits = secret::hexadecimal(&secret::random::<10>());
+    let groups: Vec<&str> =
+        (0..5).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
+    groups.join("-")
+}
+
+/// A code as it is compared: without what people put between its parts.
+pub(super) fn plain_code(code: &str) -> String {
+    code.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase()
+}
+
+/// Takes the authenticator from the own account.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`].
+pub fn remove_own_totp(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let account = confirmed(transaction, actor, now)?;
+    remove_totp_of(transaction, actor, &account, now)
+}
+
+/// Takes the authenticator from an account whose owner has lost it.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub fn remove_totp(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let account = by_id(transaction, id)?;
+    remove_totp_of(transaction, operator.actor(), &account, now)
+}
+
+fn remove_totp_of(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let sql = "UPDATE account SET totp_secret = NULL, totp_pending = NULL, version = version + 1 WHERE id = $1";
+    transaction.execute(sql, bind![&*account.id])?;
+    transaction.execute("DELETE FROM recovery_code WHERE account = $1", bind![&*account.id])?;
+    let after = by_id(transaction, &account.id)?;
+    write(transaction, actor, now, Action::TotpRemoved, Some(account), Some(&after))
+}

@@ -1,0 +1,263 @@
+//! A change of what was chosen for a domain.
+
+use super::owned::ChangeableDomain;
+use super::record::{self, DomainRecord};
+use crate::bind;
+use crate::ops::audit::{self, Action, Subject};
+use crate::ops::error::{Denied, Invalid, OpError};
+use crate::ops::offer::{self, Offer};
+use crate::ops::{Actor, Scope};
+use crate::store::Transaction;
+use config::policy_file::{
+    self, Snapshot, WrittenDeliver, WrittenEntry, WrittenException, to_yaml,
+};
+use jiff::Timestamp;
+use policy::{Language, Mode};
+use serde::{Deserialize, Deserializer};
+use std::path::Path;
+
+/// What is to be different, as a JSON merge patch (RFC 7396): a field that is not there stays, `null`
+/// sets it back to what the operator has for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainChange {
+    /// The mode.
+    #[serde(default, deserialize_with = "word")]
+    pub mode: Option<Mode>,
+    /// From when it is enforced: a day (`2027-01-31`, in UTC) or a moment (RFC 3339). Only with mode
+    /// enforce; before, the domain is in monitor. Another mode sets it back.
+    #[serde(default, deserialize_with = "present")]
+    pub enforce_from: Option<Option<String>>,
+    /// The name of a requirement.
+    #[serde(default, deserialize_with = "present")]
+    pub require: Option<Option<String>>,
+    /// The language of replies and of the digest.
+    #[serde(default, deserialize_with = "present_word")]
+    pub language: Option<Option<Language>>,
+    /// Who gets the digest.
+    #[serde(default, deserialize_with = "present")]
+    pub contact: Option<Option<String>>,
+    /// Whose mail is accepted although the session is not adequate: all exceptions.
+    #[serde(default)]
+    pub exceptions: Option<Vec<WrittenException>>,
+    /// What the hop to the organisation's own server must be.
+    #[serde(default, deserialize_with = "present")]
+    pub deliver: Option<Option<WrittenDeliver>>,
+}
+
+/// A field that is there, also where it is null.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+fn word<'de, T: std::str::FromStr, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(from)?;
+    let unknown =
+        |_| serde::de::Error::custom(format_args!("`{text}` is none of the words for this"));
+    text.parse().map(Some).map_err(unknown)
+}
+
+fn present_word<'de, T: std::str::FromStr, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(Some(None)) };
+    let unknown =
+        |_| serde::de::Error::custom(format_args!("`{text}` is none of the words for this"));
+    text.parse().map(|word| Some(Some(word))).map_err(unknown)
+}
+
+impl DomainChange {
+    /// Whether only mode and start date are asked for.
+    fn is_switch(&self) -> bool {
+        let Self { mode: _, enforce_from: _, require, language, contact, exceptions, deliver } =
+            self;
+        require.is_none()
+            && language.is_none()
+            && contact.is_none()
+            && exceptions.is_none()
+            && deliver.is_none()
+    }
+
+    /// The entry with this change.
+    fn on(&self, entry: &WrittenEntry) -> WrittenEntry {
+        let mut entry = entry.clone();
+        if let Some(mode) = self.mode {
+            entry.mode = Some(mode);
+            if mode != Mode::Enforce {
+                entry.enforce_from = None;
+            }
+        }
+        let set = |field: &mut Option<String>, change: &Option<Option<String>>| {
+            if let Some(text) = change {
+                *field = text
+                    .as_deref()
+                    .map(str::trim)
+                    .filter(|text| !text.is_empty())
+                    .map(str::to_owned);
+            }
+        };
+        set(&mut entry.enforce_from, &self.enforce_from);
+        set(&mut entry.require, &self.require);
+        set(&mut entry.contact, &self.contact);
+        if let Some(language) = self.language {
+            entry.language = language;
+        }
+        if let Some(exceptions) = &self.exceptions {
+            entry.exceptions.clone_from(exceptions);
+        }
+        if let Some(deliver) = &self.deliver {
+            entry.deliver.clone_from(deliver);
+        }
+        entry
+    }
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The domain before.
+    pub before: DomainRecord,
+    /// The domain as it is now. The same as before, with the same version, where nothing was different.
+    pub after: DomainRecord,
+}
+
+/// Changes what was chosen for a domain. `version` is what the asker has seen; none: whatever there is.
+///
+/// # Errors
+///
+/// [`OpError::Changed`] where somebody else has changed it since; [`OpError::Invalid`];
+/// [`Denied::NotOffered`]; [`Denied::Scope`].
+pub fn change(
+    transaction: &mut Transaction<'_>,
+    domain: &ChangeableDomain,
+    version: Option<i64>,
+    change: &DomainChange,
+    now: Timestamp,
+) -> Result<Changed, OpError> {
+    let owned = domain.domain();
+    owned.actor().needs(if change.is_switch() { Scope::Switch } else { Scope::Manage })?;
+    if change.mode.is_some() || change.enforce_from.is_some() {
+        owned.actor().needs(Scope::Switch)?;
+    }
+    let before = record::get(transaction, owned)?;
+    if version.is_some_and(|version| version != before.version) {
+        let current = serde_json::to_value(&before).unwrap_or_default();
+        return Err(OpError::Changed { current, version: before.version });
+    }
+    let entry = change.on(&before.entry);
+    if entry == before.entry {
+        return Ok(Changed { after: before.clone(), before });
+    }
+    let offer = offer::get(transaction)?;
+    check_offer(&offer.offer, change, &entry)?;
+    check(&entry)?;
+    set(transaction, before, entry, owned.actor(), now, None)
+}
+
+/// Whether what is new is on offer. What was there before the offer became smaller can stay.
+fn check_offer(offer: &Offer, change: &DomainChange, entry: &WrittenEntry) -> Result<(), OpError> {
+    let asked = |is: bool, offered: bool| !is || offered;
+    let all = asked(change.mode.is_some(), entry.mode.is_none_or(|mode| offer.has_mode(mode)))
+        && asked(
+            change.require.is_some(),
+            entry.require.as_ref().is_none_or(|name| offer.requirements.contains(name)),
+        )
+        && asked(change.exceptions.is_some(), offer.exceptions || entry.exceptions.is_empty())
+        && asked(change.deliver.is_some(), offer.deliver || entry.deliver.is_none());
+    if all { Ok(()) } else { Err(Denied::NotOffered.into()) }
+}
+
+/// Has the reader of policies read the entry. Requirements of the operator's own are looked up in the
+/// offer, since his policy is not at hand here.
+pub(super) fn check(entry: &WrittenEntry) -> Result<(), OpError> {
+    if entry.enforce_from.is_some() && entry.mode != Some(Mode::Enforce) {
+        let help = "choose enforce with a date: before it, the domain is in monitor";
+        return Err(OpError::invalid("enforce_from", "a start date is for mode enforce", help));
+    }
+    let alone = WrittenEntry { require: None, ..entry.clone() };
+    let list = to_yaml(&[alone]).map_err(|error| OpError::invalid("", error.to_string(), ""))?;
+    let path = Path::new("/entry/policy.yaml");
+    let mut files = Snapshot::default();
+    files.add(path, b"include: entry.yaml\n".to_vec());
+    files.add(Path::new("/entry/entry.yaml"), list.into_bytes());
+    let Err(problems) = policy_file::load_snapshot(path, &files).policy else { return Ok(()) };
+    let invalid = problems.shown().into_iter().map(|problem| Invalid {
+        field: field_of(problem.line.as_deref().unwrap_or_default()),
+        message: problem.message.clone(),
+        help: problem.help.clone(),
+    });
+    Err(OpError::Invalid(invalid.collect()))
+}
+
+/// The field that a line of the entry is about, as far as it tells.
+fn field_of(line: &str) -> String {
+    let key = line.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default();
+    match key {
+        "client" | "sender" | "until" | "reason" | "client_certificate" | "subject" | "issuer" => {
+            "exceptions".into()
+        }
+        "level" | "match" | "protocols" | "min_version" | "ciphers" | "servername" | "nexthop" => {
+            "deliver".into()
+        }
+        key => key.into(),
+    }
+}
+
+/// Writes an entry down, with its row in the audit log.
+pub(crate) fn set(
+    transaction: &mut Transaction<'_>,
+    before: DomainRecord,
+    entry: WrittenEntry,
+    actor: &Actor,
+    now: Timestamp,
+    undoes: Option<i64>,
+) -> Result<Changed, OpError> {
+    let switches =
+        (entry.mode, &entry.enforce_from) != (before.entry.mode, &before.entry.enforce_from);
+    let (switched, switched_by) = if switches {
+        (Some(now), Some(actor.login.clone()))
+    } else {
+        (before.switched, before.switched_by.clone())
+    };
+    let file_version = super::register::count_change(transaction)?;
+    let version = before.version + 1;
+    let after =
+        DomainRecord { entry, switched, switched_by, version, file_version, ..before.clone() };
+    let text = serde_json::to_string(&after.entry)
+        .map_err(|error| OpError::invalid("", error.to_string(), ""))?;
+    let sql =
+        "UPDATE domain SET mode = $1, entry = $2, switched = $3, switched_by = $4, version = $5,
+         file_version = $6 WHERE name = $7 AND organisation = $8 AND version = $9";
+    let changed = transaction.execute(
+        sql,
+        bind![
+            after.mode().name(),
+            text,
+            after.switched,
+            after.switched_by.clone(),
+            after.version,
+            file_version,
+            &*after.domain,
+            &*after.organisation,
+            before.version
+        ],
+    )?;
+    if changed == 0 {
+        return Err(OpError::NotFound);
+    }
+    let action = if switches { Action::DomainSwitched } else { Action::DomainChanged };
+    audit::write(
+        transaction,
+        actor,
+        now,
+        audit::Entry {
+            action,
+            subject: Subject::Domain(&after.domain),
+            organisation: Some(&after.organisation),
+            before: Some(audit::json(&before.entry)),
+            after: Some(audit::json(&after.entry)),
+            undoes,
+        },
+    )?;
+    Ok(Changed { before, after })
+}

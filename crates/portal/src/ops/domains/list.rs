@@ -1,0 +1,171 @@
+//! The domains that an actor may see.
+
+use super::record::{self, SELECT};
+use crate::bind;
+use crate::ops::{Actor, OpError, Operator, Scope};
+use crate::store::{Transaction, Value};
+use jiff::Timestamp;
+use policy::Mode;
+use serde::Serialize;
+
+/// How many domains a page of the list has.
+pub const PAGE: i64 = 50;
+
+/// What is asked for. Whose domains these can be is not in it: the actor decides that.
+#[derive(Clone, Debug, Default)]
+pub struct DomainQuery {
+    /// Only names that have this text in them.
+    pub search: Option<String>,
+    /// Only those in this mode.
+    pub mode: Option<Mode>,
+    /// Of an operator: only those of this organisation.
+    pub organisation: Option<String>,
+    /// Names that follow this one.
+    pub after: Option<String>,
+    /// At most so many; at most 1000.
+    pub limit: Option<i64>,
+}
+
+/// A part of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DomainList {
+    /// In the order of their names.
+    pub domains: Vec<DomainSummary>,
+    /// How many of all there are in which mode, without `search`, `mode` and `after`.
+    pub counts: ModeCounts,
+    /// The `after` of the next part; none: there is none.
+    pub next: Option<String>,
+}
+
+/// How many domains there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ModeCounts {
+    /// In mode off, or never switched.
+    pub off: i64,
+    /// In monitor.
+    pub monitor: i64,
+    /// In enforce, perhaps from a date on.
+    pub enforce: i64,
+}
+
+impl ModeCounts {
+    /// All.
+    #[must_use]
+    pub fn all(self) -> i64 {
+        self.off + self.monitor + self.enforce
+    }
+}
+
+/// A domain in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DomainSummary {
+    /// `example.org` or `*.example.org`.
+    pub domain: String,
+    /// The same in U-labels.
+    pub shown: String,
+    /// The organisation's id.
+    pub organisation: String,
+    /// And its name.
+    pub organisation_name: String,
+    /// The mode.
+    #[serde(serialize_with = "mode_word")]
+    pub mode: Mode,
+    /// From when it is enforced, where that is a date.
+    pub enforce_from: Option<String>,
+    /// When the mode was last chosen; none: never.
+    pub switched: Option<Timestamp>,
+    /// By whom.
+    pub switched_by: Option<String>,
+}
+
+fn mode_word<S: serde::Serializer>(mode: &Mode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(mode.name())
+}
+
+/// The domains that the actor may see.
+///
+/// # Errors
+///
+/// [`crate::ops::Denied`] for a token without the scope `read`.
+pub fn list(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    query: &DomainQuery,
+) -> Result<DomainList, OpError> {
+    actor.needs(Scope::Read)?;
+    // An organisation is its own; an operator chooses, within what he acts for.
+    let organisation = match actor.acting_for() {
+        Some(organisation) => Some(organisation.to_owned()),
+        None => {
+            Operator::check(actor)?;
+            query.organisation.clone()
+        }
+    };
+    let counts = count(transaction, organisation.as_deref())?;
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, 1000);
+    let pattern = query.search.as_deref().map(like);
+    let sql = format!(
+        "{SELECT} WHERE (d.organisation = $1 OR $1 IS NULL) AND (d.mode = $2 OR $2 IS NULL)
+         AND (d.name > $3 OR $3 IS NULL) AND (d.name LIKE $4 ESCAPE '!' OR $4 IS NULL)
+         ORDER BY d.name LIMIT $5"
+    );
+    let parameters: [Value; 5] = [
+        organisation.into(),
+        query.mode.map(Mode::name).into(),
+        query.after.clone().into(),
+        pattern.into(),
+        (limit + 1).into(),
+    ];
+    let rows = transaction.query(&sql, &parameters)?;
+    let mut domains = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let record = record::read(row)?;
+        domains.push(DomainSummary {
+            mode: record.mode(),
+            domain: record.domain,
+            shown: record.shown,
+            organisation: record.organisation,
+            organisation_name: record.organisation_name,
+            enforce_from: record.entry.enforce_from,
+            switched: record.switched,
+            switched_by: record.switched_by,
+        });
+    }
+    let more = domains.len() as i64 > limit;
+    domains.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = domains.last().filter(|_| more).map(|last| last.domain.clone());
+    Ok(DomainList { domains, counts, next })
+}
+
+/// Text that is somewhere in a name, for LIKE. U-labels are looked for as A-labels where they are whole.
+fn like(text: &str) -> String {
+    let text = text.trim().to_lowercase();
+    let text = idna::domain_to_ascii(&text).unwrap_or(text);
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+fn count(
+    transaction: &mut Transaction<'_>,
+    organisation: Option<&str>,
+) -> Result<ModeCounts, OpError> {
+    let sql =
+        "SELECT mode, count(*) FROM domain WHERE (organisation = $1 OR $1 IS NULL) GROUP BY mode";
+    let mut counts = ModeCounts::default();
+    for row in transaction.query(sql, bind![organisation])? {
+        let (mode, number): (String, i64) = (row.get(0)?, row.get(1)?);
+        match mode.parse() {
+            Ok(Mode::Monitor) => counts.monitor += number,
+            Ok(Mode::Enforce) => counts.enforce += number,
+            Ok(Mode::Off) | Err(_) => counts.off += number,
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,15 @@
+//! Domains: which there are, what their organisations have chosen, and who may see and choose.
+
+mod change;
+mod list;
+mod name;
+mod owned;
+mod record;
+mod register;
+
+pub use change::{Changed, DomainChange, change};
+pub use list::{DomainList, DomainQuery, DomainSummary, ModeCounts, PAGE, list};
+pub use name::{DomainName, shown};
+pub use owned::{ChangeableDomain, OwnedDomain};
+pub use record::{DomainRecord, get};
+pub use register::{Registered, add, remove};

@@ -1,0 +1,47 @@
+//! What the milter does and has done, for one domain: from its policy, its ledger and its status, by
+//! the same code as the commands `report`, `simulate` and `explain`.
+//!
+//! Nothing here needs the portal's database; what it shows it shows for an
+//! [`OwnedDomain`](super::domains::OwnedDomain) only.
+
+mod explain;
+mod gateway;
+mod preview;
+mod standing;
+
+pub use explain::{Question, explain};
+pub use gateway::{Gateway, OperatorEntry, RequirementText, WRITTEN_BY};
+pub use preview::{Advice, Preview, PreviewPeer, preview};
+pub use standing::Standing;
+
+use super::OpError;
+use super::domains::OwnedDomain;
+use jiff::Timestamp;
+use ledger::report::{By, Query, Report};
+use ledger::{Day, day_of};
+
+/// The most days that can be asked for.
+const MOST_DAYS: u32 = 3660;
+
+/// The first of so many days up to now.
+fn since(days: u32, now: Timestamp) -> Day {
+    day_of(now.as_second()) - Day::from(days.min(MOST_DAYS) as i32)
+}
+
+/// The report on a domain.
+///
+/// # Errors
+///
+/// [`OpError::Unavailable`] where there is no ledger, or it cannot be read.
+pub fn report(
+    gateway: &Gateway,
+    domain: &OwnedDomain,
+    days: u32,
+    by: By,
+    now: Timestamp,
+) -> Result<Report, OpError> {
+    let of = Some(domain.name().pattern());
+    let query = Query { since: since(days, now), of, by, verdict: None };
+    let ledger = gateway.ledger()?;
+    Report::new(&ledger, &query).map_err(|error| gateway.unreadable(&error))
+}

@@ -1,0 +1,151 @@
+//! The database: SQLite for one portal, PostgreSQL for several. All SQL of the portal is in here and
+//! in `ops`, written once for both: `$1` for parameters, in the subset that both understand.
+//!
+//! Values are text and whole numbers only, always bound, never part of a statement.
+
+mod error;
+mod migrations;
+mod postgres;
+mod sqlite;
+mod value;
+
+pub use error::{MayCross, StoreError};
+pub use value::{Column, Row, Value};
+
+use std::path::PathBuf;
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// Behind this connection string (`postgresql://...` or `host=... dbname=...`).
+    Postgres(String),
+}
+
+/// The database, open. Connections are made when they are needed and kept.
+#[derive(Debug)]
+pub enum Store {
+    /// SQLite.
+    Sqlite(sqlite::Pool),
+    /// PostgreSQL.
+    Postgres(postgres::Pool),
+}
+
+/// A transaction, in which statements are run. What it did stands only if the whole succeeded.
+pub enum Transaction<'c> {
+    /// SQLite.
+    Sqlite(&'c rusqlite::Connection),
+    /// PostgreSQL.
+    Postgres(::postgres::Transaction<'c>),
+}
+
+/// So often a transaction is tried that others have crossed.
+const TRIES: u32 = 20;
+
+impl Store {
+    /// Opens the database and brings it to the form of this version.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached, or is of a later version.
+    pub fn open(place: &Place) -> Result<Self, StoreError> {
+        let store = match place {
+            Place::Sqlite(path) => Self::Sqlite(sqlite::Pool::new(path.clone())),
+            Place::Postgres(parameters) => Self::Postgres(postgres::Pool::new(parameters)?),
+        };
+        store.write(migrations::run)?;
+        Ok(store)
+    }
+
+    /// Reads, at one state of the database. It waits for the database: not for a thread of tokio's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, and of the database.
+    pub fn read<T, E: From<StoreError> + MayCross>(
+        &self,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(pool) => pool.run("BEGIN", operation),
+            Self::Postgres(pool) => pool.run(true, operation),
+        }
+    }
+
+    /// Reads and writes, as if nobody else did. An operation that others have crossed is run again, so
+    /// it must do nothing but with its transaction.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, and of the database.
+    pub fn write<T, E: From<StoreError> + MayCross>(
+        &self,
+        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(pool) => pool.run("BEGIN IMMEDIATE", operation),
+            Self::Postgres(pool) => {
+                for _ in 1..TRIES {
+                    match pool.run(false, &mut operation) {
+                        Err(error) if error.is_crossed() => {}
+                        done => return done,
+                    }
+                }
+                pool.run(false, operation)
+            }
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// The rows that a statement gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::query(connection, sql, parameters),
+            Self::Postgres(transaction) => postgres::query(transaction, sql, parameters),
+        }
+    }
+
+    /// The first row that a statement gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn first(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, parameters)?.into_iter().next())
+    }
+
+    /// The number in the one row of a statement (`SELECT count(*)`).
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn number(&mut self, sql: &str, parameters: &[Value]) -> Result<i64, StoreError> {
+        self.first(sql, parameters)?.map_or(Ok(0), |row| row.get(0))
+    }
+
+    /// Runs a statement; how many rows it changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`StoreError::Taken`] for a second row of a key.
+    pub fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
+            Self::Postgres(transaction) => postgres::execute(transaction, sql, parameters),
+        }
+    }
+
+    /// Runs several statements without parameters, separated by semicolons.
+    fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Self::Postgres(transaction) => Ok(transaction.batch_execute(sql)?),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The cookies of the portal.
+
+use crate::app::App;
+use crate::secret::Secret;
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// The cookies, as the settings have them: over HTTPS with the prefix that binds them to this host
+/// (RFC 6265bis, section 4.1.3.2); on a portal of this machine alone, which has no HTTPS, without.
+#[derive(Clone, Copy, Debug)]
+pub struct Cookies {
+    https: bool,
+}
+
+impl Cookies {
+    /// Those of this portal.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        Self { https: app.settings().is_https() }
+    }
+
+    fn name(self) -> &'static str {
+        if self.https { "__Host-session" } else { "session" }
+    }
+
+    /// The key of the session in a request. Where there are two of the name, somebody has planted one:
+    /// then there is none.
+    pub(super) fn session(self, headers: &HeaderMap) -> Option<String> {
+        let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut keys = all.flat_map(|text| text.split(';')).filter_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            (name == self.name()).then(|| value.to_owned())
+        });
+        let key = keys.next()?;
+        keys.next().is_none().then_some(key)
+    }
+
+    /// The header that gives a session to a browser, until it is closed or the session ends.
+    #[must_use]
+    pub fn begin(self, key: &Secret) -> (header::HeaderName, HeaderValue) {
+        self.header(key.reveal(), "")
+    }
+
+    /// The header that takes it away.
+    #[must_use]
+    pub fn end(self) -> (header::HeaderName, HeaderValue) {
+        self.header("", "; Max-Age=0")
+    }
+
+    fn header(self, value: &str, more: &str) -> (header::HeaderName, HeaderValue) {
+        let secure = if self.https { "; Secure" } else { "" };
+        let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name());
+        // A key has digits and letters only.
+        let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+        (header::SET_COOKIE, value)
+    }
+}
