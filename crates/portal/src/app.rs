@@ -95,6 +95,21 @@ impl App {
         done
     }
 
+    /// Does what is more than one transaction, and has the policy's file follow.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation.
+    pub async fn with_store<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Store) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let store = Arc::clone(&self.0.store);
+        let done = blocking(move || operation(&store)).await;
+        self.0.changed.notify_one();
+        done
+    }
+
     /// Looks at the gateway's own files.
     ///
     /// # Errors

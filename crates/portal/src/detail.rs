@@ -8,7 +8,7 @@ use crate::ops::offer::{self, Offer};
 use serde::Serialize;
 
 /// One domain.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct DomainDetail {
     /// What was chosen, since when and by whom.
     #[serde(flatten)]
@@ -21,6 +21,18 @@ pub struct DomainDetail {
     pub operators: Option<OperatorEntry>,
     /// Whether what was chosen is in force.
     pub standing: Standing,
+}
+
+impl DomainDetail {
+    /// Leaves out what is for operators only: where their files lie, what is wrong with them.
+    pub fn hide_operators(&mut self) {
+        if let Some(entry) = &mut self.operators {
+            entry.place.clear();
+        }
+        if let Standing::PolicyBroken { first, .. } = &mut self.standing {
+            *first = None;
+        }
+    }
 }
 
 /// Puts it together. What the gateway cannot tell at present is left out: the page is there without it.

@@ -16,7 +16,7 @@
 //! - [`file`]: the policy's file, written from the database.
 //! - [`detail`]: a domain with all that its page and the API tell of it.
 //! - [`cli`]: the commands.
-//! - [`web`]: pages. They call `ops` and `flow` only.
+//! - [`web`]: pages; [`api`]: the API. They call `ops` and `flow` only.
 
 // Nothing that a browser or a file holds may end the program.
 #![warn(
@@ -28,6 +28,7 @@
     clippy::todo
 )]
 
+pub mod api;
 mod app;
 pub mod auth;
 pub mod cli;
@@ -35,11 +36,13 @@ pub mod detail;
 pub mod file;
 pub mod flow;
 pub mod ops;
+mod schema;
 mod secret;
+mod security;
 mod serve;
 pub mod store;
 pub mod web;
 
 pub use app::{App, now};
 pub use secret::Secret;
-pub use serve::{serve_on, sockets};
+pub use serve::{router, serve_on, sockets};

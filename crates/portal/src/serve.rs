@@ -1,7 +1,8 @@
 //! The running portal: sockets, pages, the task that writes the policy's file.
 
 use crate::app::App;
-use crate::{file, web};
+use crate::{api, file, security, web};
+use axum::Router;
 use axum::serve;
 use config::settings::PortalSettings;
 use service::net::{Listener, ListeningSocket, passed_by_systemd};
@@ -30,6 +31,11 @@ pub fn sockets(settings: &PortalSettings) -> io::Result<Vec<Listener>> {
     Ok(sockets)
 }
 
+/// Pages and API as one service.
+pub fn router(app: &App) -> Router {
+    security::around(web::router(app).merge(api::router()), app).with_state(app.clone())
+}
+
 /// Serves until it is told to stop; requests under way are answered first.
 ///
 /// # Errors
@@ -40,7 +46,7 @@ pub async fn serve_on(
     sockets: Vec<Listener>,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let router = web::router(&app);
+    let router = router(&app);
     let (stopping, told) = watch::channel(false);
     let mut tasks: JoinSet<io::Result<()>> = JoinSet::new();
     let mut addresses = Vec::new();

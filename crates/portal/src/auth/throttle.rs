@@ -12,21 +12,21 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A bucket's size, and how many seconds it takes until there is one more in it.
+/// A bucket's size, and how many milliseconds it takes until there is one more in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     /// So many tries at once.
     pub burst: u32,
-    /// Seconds for each after that.
-    pub seconds: u32,
+    /// Milliseconds for each after that.
+    pub each: u32,
 }
 
 /// Tries to sign in to one account from one network.
-pub const SIGN_IN: Rate = Rate { burst: 8, seconds: 30 };
+pub const SIGN_IN: Rate = Rate { burst: 8, each: 30_000 };
 /// Tries of all kinds from one network, where many may share an address.
-pub const NETWORK: Rate = Rate { burst: 60, seconds: 2 };
+pub const NETWORK: Rate = Rate { burst: 60, each: 2_000 };
 /// Requests with one token of the API.
-pub const TOKEN: Rate = Rate { burst: 600, seconds: 0 };
+pub const TOKEN: Rate = Rate { burst: 600, each: 100 };
 
 /// More buckets than this are not kept: full ones go first.
 const MOST: usize = 100_000;
@@ -47,9 +47,7 @@ impl Throttle {
     /// does not wait longer.
     pub fn take(&self, key: &str, rate: Rate, now: Timestamp) -> Result<(), u64> {
         let now = now.as_millisecond();
-        // A tenth of a second where a rate says none.
-        let each = i64::from(rate.seconds.max(0)) * 1000;
-        let each = if each == 0 { 100 } else { each };
+        let each = i64::from(rate.each);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST {
             buckets.retain(|_, full| *full > now);

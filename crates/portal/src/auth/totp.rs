@@ -61,7 +61,8 @@ mod tests {
             let now = Timestamp::from_second(second).unwrap();
             assert_eq!(code_at(secret, now).as_deref(), Some(code));
             assert_eq!(step_of(secret, code, now), Some(second / 30));
-            let spaced = format!(" {} {} ", &code[..3], &code[3..]);
+            let (first, last) = code.split_at(3);
+            let spaced = format!(" {first} {last} ");
             assert_eq!(step_of(secret, &spaced, now), Some(second / 30));
             for wrong in ["", "000000", "28708", "2870822", "28708a", "٢٨٧٠٨٢"] {
                 assert_eq!(step_of(secret, wrong, now), None, "{wrong}");

@@ -2,9 +2,12 @@
 //! settings is an operator; what is done here is written down as theirs.
 
 mod account;
+mod audit;
 mod domain;
+mod list;
 mod organisation;
 mod serve;
+mod token;
 
 use crate::app::now;
 use crate::ops::insight::Gateway;
@@ -53,6 +56,15 @@ enum Command {
     /// Domains: whose they are, and what is chosen for them
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(token::Command),
+    /// The audit log: what was changed, by whom, the latest first
+    Audit(audit::Args),
+    /// Register and change the domains of a list (CSV): all of it, or nothing where a line is wrong
+    Import(list::ImportArgs),
+    /// Print all domains as a list (CSV) that can be read in again
+    Export,
 }
 
 /// Why a command was not done, with its exit status.
@@ -167,6 +179,10 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
         Command::Organisation(command) => organisation::run(command, &shell, &mut out)?,
         Command::Account(command) => account::run(command, &shell, &mut out)?,
         Command::Domain(command) => domain::run(command, &shell, &mut out)?,
+        Command::Token(command) => token::run(command, &shell, &mut out)?,
+        Command::Audit(args) => audit::run(args, &shell, &mut out)?,
+        Command::Import(args) => list::import(&args, &shell, &mut out)?,
+        Command::Export => list::export(&shell, &mut out)?,
     }
     Ok(out.flush()?)
 }

@@ -10,7 +10,7 @@ use policy::Language;
 use serde::Serialize;
 
 /// An account, without its secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Account {
     /// Its id.
     pub id: String,
@@ -30,8 +30,10 @@ pub struct Account {
     /// Whether it asks for a code of an authenticator.
     pub has_totp: bool,
     /// Since when it cannot sign in; none: it can.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub disabled: Option<Timestamp>,
     /// When somebody last signed in with it.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub signed_in: Option<Timestamp>,
     /// Counts changes, from 1.
     pub version: i64,
@@ -199,8 +201,8 @@ fn write(
         action,
         subject: Subject::Account { id: &account.id, login: &account.login },
         organisation: account.organisation.as_deref(),
-        before: before.map(|account| audit::json(account)),
-        after: after.map(|account| audit::json(account)),
+        before: before.map(audit::json),
+        after: after.map(audit::json),
         undoes: None,
     };
     audit::write(transaction, actor, now, entry)

@@ -1,10 +1,11 @@
 //! The audit log: every change, whoever made it by whatever. It only grows.
 
+use super::csv::armed;
 use super::{Actor, OpError, Operator, Scope, Via};
 use crate::bind;
 use crate::store::{Row, Transaction, Value};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
@@ -19,6 +20,7 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
     EnumString,
     IntoStaticStr,
     Serialize,
+    Deserialize,
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
@@ -208,23 +210,8 @@ impl AuditRow {
     /// The fields that differ: name, before, after; each as text, empty where there was none.
     #[must_use]
     pub fn differences(&self) -> Vec<(String, String, String)> {
-        let fields = |json: &Option<Json>| match json {
-            Some(Json::Object(fields)) => fields.clone(),
-            _ => serde_json::Map::new(),
-        };
-        let (before, after) = (fields(&self.before), fields(&self.after));
-        let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-        names.sort();
-        names.dedup();
-        let text = |value: Option<&Json>| match value {
-            None | Some(Json::Null) => String::new(),
-            Some(Json::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-        differing
-            .map(|name| (name.clone(), text(before.get(name)), text(after.get(name))))
-            .collect()
+        let null = Json::Null;
+        differences(self.before.as_ref().unwrap_or(&null), self.after.as_ref().unwrap_or(&null))
     }
 
     /// Whether the change can be undone from here: what an organisation chose for a domain.
@@ -232,6 +219,23 @@ impl AuditRow {
     pub fn is_undoable(&self) -> bool {
         matches!(self.action, Action::DomainSwitched | Action::DomainChanged)
     }
+}
+
+/// The fields in which two objects differ: name, before, after; each as text, empty where there is none.
+#[must_use]
+pub fn differences(before: &Json, after: &Json) -> Vec<(String, String, String)> {
+    let none = serde_json::Map::new();
+    let (before, after) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let text = |value: Option<&Json>| match value {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    differing.map(|name| (name.clone(), text(before.get(name)), text(after.get(name)))).collect()
 }
 
 /// What is looked for. Whose rows these can be is not in it: the actor decides that.
@@ -340,6 +344,59 @@ pub fn search(
     rows.truncate(usize::try_from(limit).unwrap_or_default());
     let next = rows.last().filter(|_| more).map(|row| row.id);
     Ok(AuditList { rows, next })
+}
+
+/// The headings of the log as CSV.
+const HEADINGS: [&str; 14] = [
+    "id",
+    "at",
+    "actor",
+    "behalf",
+    "via",
+    "address",
+    "action",
+    "subject",
+    "subject_name",
+    "organisation",
+    "organisation_name",
+    "before",
+    "after",
+    "undoes",
+];
+
+/// Rows as CSV, the latest first.
+///
+/// # Errors
+///
+/// None but those of memory.
+pub fn to_csv(rows: &[AuditRow]) -> Result<String, OpError> {
+    let failed = |error: ::csv::Error| OpError::Unavailable(error.to_string());
+    let mut csv = ::csv::Writer::from_writer(Vec::new());
+    csv.write_record(HEADINGS).map_err(failed)?;
+    for row in rows {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let json = |json: &Option<Json>| json.as_ref().map(Json::to_string).unwrap_or_default();
+        let (via, action): (&str, &str) = (row.via.into(), row.action.into());
+        let cells = [
+            row.id.to_string(),
+            row.at.to_string(),
+            row.actor.clone(),
+            text(&row.behalf),
+            via.to_owned(),
+            row.address.clone(),
+            action.to_owned(),
+            row.subject.clone(),
+            row.subject_name.clone(),
+            text(&row.organisation),
+            text(&row.organisation_name),
+            json(&row.before),
+            json(&row.after),
+            row.undoes.map(|row| row.to_string()).unwrap_or_default(),
+        ];
+        csv.write_record(cells.iter().map(|cell| armed(cell))).map_err(failed)?;
+    }
+    let octets = csv.into_inner().map_err(|error| OpError::Unavailable(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// One row, if the actor may see it.

@@ -1,6 +1,6 @@
 //! Why an operation was not done.
 
-use super::actor::Scope;
+use super::words::Scope;
 use crate::store::{MayCross, StoreError};
 use serde::Serialize;
 

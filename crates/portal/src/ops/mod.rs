@@ -13,6 +13,7 @@
 pub mod accounts;
 mod actor;
 pub mod audit;
+mod csv;
 pub mod domains;
 mod error;
 pub mod insight;
@@ -20,6 +21,8 @@ pub mod offer;
 pub mod organisations;
 pub mod sessions;
 pub mod tokens;
+mod words;
 
-pub use actor::{Actor, Operator, Role, Scope, Via};
+pub use actor::{Actor, Operator};
 pub use error::{Denied, Invalid, OpError};
+pub use words::{Role, Scope, Via};

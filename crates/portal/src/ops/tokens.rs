@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 /// A token, without itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Token {
     /// Its id.
     pub id: String,
@@ -21,12 +21,16 @@ pub struct Token {
     /// What it may be used for, within what its account may.
     pub scopes: Vec<Scope>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
     pub ends: Timestamp,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Timestamp>,
     /// Since when it is revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked: Option<Timestamp>,
 }
 
@@ -175,8 +179,8 @@ fn write(
         action,
         subject: Subject::Token { id: &token.id, name: &token.name },
         organisation: account.organisation.as_deref(),
-        before: before.map(|token| audit::json(token)),
-        after: after.map(|token| audit::json(token)),
+        before: before.map(audit::json),
+        after: after.map(audit::json),
         undoes: None,
     };
     audit::write(transaction, actor, now, entry)

@@ -29,7 +29,7 @@ pub enum Store {
     /// SQLite.
     Sqlite(sqlite::Pool),
     /// PostgreSQL.
-    Postgres(postgres::Pool),
+    Postgres(Box<postgres::Pool>),
 }
 
 /// A transaction, in which statements are run. What it did stands only if the whole succeeded.
@@ -52,7 +52,9 @@ impl Store {
     pub fn open(place: &Place) -> Result<Self, StoreError> {
         let store = match place {
             Place::Sqlite(path) => Self::Sqlite(sqlite::Pool::new(path.clone())),
-            Place::Postgres(parameters) => Self::Postgres(postgres::Pool::new(parameters)?),
+            Place::Postgres(parameters) => {
+                Self::Postgres(Box::new(postgres::Pool::new(parameters)?))
+            }
         };
         store.write(migrations::run)?;
         Ok(store)

@@ -136,6 +136,7 @@ pub(super) fn query(
         let values = row.columns().iter().enumerate().map(|(number, column)| {
             Ok(match *column.type_() {
                 Type::INT8 => row.try_get::<_, Option<i64>>(number)?.into(),
+                Type::BOOL => row.try_get::<_, Option<bool>>(number)?.into(),
                 Type::INT4 => row.try_get::<_, Option<i32>>(number)?.map(i64::from).into(),
                 _ => row.try_get::<_, Option<String>>(number)?.into(),
             })

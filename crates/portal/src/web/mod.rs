@@ -4,17 +4,18 @@
 //! - [`Route`] and [`Access`]: every route says who may use it. The router is made of that list and of
 //!   nothing else, and a guard stands before each handler.
 //! - `extract`: what handlers take from a request; rights come from here.
-//! - `security`: headers, hosts, cookies.
+//! - `cookie`: the session's.
 
 mod cookie;
 mod error;
 mod extract;
 pub mod pages;
 mod route;
-mod security;
 
 pub use cookie::Cookies;
 pub use error::PageError;
+pub(crate) use error::status;
+pub(crate) use extract::origin;
 pub use extract::{Client, SignedIn, Visitor};
 pub use route::{Access, Method, Route};
 
@@ -27,11 +28,7 @@ pub fn routes() -> Vec<Route> {
     pages::routes()
 }
 
-/// The pages as a service.
-pub fn router(app: &App) -> Router {
-    let mut router = Router::new();
-    for route in routes() {
-        router = route.add_to(router, app);
-    }
-    security::around(router, app).with_state(app.clone())
+/// The pages as a part of the portal.
+pub(crate) fn router(app: &App) -> Router<App> {
+    routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, app))
 }

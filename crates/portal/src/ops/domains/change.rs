@@ -79,7 +79,8 @@ impl DomainChange {
     }
 
     /// The entry with this change.
-    fn on(&self, entry: &WrittenEntry) -> WrittenEntry {
+    #[must_use]
+    pub fn on(&self, entry: &WrittenEntry) -> WrittenEntry {
         let mut entry = entry.clone();
         if let Some(mode) = self.mode {
             entry.mode = Some(mode);

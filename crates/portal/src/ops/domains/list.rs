@@ -27,7 +27,7 @@ pub struct DomainQuery {
 }
 
 /// A part of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DomainList {
     /// In the order of their names.
     pub domains: Vec<DomainSummary>,
@@ -57,7 +57,7 @@ impl ModeCounts {
 }
 
 /// A domain in the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DomainSummary {
     /// `example.org` or `*.example.org`.
     pub domain: String,
@@ -68,11 +68,13 @@ pub struct DomainSummary {
     /// And its name.
     pub organisation_name: String,
     /// The mode.
+    #[schema(value_type = crate::schema::ModeWord)]
     #[serde(serialize_with = "mode_word")]
     pub mode: Mode,
     /// From when it is enforced, where that is a date.
     pub enforce_from: Option<String>,
     /// When the mode was last chosen; none: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub switched: Option<Timestamp>,
     /// By whom.
     pub switched_by: Option<String>,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// A domain with what was chosen for it. It is also what the API gives, and what the audit log keeps
 /// of before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DomainRecord {
     /// `example.org` or `*.example.org`.
     pub domain: String,
@@ -24,8 +24,10 @@ pub struct DomainRecord {
     pub organisation_name: String,
     /// What was chosen, in the keys of the policy. Without a mode nothing was chosen yet, and the
     /// domain is not in the portal's file.
+    #[schema(value_type = crate::schema::Entry)]
     pub entry: WrittenEntry,
     /// When the mode was last chosen; none: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub switched: Option<Timestamp>,
     /// By whom.
     pub switched_by: Option<String>,

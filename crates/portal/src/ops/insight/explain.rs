@@ -9,7 +9,7 @@ use policy::{Case, Client, Recipient, Sender, TlsState};
 use serde::Deserialize;
 
 /// A message, as somebody imagines it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The sender's address; empty: a bounce.

@@ -54,7 +54,7 @@ impl Cached {
 }
 
 /// What the operator's own files say of a domain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OperatorEntry {
     /// What the entry names: the domain itself, or what it lies below.
     pub pattern: String,

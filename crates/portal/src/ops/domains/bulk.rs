@@ -1,0 +1,329 @@
+//! Lists of domains as CSV: thousands at once, with a preview of what would change.
+//!
+//! Columns are found by their headings; `domain` and `organisation` are needed, the others are left as
+//! they are where the list does not have them:
+//!
+//! ```csv
+//! organisation,domain,mode,enforce_from,require,contact,language
+//! Example Ltd,example.org,monitor,,,tls@example.org,en
+//! ```
+
+use super::change::{self, DomainChange};
+use super::list::{self, DomainQuery};
+use super::owned::ChangeableDomain;
+use super::{OwnedDomain, Registered, add, record};
+use crate::ops::csv::{armed, unarmed};
+use crate::ops::{Actor, OpError, Operator, organisations};
+use crate::store::{Store, Transaction};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// The headings, in the order of an export.
+const HEADINGS: [&str; 9] = [
+    "organisation",
+    "domain",
+    "mode",
+    "enforce_from",
+    "require",
+    "contact",
+    "language",
+    "switched",
+    "switched_by",
+];
+
+/// The most lines of a list.
+const MOST: usize = 100_000;
+
+/// A line of a list, as it was read.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its number in the file, from 1; the headings are 1.
+    number: u64,
+    organisation: String,
+    domain: String,
+    change: DomainChange,
+}
+
+/// What a list would change, or has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct BulkOutcome {
+    /// Domains that are new.
+    pub added: Vec<String>,
+    /// Domains that are changed.
+    pub changed: Vec<BulkChange>,
+    /// How many stay as they are.
+    pub same: u64,
+    /// What is wrong with lines; where there is anything, nothing is done.
+    pub problems: Vec<BulkProblem>,
+}
+
+/// A domain that is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct BulkChange {
+    /// Which.
+    pub domain: String,
+    /// Its fields that change: name, before, after.
+    pub fields: Vec<(String, String, String)>,
+}
+
+/// A line that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct BulkProblem {
+    /// Its number, from 1; the headings are 1.
+    pub line: u64,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// More problems than this are not told.
+const MOST_PROBLEMS: usize = 50;
+
+/// Reads a list.
+///
+/// # Errors
+///
+/// [`OpError::Invalid`], with all that is wrong with its form.
+pub fn read(text: &str) -> Result<Vec<Line>, OpError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Spreadsheets of half of Europe write semicolons.
+    let heading = text.lines().next().unwrap_or_default();
+    let delimiter = if heading.contains(';') && !heading.contains(',') { b';' } else { b',' };
+    let mut csv = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let unreadable = |error: csv::Error| OpError::invalid("list", error.to_string(), "");
+    let headings = csv.headers().map_err(unreadable)?.clone();
+    for heading in &headings {
+        if !HEADINGS.contains(&heading) {
+            let message = format!("there is no column `{}`", heading.escape_debug());
+            return Err(OpError::invalid(
+                "list",
+                message,
+                format!("there are: {}", HEADINGS.join(", ")),
+            ));
+        }
+    }
+    for needed in ["organisation", "domain"] {
+        if !headings.iter().any(|heading| heading == needed) {
+            let message = format!("the first line has no column `{needed}`");
+            return Err(OpError::invalid("list", message, "the first line names the columns"));
+        }
+    }
+    let mut lines = Vec::new();
+    for record in csv.records() {
+        let record = record.map_err(unreadable)?;
+        if lines.len() >= MOST {
+            let message = format!("a list has at most {MOST} lines");
+            return Err(OpError::invalid("list", message, "cut it into several"));
+        }
+        let number = record.position().map_or(0, csv::Position::line);
+        let field = |name: &str| {
+            let column = headings.iter().position(|heading| heading == name);
+            column.and_then(|column| record.get(column)).map(unarmed)
+        };
+        let word = |name: &str| field(name).filter(|text| !text.is_empty());
+        let wrong = |name: &str, text: &str| {
+            OpError::invalid(
+                "list",
+                format!("line {number}: `{}` is no {name}", text.escape_debug()),
+                "",
+            )
+        };
+        let mode = match word("mode") {
+            Some(text) => Some(text.parse().map_err(|_| wrong("mode", text))?),
+            None => None,
+        };
+        let language = match field("language") {
+            Some("") => Some(None),
+            Some(text) => Some(Some(text.parse().map_err(|_| wrong("language", text))?)),
+            None => None,
+        };
+        let set = |name: &str| {
+            field(name).map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+        };
+        lines.push(Line {
+            number,
+            organisation: field("organisation").unwrap_or_default().to_owned(),
+            domain: field("domain").unwrap_or_default().to_owned(),
+            change: DomainChange {
+                mode,
+                enforce_from: set("enforce_from"),
+                require: set("require"),
+                contact: set("contact"),
+                language,
+                ..DomainChange::default()
+            },
+        });
+    }
+    Ok(lines)
+}
+
+/// Does what a list says: all of it, or nothing where anything is wrong. Organisations must be there;
+/// domains are made.
+///
+/// For a preview, see [`preview`].
+///
+/// # Errors
+///
+/// Those of the database.
+fn apply(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    lines: &[Line],
+    now: Timestamp,
+) -> Result<BulkOutcome, OpError> {
+    let mut outcome = BulkOutcome::default();
+    let mut organisations = HashMap::new();
+    for line in lines {
+        match one(transaction, operator, line, &mut organisations, now) {
+            Ok(done) => outcome.add(done),
+            Err(OpError::Store(error)) => return Err(error.into()),
+            Err(error) if outcome.problems.len() < MOST_PROBLEMS => {
+                let message = match &error {
+                    OpError::NotFound => {
+                        format!("there is no organisation `{}`", line.organisation.escape_debug())
+                    }
+                    error => error.to_string(),
+                };
+                outcome.problems.push(BulkProblem { line: line.number, message });
+            }
+            Err(_) => break,
+        }
+    }
+    Ok(outcome)
+}
+
+/// What a list would change. Everything is done as it would be, and then undone.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn preview(
+    store: &Store,
+    operator: &Operator,
+    lines: &[Line],
+    now: Timestamp,
+) -> Result<BulkOutcome, OpError> {
+    let mut outcome = BulkOutcome::default();
+    let undone = store.write(|transaction| {
+        outcome = apply(transaction, operator, lines, now)?;
+        // A transaction that ends in an error has done nothing.
+        Err::<(), _>(OpError::NotFound)
+    });
+    match undone {
+        Err(OpError::NotFound) | Ok(()) => Ok(outcome),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does what a list says, if nothing is wrong with it.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn import(
+    store: &Store,
+    operator: &Operator,
+    lines: &[Line],
+    now: Timestamp,
+) -> Result<BulkOutcome, OpError> {
+    let mut refused = BulkOutcome::default();
+    let done = store.write(|transaction| {
+        let outcome = apply(transaction, operator, lines, now)?;
+        if outcome.problems.is_empty() {
+            return Ok(outcome);
+        }
+        refused = outcome;
+        Err(OpError::NotFound)
+    });
+    match done {
+        Err(OpError::NotFound) => Ok(refused),
+        done => done,
+    }
+}
+
+/// What became of a line.
+struct Done {
+    added: bool,
+    changed: BulkChange,
+}
+
+impl BulkOutcome {
+    fn add(&mut self, Done { added, changed }: Done) {
+        match (added, changed.fields.is_empty()) {
+            (true, _) => self.added.push(changed.domain),
+            (false, false) => self.changed.push(changed),
+            (false, true) => self.same += 1,
+        }
+    }
+}
+
+fn one(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    line: &Line,
+    organisations: &mut HashMap<String, String>,
+    now: Timestamp,
+) -> Result<Done, OpError> {
+    let organisation = match organisations.get(&line.organisation) {
+        Some(id) => id.clone(),
+        None => {
+            let id = organisations::find(transaction, operator, &line.organisation)?.id;
+            organisations.insert(line.organisation.clone(), id.clone());
+            id
+        }
+    };
+    let registered = add(transaction, operator, &organisation, &line.domain, now)?;
+    let added = matches!(registered, Registered::New(_));
+    let (Registered::New(before) | Registered::Already(before)) = registered;
+    let actor = Actor { behalf: Some(organisation), ..operator.actor().clone() };
+    let domain = ChangeableDomain::check(transaction, &actor, &before.domain)?;
+    let changed = change::change(transaction, &domain, None, &line.change, now)?;
+    let row = |record: &record::DomainRecord| crate::ops::audit::json(&record.entry);
+    let fields = crate::ops::audit::differences(&row(&changed.before), &row(&changed.after));
+    Ok(Done { added, changed: BulkChange { domain: before.domain, fields } })
+}
+
+/// All domains that the actor may see, as CSV that can be read in again.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn export(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<String, OpError> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| OpError::Unavailable(error.to_string());
+    csv.write_record(HEADINGS).map_err(failed)?;
+    let mut query = DomainQuery { limit: Some(1000), ..DomainQuery::default() };
+    loop {
+        let part = list::list(transaction, actor, &query)?;
+        for summary in &part.domains {
+            let domain = OwnedDomain::check(transaction, actor, &summary.domain)?;
+            let record = record::get(transaction, &domain)?;
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let entry = &record.entry;
+            let language = entry.language.map(<&str>::from).unwrap_or_default();
+            let mode = entry.mode.map(policy::Mode::name).unwrap_or_default();
+            let switched = record.switched.map(|at| at.to_string()).unwrap_or_default();
+            let row = [
+                record.organisation_name.clone(),
+                record.domain.clone(),
+                mode.to_owned(),
+                text(&entry.enforce_from),
+                text(&entry.require),
+                text(&entry.contact),
+                language.to_owned(),
+                switched,
+                text(&record.switched_by),
+            ];
+            csv.write_record(row.iter().map(|cell| armed(cell))).map_err(failed)?;
+        }
+        query.after = part.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let octets = csv.into_inner().map_err(|error| OpError::Unavailable(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
+}

@@ -1,0 +1,50 @@
+//! A change of what was chosen, taken back from the audit log.
+
+use super::change::{self, Changed, check};
+use super::owned::ChangeableDomain;
+use super::record;
+use crate::ops::audit::{self, AuditRow};
+use crate::ops::{Actor, OpError, Scope};
+use crate::store::Transaction;
+use config::policy_file::WrittenEntry;
+use jiff::Timestamp;
+
+/// Sets a domain back to how it was before the change of a row: a new change, with a row of its own.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`] for a row or domain that is not the actor's; [`OpError::Changed`] where the
+/// domain has been changed since; [`OpError::Invalid`] where the row is about something else.
+pub fn undo(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    row: i64,
+    now: Timestamp,
+) -> Result<Changed, OpError> {
+    let row = audit::get(transaction, actor, row)?;
+    if !row.is_undoable() {
+        let help = "do the contrary by hand";
+        return Err(OpError::invalid("", "a change of this kind is not undone from here", help));
+    }
+    let domain = ChangeableDomain::check(transaction, actor, &row.subject)?;
+    actor.needs(Scope::Switch)?;
+    actor.needs(Scope::Manage)?;
+    let current = record::get(transaction, domain.domain())?;
+    let (before, after) = entries(&row)?;
+    if current.entry != after {
+        let version = current.version;
+        return Err(OpError::Changed { current: audit::json(&current), version });
+    }
+    check(&before)?;
+    change::set(transaction, current, before, actor, now, Some(row.id))
+}
+
+fn entries(row: &AuditRow) -> Result<(WrittenEntry, WrittenEntry), OpError> {
+    let entry = |json: &Option<serde_json::Value>| {
+        let json = json.clone().unwrap_or_default();
+        serde_json::from_value(json).map_err(|_| {
+            OpError::invalid("", "this row does not hold an entry that can be read", "")
+        })
+    };
+    Ok((entry(&row.before)?, entry(&row.after)?))
+}

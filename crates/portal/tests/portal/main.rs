@@ -1,0 +1,8 @@
+//! The portal, on both engines.
+
+mod api;
+mod engines;
+mod file;
+mod rights;
+mod sign_in;
+mod support;
