@@ -1,13 +1,20 @@
 //! What a page says when it was not done.
 
-use super::pages;
 use crate::ops::{Denied, OpError};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use std::sync::Arc;
 
 /// Why a page was not given.
 #[derive(Debug)]
 pub struct PageError(pub OpError);
+
+/// The reason of an answer that is no page yet: whoever makes the pages makes one of it.
+#[derive(Clone, Debug)]
+pub struct Failed(
+    /// Why.
+    pub Arc<OpError>,
+);
 
 impl<E: Into<OpError>> From<E> for PageError {
     fn from(error: E) -> Self {
@@ -38,11 +45,11 @@ impl IntoResponse for PageError {
             // What the database says is for the log alone.
             tracing::error!("{error}");
         }
-        let status = status(&self.0);
-        let mut response = (status, pages::error(&self.0)).into_response();
+        let mut response = status(&self.0).into_response();
         if let OpError::Throttled(seconds) = self.0 {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Failed(Arc::new(self.0)));
         response
     }
 }

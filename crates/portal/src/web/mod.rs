@@ -13,8 +13,8 @@ pub mod pages;
 mod route;
 
 pub use cookie::Cookies;
-pub use error::PageError;
 pub(crate) use error::status;
+pub use error::{Failed, PageError};
 pub(crate) use extract::origin;
 pub use extract::{Client, SignedIn, Visitor};
 pub use route::{Access, Method, Route};

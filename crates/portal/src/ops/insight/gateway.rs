@@ -1,5 +1,6 @@
 //! The gateway's own files: the policy, the ledger, the status.
 
+use super::file_state::FileState;
 use crate::ops::OpError;
 use crate::ops::domains::DomainName;
 use config::Settings;
@@ -28,6 +29,8 @@ pub struct Gateway {
     /// The policy as its files have it, and as they would without the portal's.
     all: Cached,
     operators: Cached,
+    /// What the task that writes the portal's file has said last.
+    file: Mutex<Option<FileState>>,
 }
 
 /// A policy that was read, as long as its files stay the same.
@@ -93,6 +96,7 @@ impl Gateway {
             own: own.to_owned(),
             all: Cached::default(),
             operators: Cached::default(),
+            file: Mutex::default(),
         }
     }
 
@@ -112,6 +116,15 @@ impl Gateway {
     #[must_use]
     pub fn status_path(&self) -> Option<&Path> {
         self.status.as_deref()
+    }
+
+    /// Takes note of how the portal's own file is.
+    pub fn note(&self, state: FileState) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    pub(super) fn file_state(&self) -> Option<FileState> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn on_unknown_tls(&self) -> OnUnknownTls {

@@ -5,11 +5,13 @@
 //! [`OwnedDomain`](super::domains::OwnedDomain) only.
 
 mod explain;
+mod file_state;
 mod gateway;
 mod preview;
 mod standing;
 
 pub use explain::{Question, explain};
+pub use file_state::FileState;
 pub use gateway::{Gateway, OperatorEntry, RequirementText, WRITTEN_BY};
 pub use preview::{Advice, Preview, PreviewPeer, preview};
 pub use standing::Standing;

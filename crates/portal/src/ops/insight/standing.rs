@@ -1,5 +1,6 @@
 //! Whether what was chosen is in force: from what the milter says of itself, never from the write.
 
+use super::file_state::FileState;
 use super::gateway::{Gateway, OperatorEntry};
 use crate::ops::domains::DomainRecord;
 use config::status::{FileStanding, Seen};
@@ -27,6 +28,12 @@ pub enum Standing {
     },
     /// The operator's own files name the domain themselves, and their entry decides.
     Operators,
+    /// The policy of the gateway does not take what was chosen: the operator has taken away something that
+    /// it needs.
+    LeftOut {
+        /// Why.
+        message: String,
+    },
     /// The policy of the gateway has errors elsewhere, so nothing new comes into force until they are
     /// mended.
     PolicyBroken {
@@ -54,6 +61,17 @@ impl Gateway {
         let Some(switched) = record.switched else { return Standing::NothingChosen };
         if operators.is_some_and(|entry| entry.decides) {
             return Standing::Operators;
+        }
+        match self.file_state() {
+            Some(FileState::Written { left_out }) => {
+                if let Some(message) = left_out.get(&record.domain) {
+                    return Standing::LeftOut { message: message.clone() };
+                }
+            }
+            Some(FileState::Refused { first }) => {
+                return Standing::PolicyBroken { since: None, first: Some(first) };
+            }
+            None => {}
         }
         let Some(path) = self.status_path() else { return Standing::Unknown };
         let version = u64::try_from(record.file_version).unwrap_or_default();
