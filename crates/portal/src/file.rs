@@ -153,9 +153,7 @@ fn faulty(problems: &Problems, gateway: &Gateway, text: &[u8]) -> BTreeMap<usize
         .collect();
     let mut faulty = BTreeMap::new();
     for problem in problems.shown() {
-        let Some(span) =
-            problem.span.filter(|_| files::is_same_place(&problem.path, gateway.own_path()))
-        else {
+        let Some(span) = problem.span.filter(|_| gateway.is_own(&problem.path)) else {
             continue;
         };
         let before = starts.partition_point(|start| *start <= span.line);

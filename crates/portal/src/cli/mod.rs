@@ -4,6 +4,7 @@
 mod account;
 mod audit;
 mod domain;
+mod generate;
 mod list;
 mod organisation;
 mod serve;
@@ -65,6 +66,12 @@ enum Command {
     Import(list::ImportArgs),
     /// Print all domains as a list (CSV) that can be read in again
     Export,
+    /// Man pages and completions, for the package
+    #[command(hide = true)]
+    Generate {
+        /// Where to put them
+        directory: PathBuf,
+    },
 }
 
 /// Why a command was not done, with its exit status.
@@ -168,6 +175,9 @@ pub fn run() -> ExitCode {
 }
 
 fn tried(arguments: Arguments) -> Result<(), Failure> {
+    if let Command::Generate { directory } = &arguments.command {
+        return Ok(generate::run(directory)?);
+    }
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
     let shell = Shell::open(settings)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -176,6 +186,8 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
             drop(out);
             return serve::run(shell);
         }
+        // Done above: it needs no settings.
+        Command::Generate { .. } => {}
         Command::Organisation(command) => organisation::run(command, &shell, &mut out)?,
         Command::Account(command) => account::run(command, &shell, &mut out)?,
         Command::Domain(command) => domain::run(command, &shell, &mut out)?,

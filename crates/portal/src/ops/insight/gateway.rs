@@ -3,13 +3,13 @@
 use super::file_state::FileState;
 use crate::ops::OpError;
 use crate::ops::domains::DomainName;
-use config::Settings;
 use config::policy_file::{self, Loaded, Sources, WrittenEntry, WrittenFile};
+use config::{Settings, files};
 use ledger::{Reader, StoreError};
 use policy::{Entry, Match, Mode, OnUnknownTls, Pattern, Policy, Requirement, requirement};
 use serde::Serialize;
 use std::{
-    iter,
+    fs, iter,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -110,6 +110,15 @@ impl Gateway {
     #[must_use]
     pub fn own_path(&self) -> &Path {
         &self.own
+    }
+
+    /// Whether a path of the policy's leads to the portal's own file: as itself, or as a link to it in a
+    /// directory that the policy includes, which is how the package has it.
+    #[must_use]
+    pub fn is_own(&self, path: &Path) -> bool {
+        let leads = |path: &Path| fs::canonicalize(path).ok();
+        files::is_same_place(path, &self.own)
+            || leads(path).is_some_and(|file| Some(file) == leads(&self.own))
     }
 
     /// Where the milter writes how it is.

@@ -3,10 +3,13 @@
 use super::file_state::FileState;
 use super::gateway::{Gateway, OperatorEntry};
 use crate::ops::domains::DomainRecord;
-use config::status::{FileStanding, Seen};
+use config::status::{FileStanding, Seen, Status};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::time::SystemTime;
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 /// Whether what was chosen for a domain is in force on the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -69,7 +72,8 @@ impl Gateway {
                 }
             }
             Some(FileState::Refused { first }) => {
-                return Standing::PolicyBroken { since: None, first: Some(first) };
+                let since = self.status_path().and_then(broken_since);
+                return Standing::PolicyBroken { since, first: Some(first) };
             }
             None => {}
         }
@@ -84,16 +88,34 @@ impl Gateway {
             Ok(Seen::Silent { last, .. }) => {
                 Standing::MilterDown { since: Timestamp::try_from(last).ok() }
             }
-            Ok(Seen::Alive(status)) => match status.policy.standing(self.own_path(), version) {
-                FileStanding::InForce(file) => {
-                    Standing::InForce { since: file.since.max(switched) }
+            Ok(Seen::Alive(status)) => {
+                match status.policy.standing(&own_path(self, &status), version) {
+                    FileStanding::InForce(file) => {
+                        Standing::InForce { since: file.since.max(switched) }
+                    }
+                    FileStanding::Refused(problem) => Standing::PolicyBroken {
+                        since: Some(problem.since),
+                        first: Some(problem.first.clone()),
+                    },
+                    FileStanding::NotRead => Standing::OnItsWay { since: switched },
                 }
-                FileStanding::Refused(problem) => Standing::PolicyBroken {
-                    since: Some(problem.since),
-                    first: Some(problem.first.clone()),
-                },
-                FileStanding::NotRead => Standing::OnItsWay { since: switched },
-            },
+            }
         }
     }
+}
+
+/// Since when the milter has a problem with its policy, if it has one.
+fn broken_since(status: &Path) -> Option<Timestamp> {
+    match Seen::look(status, SystemTime::now()) {
+        Ok(Seen::Alive(status)) => status.policy.problem.map(|problem| problem.since),
+        Ok(Seen::Silent { .. } | Seen::NotRunning) | Err(_) => None,
+    }
+}
+
+/// The portal's own file by the path that the milter knows it by.
+fn own_path(gateway: &Gateway, status: &Status) -> PathBuf {
+    let in_force = status.policy.files.iter().map(|file| &file.head);
+    let refused = status.policy.problem.iter().flat_map(|problem| &problem.files);
+    let known = in_force.chain(refused).find(|head| gateway.is_own(&head.path));
+    known.map_or_else(|| gateway.own_path().to_owned(), |head| head.path.clone())
 }
