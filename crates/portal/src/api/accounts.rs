@@ -45,6 +45,7 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct AccountForm {
     /// A mail address, or another name.
+    #[schema(min_length = 1, max_length = 200)]
     login: String,
     /// What it is for.
     role: Role,
@@ -123,7 +124,7 @@ pub(super) struct ChangeForm {
 /// Change an account
 #[utoipa::path(patch, path = "/accounts/{id}", tag = "operator", operation_id = "change_account",
     request_body = ChangeForm, params(("id" = String, Path),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was seen")), responses(
+        ("If-Match" = Option<String>, Header, pattern = "^([*]|\"[0-9]{1,18}\")$", description = "The ETag that was seen")), responses(
     (status = 200, body = Account),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn change(

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use super::body::Parameters;
+use super::body::{Parameters, within};
 use super::caller::Caller;
 use super::once::{Answer, Asked, once};
 use super::problem::Problem;
@@ -62,6 +62,7 @@ pub(super) async fn search(
     caller: Caller,
     Parameters(asked): Parameters<SearchParameters>,
 ) -> Result<Response, Problem> {
+    within("limit", asked.limit, 1..=10_000)?;
     let format = asked.format;
     let query = AuditQuery {
         subject: asked.subject,
@@ -103,7 +104,7 @@ fn number(id: &str) -> Result<i64, Problem> {
 /// Take a change of a domain back, if nobody has changed it since
 #[utoipa::path(post, path = "/audit/{id}/undo", tag = "domains", operation_id = "undo", params(("id" = i64, Path),
     ("On-Behalf-Of" = Option<String>, Header, description = "Of an operator: the id of the organisation"),
-    ("Idempotency-Key" = Option<String>, Header, description = "Done once under each key")), responses(
+    ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Done once under each key")), responses(
     (status = 200, body = DomainRecord),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn undo(

@@ -2,12 +2,14 @@
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::ops::OpError;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use std::ops::RangeInclusive;
 
 /// A body of JSON, with its octets: who asks the same again sends the same.
 pub(super) struct Body<T> {
@@ -86,4 +88,17 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Parameters<T> {
             .map_err(|error| Problem::malformed(error.body_text()))?;
         Ok(Self(value))
     }
+}
+
+/// Refuses a number that is out of bounds: it is not silently another one.
+pub(super) fn within(
+    name: &str,
+    number: Option<u16>,
+    bounds: RangeInclusive<u16>,
+) -> Result<(), OpError> {
+    if number.is_none_or(|number| bounds.contains(&number)) {
+        return Ok(());
+    }
+    let message = format!("`{name}` is a number from {} to {}", bounds.start(), bounds.end());
+    Err(OpError::invalid(name, message, ""))
 }

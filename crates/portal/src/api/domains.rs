@@ -1,6 +1,6 @@
 //! Domains.
 
-use super::body::{Body, Parameters};
+use super::body::{Body, Parameters, within};
 use super::caller::Caller;
 use super::once::{Answer, Asked, once};
 use super::problem::Problem;
@@ -54,6 +54,7 @@ pub(super) async fn list(
         })?),
         None => None,
     };
+    within("limit", query.limit, 1..=1000)?;
     let query = DomainQuery {
         search: query.search,
         mode,
@@ -68,6 +69,7 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct NewDomain {
     /// `example.org`, or `*.example.org` for all below it.
+    #[schema(min_length = 1)]
     domain: String,
     /// The id of the organisation.
     organisation: String,
@@ -75,7 +77,7 @@ pub(super) struct NewDomain {
 
 /// Register a domain for an organisation; 200 where it was its domain before
 #[utoipa::path(post, path = "/domains", tag = "operator", request_body = NewDomain,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Done once under each key")), responses(
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Done once under each key")), responses(
     (status = 200, body = DomainRecord), (status = 201, body = DomainRecord),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn add(
@@ -120,9 +122,9 @@ pub(super) async fn get(
 /// Choose for a domain: what is not there stays
 #[utoipa::path(patch, path = "/domains/{domain}", tag = "domains", request_body = schema::Change,
     params(("domain" = String, Path, description = "`example.org` or `*.example.org`"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was seen: 412 where somebody has changed it since"),
+        ("If-Match" = Option<String>, Header, pattern = "^([*]|\"[0-9]{1,18}\")$", description = "The ETag that was seen: 412 where somebody has changed it since"),
         ("On-Behalf-Of" = Option<String>, Header, description = "Of an operator: the id of the organisation"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Done once under each key")), responses(
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Done once under each key")), responses(
     (status = 200, body = DomainRecord, headers(("ETag" = String, description = "For If-Match"))),
     (status = 412, body = Problem, content_type = "application/problem+json", description = "Changed meanwhile: `current` has what there is"),
     (status = "default", body = Problem, content_type = "application/problem+json")))]

@@ -1,6 +1,6 @@
 //! What a switch would mean, what came, and what would become of a message.
 
-use super::body::{Body, Parameters};
+use super::body::{Body, Parameters, within};
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::app::{App, now};
@@ -40,6 +40,7 @@ pub(super) async fn preview(
     Parameters(span): Parameters<Span>,
     body: Body<DomainChange>,
 ) -> Result<Json<Preview>, Problem> {
+    within("days", Some(span.days), 1..=3660)?;
     let change = body.value;
     let (owned, entry) = app
         .read(move |transaction| {
@@ -93,6 +94,7 @@ pub(super) async fn report(
     Path(name): Path<String>,
     Parameters(asked): Parameters<ReportParameters>,
 ) -> Result<Json<Report>, Problem> {
+    within("days", Some(asked.days), 1..=3660)?;
     let by = match asked.by {
         ByWord::Peer => By::Peer,
         ByWord::Sender => By::Sender,

@@ -42,6 +42,8 @@ const DESCRIPTION: &str = "/api/v1/openapi.json";
         description = "Organisations switch mandatory TLS for their domains. All that a page can do, a token \
                        of that right can do here."
     ),
+    // Those that only stand behind a question mark.
+    components(schemas(audit::Format, insight::ByWord)),
     security(("token" = [])),
     tags(
         (name = "domains", description = "What is chosen for a domain, and what it means"),

@@ -26,7 +26,7 @@ pub(super) async fn get(State(app): State<App>, caller: Caller) -> Result<Respon
 
 /// Change what organisations can choose; what they have chosen stays
 #[utoipa::path(put, path = "/offer", tag = "operator", operation_id = "set_offer", request_body = Offer,
-    params(("If-Match" = String, Header, description = "The ETag that was seen")), responses(
+    params(("If-Match" = String, Header, pattern = "^([*]|\"[0-9]{1,18}\")$", description = "The ETag that was seen")), responses(
     (status = 200, body = Offer),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn set(

@@ -37,7 +37,7 @@ pub(super) struct Named {
 
 /// Make an organisation
 #[utoipa::path(post, path = "/organisations", tag = "operator", operation_id = "add_organisation", request_body = Named,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Done once under each key")), responses(
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Done once under each key")), responses(
     (status = 201, body = Organisation),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn add(
@@ -73,7 +73,7 @@ pub(super) async fn get(
 /// Give an organisation another name
 #[utoipa::path(patch, path = "/organisations/{id}", tag = "operator", operation_id = "rename_organisation",
     request_body = Named, params(("id" = String, Path),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was seen")), responses(
+        ("If-Match" = Option<String>, Header, pattern = "^([*]|\"[0-9]{1,18}\")$", description = "The ETag that was seen")), responses(
     (status = 200, body = Organisation),
     (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn rename(

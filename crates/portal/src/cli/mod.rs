@@ -17,10 +17,14 @@ use crate::store::{Place, Store};
 use clap::{Parser, Subcommand};
 use config::Settings;
 use config::settings::{Database, PortalSettings};
-use nix::unistd::{Uid, User};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
 use std::{
+    ffi::CString,
+    fs,
     io::{self, Write},
-    path::PathBuf,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -128,13 +132,13 @@ struct Shell {
 }
 
 impl Shell {
-    fn open(settings: PortalSettings) -> Result<Self, Failure> {
+    fn open(settings: PortalSettings, actor: &Actor) -> Result<Self, Failure> {
         let place = match &settings.database {
             Database::Sqlite(path) => Place::Sqlite(path.clone()),
             Database::Postgres(parameters) => Place::Postgres(parameters.clone()),
         };
         let store = Arc::new(Store::open(&place).map_err(OpError::from)?);
-        let operator = Operator::check(&actor())?;
+        let operator = Operator::check(actor)?;
         Ok(Self { settings, store, operator })
     }
 
@@ -162,6 +166,34 @@ fn actor() -> Actor {
     }
 }
 
+/// Goes on as the user whose portal it is, where root runs a command: files that root makes beside the
+/// database would keep the portal itself out of it, and PostgreSQL knows that user, not root.
+fn become_owner(settings: &PortalSettings) -> Result<(), Failure> {
+    let directory = settings.file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(metadata) = fs::metadata(directory.unwrap_or(Path::new("."))) else { return Ok(()) };
+    let owner = Uid::from_raw(metadata.uid());
+    if !Uid::effective().is_root() || owner.is_root() {
+        return Ok(());
+    }
+    let failed = |error: Errno| Failure {
+        status: UNAVAILABLE,
+        message: format!("error: cannot go on as the user {owner}, whose portal this is: {error}"),
+    };
+    let group = Gid::from_raw(metadata.gid());
+    match User::from_uid(owner).map_err(failed)? {
+        Some(user) => {
+            let name = CString::new(user.name).map_err(|_| failed(Errno::EINVAL))?;
+            initgroups(&name, user.gid).map_err(failed)?;
+            setgid(user.gid).map_err(failed)?;
+        }
+        None => {
+            setgroups(&[group]).map_err(failed)?;
+            setgid(group).map_err(failed)?;
+        }
+    }
+    setuid(owner).map_err(failed)
+}
+
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -179,7 +211,9 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
         return Ok(generate::run(directory)?);
     }
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
-    let shell = Shell::open(settings)?;
+    let actor = actor();
+    become_owner(&settings)?;
+    let shell = Shell::open(settings, &actor)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.command {
         Command::Serve => {

@@ -199,8 +199,10 @@ pub struct AuditRow {
     /// And its name, while it is there.
     pub organisation_name: Option<String>,
     /// How it was before.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Json>,
     /// How it was afterwards.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Json>,
     /// The row whose change was undone.
     pub undoes: Option<i64>,

@@ -3,6 +3,7 @@
 mod api;
 mod engines;
 mod file;
+mod pages;
 mod rights;
 mod sign_in;
 mod support;

@@ -1,0 +1,142 @@
+//! The routes of the pages: each has been decided, and lets in whom it is for.
+
+use crate::api::{Answer, Api};
+use crate::engines::Engine;
+use axum::body::Body;
+use axum::http::{Request, header};
+use portal::ops::sessions::{self, Origin};
+use portal::ops::{Actor, accounts};
+use portal::web::{Access, Method, routes};
+use portal::{Secret, now};
+use std::collections::BTreeSet;
+
+/// Who each route is for. One that is not in this list fails the test below, until somebody has decided.
+const DECIDED: [(Method, &str, Access); 1] = [(Method::Get, "/", Access::SignedIn)];
+
+#[test]
+fn every_route_of_the_pages_has_been_decided() {
+    let show =
+        |(method, path, access): (Method, &str, Access)| format!("{method:?} {path} {access:?}");
+    let there: BTreeSet<String> =
+        routes().iter().map(|route| show((route.method, route.path, route.access))).collect();
+    assert_eq!(there, DECIDED.into_iter().map(show).collect());
+}
+
+fn key(api: &Api, actor: &Actor) -> Secret {
+    let begin = |transaction: &mut portal::store::Transaction<'_>| {
+        let account = accounts::own(transaction, actor)?;
+        sessions::begin(transaction, &account, &Origin::default(), now())
+    };
+    api.portal.store.write(begin).unwrap()
+}
+
+fn ask(api: &Api, method: Method, path: &str, key: Option<&Secret>) -> Answer {
+    let mut request = Request::builder().uri(path).header("host", "portal.example");
+    request = match method {
+        Method::Get => request,
+        Method::Post => {
+            request.method("POST").header("content-type", "application/x-www-form-urlencoded")
+        }
+    };
+    if let Some(key) = key {
+        request = request.header("cookie", format!("__Host-session={}", key.reveal()));
+    }
+    api.send(request.body(Body::empty()).unwrap())
+}
+
+fn to_sign_in(answer: &Answer) -> bool {
+    let location = answer.headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
+    answer.status == 303 && location.is_some_and(|to| to.starts_with("/sign-in"))
+}
+
+#[test]
+fn each_route_lets_in_whom_it_is_for_and_shows_nobody_what_is_anothers() {
+    for route in routes() {
+        let api = Api::new(Engine::Sqlite);
+        let operator = api.portal.operator_account();
+        let [reader, administrator, operator, other] = [
+            &api.portal.a.reader,
+            &api.portal.a.administrator,
+            &operator,
+            &api.portal.b.administrator,
+        ]
+        .map(|actor| key(&api, actor));
+        let path = route.path.replace("{domain}", "a.example");
+        // What else is in braces is an id of nothing.
+        let path = path.split('/').map(|part| if part.starts_with('{') { "0" } else { part });
+        let path = path.collect::<Vec<_>>().join("/");
+        let what = format!("{:?} {path}", route.method);
+        let status = |key| ask(&api, route.method, &path, Some(key)).status.as_u16();
+        let nobody = ask(&api, route.method, &path, None);
+        if route.access == Access::Everybody {
+            assert!(!to_sign_in(&nobody), "{what}");
+            continue;
+        }
+        assert!(to_sign_in(&nobody), "{what}: {}", nobody.status);
+        if route.access == Access::OwesCode {
+            assert_eq!(status(&administrator), 303, "{what}");
+            continue;
+        }
+        let is_denied = [&reader, &administrator, &operator].map(|key| status(key) == 403);
+        match route.access {
+            Access::SignedIn => assert!(!is_denied[1], "{what}: {is_denied:?}"),
+            // An operator says first on behalf of whom.
+            Access::MayChange => assert!(is_denied[0] && !is_denied[1], "{what}: {is_denied:?}"),
+            Access::Operator => assert_eq!(is_denied, [true, true, false], "{what}"),
+            Access::Everybody | Access::OwesCode => {}
+        }
+        if route.path.contains("{domain}") {
+            assert_eq!(status(&other), 404, "{what}");
+        }
+        // A session that is only half one reaches none of them.
+        let totp = "UPDATE account SET totp_secret = 'x' WHERE login = 'admin@a.example'";
+        api.portal.write(|transaction| Ok(transaction.execute(totp, &[])?)).unwrap();
+        let half = key(&api, &api.portal.a.administrator);
+        assert!(to_sign_in(&ask(&api, route.method, &path, Some(&half))), "{what}");
+    }
+}
+
+#[test]
+fn what_every_answer_says_keeps_code_of_others_out() {
+    let api = Api::new(Engine::Sqlite);
+    for path in ["/", "/sign-in", "/nothing", "/api/v1/domains", "/api/v1/openapi.json"] {
+        let answer = ask(&api, Method::Get, path, None);
+        let content = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            content.contains("default-src 'none'") && content.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert!(!content.contains("unsafe"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.headers[name], value, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_was_planted_beside_another_is_none() {
+    let api = Api::new(Engine::Sqlite);
+    let key = key(&api, &api.portal.a.administrator);
+    let with = |cookie: String| {
+        let request =
+            Request::builder().uri("/").header("host", "portal.example").header("cookie", cookie);
+        api.send(request.body(Body::empty()).unwrap())
+    };
+    let key = key.reveal();
+    assert_eq!(with(format!("a=b; __Host-session={key}")).status, 200);
+    for cookie in [
+        format!("__Host-session=x; __Host-session={key}"),
+        format!("__Host-session={key}; __Host-session={key}"),
+        format!("session={key}"),
+        format!("__host-session={key}"),
+        format!("__Host-session={}", &key[..63]),
+        "__Host-session=".into(),
+    ] {
+        assert!(to_sign_in(&with(cookie.clone())), "{cookie}");
+    }
+}
