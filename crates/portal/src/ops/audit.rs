@@ -3,7 +3,7 @@
 use super::csv::armed;
 use super::{Actor, OpError, Operator, Scope, Via};
 use crate::bind;
-use crate::store::{Row, Transaction, Value};
+use crate::store::{Conditions, Row, Transaction};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -325,23 +325,19 @@ pub fn search(
     };
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 10_000);
     let action: Option<&str> = query.action.map(Into::into);
-    let sql = format!(
-        "{SELECT} WHERE (a.organisation = $1 OR $1 IS NULL) AND (a.subject = $2 OR a.subject_name = $2 OR $2 IS NULL)
-         AND (a.action = $3 OR $3 IS NULL) AND (a.actor = $4 OR $4 IS NULL) AND (a.at >= $5 OR $5 IS NULL)
-         AND (a.at < $6 OR $6 IS NULL) AND (a.id < $7 OR $7 IS NULL) ORDER BY a.id DESC LIMIT $8"
-    );
-    let parameters: [Value; 8] = [
-        organisation.into(),
-        query.subject.clone().into(),
-        action.into(),
-        query.actor.clone().into(),
-        query.since.into(),
-        query.until.into(),
-        query.before.into(),
-        (limit + 1).into(),
-    ];
+    let conditions = Conditions::default()
+        .and("a.organisation = $", organisation)
+        .and("(a.subject = $ OR a.subject_name = $)", query.subject.clone())
+        .and("a.action = $", action)
+        .and("a.actor = $", query.actor.clone())
+        .and("a.at >= $", query.since)
+        .and("a.at < $", query.until)
+        .and("a.id < $", query.before);
+    let found = conditions.sql().to_owned();
+    let (values, limited) = conditions.limited(limit + 1);
+    let sql = format!("{SELECT} WHERE {found} ORDER BY a.id DESC {limited}");
     let mut rows: Vec<AuditRow> =
-        transaction.query(&sql, &parameters)?.iter().map(read).collect::<Result<_, _>>()?;
+        transaction.query(&sql, &values)?.iter().map(read).collect::<Result<_, _>>()?;
     let more = rows.len() as i64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or_default());
     let next = rows.last().filter(|_| more).map(|row| row.id);

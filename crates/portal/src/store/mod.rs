@@ -3,12 +3,14 @@
 //!
 //! Values are text and whole numbers only, always bound, never part of a statement.
 
+mod conditions;
 mod error;
 mod migrations;
 mod postgres;
 mod sqlite;
 mod value;
 
+pub use conditions::Conditions;
 pub use error::{MayCross, StoreError};
 pub use value::{Column, Row, Value};
 

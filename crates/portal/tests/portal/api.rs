@@ -206,6 +206,9 @@ on_both_engines! {
             (json!({"exceptions": [{"reason": ""}]}), 422),
             (json!({"exceptions": [{"reason": "r", "client": ["192.0.2.1/24"]}]}), 422),
             (json!({"language": "fr"}), 422),
+            // What would make the file of all unreadable, or too large.
+            (json!({"exceptions": [{"sender": "x.example", "reason": "a\u{2028}b"}]}), 422),
+            (json!({"exceptions": [{"sender": "x.example", "reason": "x".repeat(70_000)}]}), 422),
         ] {
             let answer = api.ask("PATCH", A, &api.admin, &[], Some(&body));
             assert_eq!(answer.status, status, "{body}: {}", answer.text);

@@ -5,5 +5,6 @@ mod engines;
 mod file;
 mod pages;
 mod rights;
+mod settings;
 mod sign_in;
 mod support;

@@ -219,6 +219,13 @@ on_both_engines! {
         is_not_found(it.run(flow::use_link(&it.app, second, "a third password".into(), &from("192.0.2.1"))));
     }
 
+    fn whoever_guesses_links_is_slowed_down(it: SignIn) {
+        let tries = (0..80).map(|_| {
+            it.run(flow::use_link(&it.app, guess(), "another password".into(), &from("198.51.100.7")))
+        });
+        assert!(tries.filter(|tried| matches!(tried, Err(OpError::Throttled(_)))).count() > 0);
+    }
+
     fn what_is_dangerous_asks_for_the_password_again(it: SignIn) {
         let session = it.signed_in();
         let later = now() + jiff::SignedDuration::from_mins(11);

@@ -204,6 +204,10 @@ fn field_of(line: &str) -> String {
     }
 }
 
+/// The most that an entry may take, in octets: one organisation's must not make the file of all too large
+/// to be read.
+const LARGEST: usize = 64 * 1024;
+
 /// Writes an entry down, with its row in the audit log.
 pub(crate) fn set(
     transaction: &mut Transaction<'_>,
@@ -226,6 +230,10 @@ pub(crate) fn set(
         DomainRecord { entry, switched, switched_by, version, file_version, ..before.clone() };
     let text = serde_json::to_string(&after.entry)
         .map_err(|error| OpError::invalid("", error.to_string(), ""))?;
+    if text.len() > LARGEST {
+        let message = format!("all that is chosen for a domain takes at most {LARGEST} octets");
+        return Err(OpError::invalid("exceptions", message, "name networks, not single addresses"));
+    }
     let sql =
         "UPDATE domain SET mode = $1, entry = $2, switched = $3, switched_by = $4, version = $5,
          file_version = $6 WHERE name = $7 AND organisation = $8 AND version = $9";

@@ -1,9 +1,8 @@
 //! The domains that an actor may see.
 
 use super::record::{self, SELECT};
-use crate::bind;
 use crate::ops::{Actor, OpError, Operator, Scope};
-use crate::store::{Transaction, Value};
+use crate::store::{Conditions, Transaction};
 use jiff::Timestamp;
 use policy::Mode;
 use serde::Serialize;
@@ -105,20 +104,15 @@ pub fn list(
     };
     let counts = count(transaction, organisation.as_deref())?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 1000);
-    let pattern = query.search.as_deref().map(like);
-    let sql = format!(
-        "{SELECT} WHERE (d.organisation = $1 OR $1 IS NULL) AND (d.mode = $2 OR $2 IS NULL)
-         AND (d.name > $3 OR $3 IS NULL) AND (d.name LIKE $4 ESCAPE '!' OR $4 IS NULL)
-         ORDER BY d.name LIMIT $5"
-    );
-    let parameters: [Value; 5] = [
-        organisation.into(),
-        query.mode.map(Mode::name).into(),
-        query.after.clone().into(),
-        pattern.into(),
-        (limit + 1).into(),
-    ];
-    let rows = transaction.query(&sql, &parameters)?;
+    let conditions = Conditions::default()
+        .and("d.organisation = $", organisation)
+        .and("d.mode = $", query.mode.map(Mode::name))
+        .and("d.name > $", query.after.clone())
+        .and("d.name LIKE $ ESCAPE '!'", query.search.as_deref().map(like));
+    let found = conditions.sql().to_owned();
+    let (values, limited) = conditions.limited(limit + 1);
+    let sql = format!("{SELECT} WHERE {found} ORDER BY d.name {limited}");
+    let rows = transaction.query(&sql, &values)?;
     let mut domains = Vec::with_capacity(rows.len());
     for row in &rows {
         let record = record::read(row)?;
@@ -158,10 +152,10 @@ fn count(
     transaction: &mut Transaction<'_>,
     organisation: Option<&str>,
 ) -> Result<ModeCounts, OpError> {
-    let sql =
-        "SELECT mode, count(*) FROM domain WHERE (organisation = $1 OR $1 IS NULL) GROUP BY mode";
+    let conditions = Conditions::default().and("organisation = $", organisation);
+    let sql = format!("SELECT mode, count(*) FROM domain WHERE {} GROUP BY mode", conditions.sql());
     let mut counts = ModeCounts::default();
-    for row in transaction.query(sql, bind![organisation])? {
+    for row in transaction.query(&sql, conditions.values())? {
         let (mode, number): (String, i64) = (row.get(0)?, row.get(1)?);
         match mode.parse() {
             Ok(Mode::Monitor) => counts.monitor += number,

@@ -89,6 +89,8 @@ CREATE TABLE domain (
 );
 CREATE INDEX domain_reversed ON domain (reversed);
 CREATE INDEX domain_organisation ON domain (organisation, name);
+-- How many there are in which mode.
+CREATE INDEX domain_mode ON domain (organisation, mode);
 
 -- What operators offer to organisations, as JSON; one row.
 CREATE TABLE offer (
@@ -138,3 +140,4 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_organisation ON audit (organisation, id);
 CREATE INDEX audit_subject ON audit (subject, id);
+CREATE INDEX audit_subject_name ON audit (subject_name, id);
