@@ -2,11 +2,11 @@
 
 use super::eyes::INSTALLED;
 use super::failure::{Failure, ended};
-use super::table::safe;
 use super::which_policy;
 use clap::ValueEnum;
 use config::yaml::shown_path;
 use jiff::Timestamp;
+use pages::text::safe_cell;
 use policy::{DomainName, Entry, EntryPlace, Mode, Policy, Schedule};
 use serde::Serialize;
 use std::{
@@ -238,12 +238,12 @@ fn csv<'p>(out: &mut impl Write, entries: impl Iterator<Item = Listed<'p>>) -> i
     for entry in entries {
         csv.write_record([
             entry.list.into(),
-            &*safe(entry.name.to_owned()),
+            &*safe_cell(entry.name.to_owned()),
             entry.mode.name(),
             &entry.enforce_from.map(|start| start.to_string()).unwrap_or_default(),
             entry.require,
             &entry.exceptions.to_string(),
-            &safe(entry.contact.unwrap_or_default().to_owned()),
+            &safe_cell(entry.contact.unwrap_or_default().to_owned()),
             &entry.file.display().to_string(),
             &entry.line.map(|line| line.to_string()).unwrap_or_default(),
         ])?;

@@ -160,12 +160,6 @@ pub(super) fn note(out: &mut impl Write, text: &str) -> io::Result<()> {
     writeln!(out, "{line}")
 }
 
-/// A cell for a spreadsheet, which takes what begins with one of these for a formula; names come from
-/// outside.
-pub(super) fn safe(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

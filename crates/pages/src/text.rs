@@ -2,6 +2,63 @@
 
 use policy::Language;
 
+/// What one or several of something are called. `{}` stands for how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// For one of it, with the number in words or figures.
+    pub one: &'static str,
+    /// For none, and for more.
+    pub many: &'static str,
+}
+
+impl Counted {
+    /// In words for so many.
+    #[must_use]
+    pub fn of(&self, count: u64) -> String {
+        self.written(count, tight_number)
+    }
+
+    /// The same, with numbers that are written like this.
+    #[must_use]
+    pub fn written(&self, count: u64, number: fn(u64) -> String) -> String {
+        let words = if count == 1 { self.one } else { self.many };
+        words.replace("{}", &number(count))
+    }
+}
+
+/// A cell for a spreadsheet, which takes what begins with one of these for a formula; names come from
+/// outside.
+#[must_use]
+pub fn safe_cell(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+/// A text from outside with what cannot be seen of it written out: controls, and characters that have
+/// no form of their own, such as those that turn the direction of a line (`a[U+202E]b`).
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            shown.push_str(&format!("[U+{:04X}]", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Controls, directions, joiners, tags, selectors of variants, blanks that are none.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// The first two of some names, and how many more there are: `a.example, b.example +3`.
 #[must_use]
 pub fn few(names: &[String]) -> String {
@@ -54,24 +111,4 @@ pub fn quoted(text: &str, language: Language) -> String {
 #[must_use]
 pub fn blank_zero(count: u64) -> String {
     if count == 0 { String::new() } else { number(count) }
-}
-
-/// What one or several of something are called. `{}` stands for how many.
-#[cfg_attr(test, derive(Debug))]
-pub(crate) struct Counted {
-    pub one: &'static str,
-    pub many: &'static str,
-}
-
-impl Counted {
-    /// In words for so many.
-    pub fn of(&self, count: u64) -> String {
-        self.written(count, tight_number)
-    }
-
-    /// The same, with numbers that are written like this.
-    pub fn written(&self, count: u64, number: fn(u64) -> String) -> String {
-        let words = if count == 1 { self.one } else { self.many };
-        words.replace("{}", &number(count))
-    }
 }

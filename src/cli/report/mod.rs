@@ -2,7 +2,6 @@
 //! and printed.
 
 mod beside;
-mod csv;
 mod hops;
 mod prometheus;
 mod table;
@@ -176,7 +175,7 @@ fn report(args: &Args) -> Result<(), Failure> {
             serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Csv => csv::write(&mut out, &report, by)?,
+        Format::Csv => pages::report::write_csv(&mut out, &report, by)?,
         Format::Prometheus => prometheus::write(&mut out, &report, Timestamp::now())?,
         Format::Html => {
             let language = match args.language {

@@ -4,4 +4,4 @@ mod mail;
 mod words;
 
 pub use mail::{MailError, message};
-pub(crate) use words::reason;
+pub use words::reason;

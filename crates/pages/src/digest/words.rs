@@ -186,7 +186,8 @@ impl Words {
 
 /// A reason of the ledger in words. One that this version does not know, since another wrote it, is
 /// shown as it is.
-pub(crate) fn reason(recorded: &RecordedReason, language: Language) -> Cow<'_, str> {
+#[must_use]
+pub fn reason(recorded: &RecordedReason, language: Language) -> Cow<'_, str> {
     match recorded {
         RecordedReason::Known(kind) => in_words(*kind, language).into(),
         RecordedReason::TlsFailed(cause) => match language {

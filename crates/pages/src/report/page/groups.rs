@@ -4,7 +4,7 @@ use super::Tone;
 use crate::digest::reason;
 use crate::hops::fault;
 use crate::report::words::Words;
-use crate::text::{few, tight_number, unbroken};
+use crate::text::{few, tight_number, unbroken, visible};
 use ledger::RecordedReason;
 use ledger::report::{By, Group, Outcome, Report};
 use policy::Language;
@@ -19,6 +19,8 @@ pub(super) struct GroupTable {
     /// status either.
     pub name: &'static str,
     pub others: Option<&'static str>,
+    /// A class that says which these are.
+    pub whose: &'static str,
     pub in_sight: Vec<GroupLine>,
     pub folded: Vec<GroupLine>,
     /// How many are folded away, in words: to unfold them, and on paper.
@@ -68,6 +70,11 @@ impl GroupTable {
                 By::Sender => Some(text.peers),
                 By::Domain | By::Version | By::Cipher | By::Day => None,
             },
+            whose: match by {
+                By::Peer => "senders",
+                By::Sender => "peers",
+                By::Domain | By::Version | By::Cipher | By::Day => "",
+            },
             in_sight,
             not_printed: text.not_printed.replace("{}", &tight_number(folded.len() as u64)),
             unfold: text.folded.of(folded.len() as u64),
@@ -90,8 +97,8 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
     let (status, detail) = status.split_once(": ").unwrap_or((&status, ""));
     let is_repeated = totals.refused_attempts > totals.refused;
     GroupLine {
-        name: words.name_of(group, by).to_owned(),
-        host: group.host.clone(),
+        name: visible(words.name_of(group, by)),
+        host: visible(&group.host),
         status: status.to_owned(),
         detail: detail.to_owned(),
         class: tone.class(),
@@ -105,10 +112,9 @@ fn line(group: &Group, by: By, words: &Words) -> GroupLine {
         would_refuse: blank_zero(totals.would_refuse),
         judged: tight_number(totals.judged),
         encrypted: words.share(totals.share()),
-        // Below nothing, no line of colour is left at the edge.
-        share: totals.share().filter(|share| *share > 0.0).unwrap_or(-1.0),
-        reasons: reasons.join(", ") + &failed(group, language),
-        others: few(&group.others),
+        share: totals.share().unwrap_or_default(),
+        reasons: visible(&(reasons.join(", ") + &failed(group, language))),
+        others: visible(&few(&group.others)),
     }
 }
 

@@ -13,7 +13,7 @@ mod versions;
 
 use super::words::Words;
 use crate::hops::{Reader, to_know_more};
-use crate::text::{quoted, tight_number, unbroken};
+use crate::text::{quoted, tight_number, unbroken, visible};
 use askama::Template;
 use chart::Chart;
 use groups::GroupTable;
@@ -26,10 +26,10 @@ use tiles::Tile;
 use versions::VersionLine;
 
 /// How a page looks.
-const STYLE: &str = include_str!("page.css");
+pub const STYLE: &str = include_str!("page.css");
 /// What searches and sorts. It is the same in each page, so that the page can name it by its hash and
 /// let no other script run.
-const SCRIPT: &str = include_str!("page.js");
+pub const SCRIPT: &str = include_str!("page.js");
 /// That hash: SHA-256 in Base64 (Content Security Policy 3, section 2.3.1).
 const SCRIPT_HASH: &str = "sha256-zeSCK49RfZ/MwohF9lSL3lJaMYes4veur23dGGCJwjs=";
 
@@ -90,6 +90,26 @@ impl Tone {
     }
 }
 
+/// The part of it that is about the report, for pages with other things around it.
+#[derive(Template)]
+#[template(path = "report/page/page.html", block = "report")]
+struct Part {
+    words: &'static Words,
+    title: String,
+    period: String,
+    figures: Option<Figures>,
+    hops: HopCards,
+    handshakes: HandshakeTable,
+    notes: Vec<String>,
+}
+
+/// The names of figures, for the style sheet: on narrow pages they stand beside the figures.
+#[derive(Template)]
+#[template(path = "report/page/page.html", block = "labels", escape = "none")]
+struct Labels {
+    words: &'static Words,
+}
+
 /// The page of a report as HTML, in this language, with its first `limit` groups.
 ///
 /// # Errors
@@ -101,6 +121,60 @@ pub fn page(
     limit: usize,
     language: Language,
 ) -> Result<String, askama::Error> {
+    let Part { words, title, period, figures, hops, handshakes, notes } =
+        content(report, by, limit, language);
+    let page = Page {
+        tag: language.into(),
+        words,
+        style: STYLE,
+        script: SCRIPT,
+        script_hash: SCRIPT_HASH,
+        title,
+        period,
+        figures,
+        hops,
+        handshakes,
+        notes,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    page.render()
+}
+
+/// The same, with this title if it is about something else, as a part of a page that has [`STYLE`],
+/// [`labels`] and [`SCRIPT`] as files.
+///
+/// # Errors
+///
+/// As for [`page`].
+pub fn part(
+    report: &Report,
+    by: By,
+    limit: usize,
+    language: Language,
+    title: Option<String>,
+) -> Result<String, askama::Error> {
+    let part = content(report, by, limit, language);
+    let html = Part { title: title.unwrap_or(part.title), ..part }.render()?;
+    // Whatever a ledger may hold: of what cannot be seen, the page itself has the ends of lines and the
+    // places where words may be parted.
+    let own = ['\n', '\u{ad}'];
+    let pieces = html.split_inclusive(own).map(|piece| {
+        let text = piece.trim_end_matches(own);
+        visible(text) + piece.strip_prefix(text).unwrap_or_default()
+    });
+    Ok(pieces.collect())
+}
+
+/// What stands in the style sheet of such a page besides [`STYLE`].
+///
+/// # Errors
+///
+/// As for [`page`].
+pub fn labels(language: Language) -> Result<String, askama::Error> {
+    Labels { words: Words::of(language) }.render()
+}
+
+fn content(report: &Report, by: By, limit: usize, language: Language) -> Part {
     let words = Words::of(language);
     let whose = report.domain.as_deref().unwrap_or(words.head.all_domains);
     let figures = (report.totals.judged > 0).then(|| Figures {
@@ -114,21 +188,15 @@ pub fn page(
     let reader = if report.domain.is_some() { Reader::Contact } else { Reader::Operator };
     let mut notes = words.notes(report, tight_number);
     notes.extend(to_know_more(&report.hops, language).map(|text| quoted(text, language)));
-    let page = Page {
-        tag: language.into(),
+    Part {
         words,
-        style: STYLE,
-        script: SCRIPT,
-        script_hash: SCRIPT_HASH,
         title: words.head.title.replace("{}", whose),
         period: period(report, words),
         figures,
         hops: HopCards::new(report, reader, words),
         handshakes: HandshakeTable::new(report, reader, words),
         notes,
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    page.render()
+    }
 }
 
 /// How many days a report is about, the first and the last included.

@@ -3,7 +3,7 @@
 
 use super::Tone;
 use crate::report::words::Words;
-use crate::text::{blank_zero, tight_number};
+use crate::text::{blank_zero, tight_number, visible};
 use ledger::report::{By, Group, Report, share};
 
 pub(super) struct VersionLine {
@@ -40,7 +40,7 @@ fn line(group: &Group, all: u64, words: &Words) -> VersionLine {
         (group.totals.tls_unknown, Tone::Unknown),
     ];
     VersionLine {
-        name: words.name_of(group, By::Version).to_owned(),
+        name: visible(words.name_of(group, By::Version)),
         share: words.share(share(judged, all)),
         count: tight_number(judged),
         inadequate: blank_zero(inadequate).replace(' ', "\u{202f}"),

@@ -8,7 +8,7 @@ mod german;
 mod known;
 mod terminal;
 
-pub use terminal::{name_of, notes, outcome_text, share_text};
+pub use terminal::{name_of, notes, outcome_text, share_in, share_text};
 
 use crate::text::Counted;
 use english::ENGLISH;

@@ -27,6 +27,12 @@ pub fn name_of(group: &Group, by: By) -> String {
     words().name_of(group, by).to_owned()
 }
 
+/// A share in a language: `97,2 %` in German.
+#[must_use]
+pub fn share_in(share: Option<f64>, language: Language) -> String {
+    Words::of(language).share(share)
+}
+
 /// A share as `97.2 %`; what is not quite all is never shown as 100, and what is not quite nothing never
 /// as 0.
 #[must_use]

@@ -1,16 +1,21 @@
 //! A report as comma-separated values: the groups.
 
-use crate::cli::table::safe;
+use super::{name_of, share_text};
+use crate::hops::sentence;
+use crate::text::safe_cell;
 use ledger::handshakes::Failure;
 use ledger::hops::{DomainHops, Left};
 use ledger::report::{By, Report, date_text};
-use pages::hops::sentence;
-use pages::report::{name_of, share_text};
 use policy::Language;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
-pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result<()> {
+/// Writes the groups, with a line of names first.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_csv(out: &mut impl Write, report: &Report, by: By) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let mut head = vec![
         by.name(),
@@ -45,7 +50,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
     for group in &report.groups {
         let totals = group.totals;
         let mut record: Vec<String> = [
-            &*safe(name_of(group, by)),
+            &*safe_cell(name_of(group, by)),
             &*group.host,
             &totals.judged.to_string(),
             &totals.encrypted.to_string(),
@@ -54,7 +59,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By) -> io::Result
             &totals.would_refuse.to_string(),
             &totals.refused.to_string(),
             &group.reason_words().join(" "),
-            &safe(group.others.join(" ")),
+            &safe_cell(group.others.join(" ")),
             &date_text(group.first),
             &date_text(group.last),
             group.outcome.map(|outcome| outcome.code()).unwrap_or_default(),
