@@ -170,6 +170,8 @@ impl Gateway {
     /// [`OpError::Invalid`] where the policy could not take it.
     pub(super) fn read_entry(&self, entry: &WrittenEntry) -> Result<Entry, OpError> {
         let pattern: Pattern = entry.domain.parse().map_err(|_| OpError::NotFound)?;
+        // What is wrong without the entry is nothing that its owner can mend, and nothing for him to read.
+        self.operators_policy()?;
         let policy = self.with_own(vec![entry.clone()])?.policy.map_err(|problems| {
             let first = problems.shown().first().map(|problem| problem.message.clone());
             OpError::invalid("", first.unwrap_or_default(), "")

@@ -7,12 +7,14 @@
 mod explain;
 mod file_state;
 mod gateway;
+mod partner;
 mod preview;
 mod standing;
 
 pub use explain::{Question, explain};
 pub use file_state::FileState;
 pub use gateway::{Gateway, OperatorEntry, RequirementText, WRITTEN_BY};
+pub use partner::partner;
 pub use preview::{Advice, Preview, PreviewPeer, preview};
 pub use standing::Standing;
 
