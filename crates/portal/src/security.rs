@@ -3,7 +3,7 @@
 use crate::app::App;
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -40,6 +40,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Puts it around a router.
 pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
     router
+        // Else forms and bodies have a lower bound of axum's own.
+        .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
         .layer(CsrfLayer::new())

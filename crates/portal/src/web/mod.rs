@@ -21,6 +21,7 @@ pub use route::{Access, Method, Route};
 
 use crate::app::App;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 
 /// All pages.
 #[must_use]
@@ -30,5 +31,9 @@ pub fn routes() -> Vec<Route> {
 
 /// The pages as a part of the portal.
 pub(crate) fn router(app: &App) -> Router<App> {
-    routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, app))
+    let router =
+        routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, app));
+    // One of its own, so that what is nowhere is told by a page as well.
+    let router = router.fallback(pages::nowhere);
+    router.layer(from_fn_with_state(app.clone(), pages::shown))
 }

@@ -11,7 +11,77 @@ use portal::{Secret, now};
 use std::collections::BTreeSet;
 
 /// Who each route is for. One that is not in this list fails the test below, until somebody has decided.
-const DECIDED: [(Method, &str, Access); 1] = [(Method::Get, "/", Access::SignedIn)];
+const DECIDED: [(Method, &str, Access); 69] = [
+    (Method::Get, "/", Access::SignedIn),
+    (Method::Get, "/account", Access::SignedIn),
+    (Method::Post, "/account/language", Access::SignedIn),
+    (Method::Get, "/account/password", Access::SignedIn),
+    (Method::Post, "/account/password", Access::SignedIn),
+    (Method::Get, "/account/second-step", Access::SignedIn),
+    (Method::Post, "/account/second-step", Access::SignedIn),
+    (Method::Get, "/account/second-step/picture", Access::SignedIn),
+    (Method::Post, "/account/second-step/remove", Access::SignedIn),
+    (Method::Post, "/account/sessions/end", Access::SignedIn),
+    (Method::Get, "/account/tokens", Access::SignedIn),
+    (Method::Post, "/account/tokens", Access::SignedIn),
+    (Method::Post, "/account/tokens/{token}/revoke", Access::SignedIn),
+    (Method::Get, "/accounts/{account}", Access::Operator),
+    (Method::Post, "/accounts/{account}/disable", Access::Operator),
+    (Method::Post, "/accounts/{account}/enable", Access::Operator),
+    (Method::Post, "/accounts/{account}/link", Access::Operator),
+    (Method::Post, "/accounts/{account}/role", Access::Operator),
+    (Method::Post, "/accounts/{account}/second-step/remove", Access::Operator),
+    (Method::Post, "/act/end", Access::Operator),
+    (Method::Get, "/assets/{file}", Access::Everybody),
+    (Method::Get, "/audit", Access::Operator),
+    (Method::Get, "/audit.csv", Access::Operator),
+    (Method::Post, "/audit/{row}/undo", Access::MayChange),
+    (Method::Get, "/confirm", Access::SignedIn),
+    (Method::Post, "/confirm", Access::SignedIn),
+    (Method::Get, "/domains/{domain}", Access::SignedIn),
+    (Method::Get, "/domains/{domain}/contact", Access::MayChange),
+    (Method::Post, "/domains/{domain}/contact", Access::MayChange),
+    (Method::Get, "/domains/{domain}/exceptions/new", Access::MayChange),
+    (Method::Post, "/domains/{domain}/exceptions/new", Access::MayChange),
+    (Method::Post, "/domains/{domain}/exceptions/{place}/remove", Access::MayChange),
+    (Method::Get, "/domains/{domain}/history", Access::SignedIn),
+    (Method::Get, "/domains/{domain}/history.csv", Access::SignedIn),
+    (Method::Post, "/domains/{domain}/mode", Access::MayChange),
+    (Method::Get, "/domains/{domain}/partner", Access::SignedIn),
+    (Method::Get, "/domains/{domain}/report", Access::SignedIn),
+    (Method::Get, "/domains/{domain}/report.csv", Access::SignedIn),
+    (Method::Get, "/domains/{domain}/requirement", Access::MayChange),
+    (Method::Post, "/domains/{domain}/requirement", Access::MayChange),
+    (Method::Get, "/domains/{domain}/switch", Access::MayChange),
+    (Method::Get, "/domains/{domain}/test", Access::SignedIn),
+    (Method::Get, "/favicon.ico", Access::Everybody),
+    (Method::Get, "/forgotten", Access::Everybody),
+    (Method::Post, "/language", Access::Everybody),
+    (Method::Get, "/link/{secret}", Access::Everybody),
+    (Method::Post, "/link/{secret}", Access::Everybody),
+    (Method::Get, "/offer", Access::Operator),
+    (Method::Post, "/offer", Access::Operator),
+    (Method::Get, "/organisations", Access::Operator),
+    (Method::Get, "/organisations/new", Access::Operator),
+    (Method::Post, "/organisations/new", Access::Operator),
+    (Method::Get, "/organisations/{organisation}", Access::Operator),
+    (Method::Get, "/organisations/{organisation}/accounts/new", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/accounts/new", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/act", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/domains", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/domains/{name}/remove", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/remove", Access::Operator),
+    (Method::Post, "/organisations/{organisation}/rename", Access::Operator),
+    (Method::Get, "/sheet", Access::Operator),
+    (Method::Post, "/sheet", Access::Operator),
+    (Method::Get, "/sheet.csv", Access::Operator),
+    (Method::Post, "/sheet/apply", Access::Operator),
+    (Method::Get, "/sign-in", Access::Everybody),
+    (Method::Post, "/sign-in", Access::Everybody),
+    (Method::Get, "/sign-in/code", Access::OwesCode),
+    (Method::Post, "/sign-in/code", Access::OwesCode),
+    (Method::Post, "/sign-out", Access::SignedIn),
+];
 
 #[test]
 fn every_route_of_the_pages_has_been_decided() {
@@ -139,4 +209,22 @@ fn a_session_that_was_planted_beside_another_is_none() {
     ] {
         assert!(to_sign_in(&with(cookie.clone())), "{cookie}");
     }
+}
+
+#[test]
+fn a_list_of_tens_of_thousands_of_domains_is_taken_by_a_page() {
+    let api = Api::new(Engine::Sqlite);
+    let key = key(&api, &api.portal.operator_account());
+    let send = |octets: usize| {
+        let request = Request::builder()
+            .method("POST")
+            .uri("/sheet")
+            .header("host", "portal.example")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", format!("__Host-session={}", key.reveal()));
+        api.send(request.body(Body::from(format!("csv={}", "x".repeat(octets)))).unwrap()).status
+    };
+    // It is read, and has no columns.
+    assert_eq!(send(3_500_000), 422);
+    assert_eq!(send(4_500_000), 413);
 }

@@ -1,0 +1,89 @@
+//! To sign in: password, second step, one-time links.
+
+mod handlers;
+
+pub(super) use handlers::{NewPassword, local, password_problem, routes};
+
+use super::page::Problem;
+use super::shell::Shell;
+use super::shown::Shown;
+use askama::Template;
+
+/// Name and password.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/sign_in.html")]
+pub(super) struct SignInPage {
+    pub shell: Shell,
+    pub problem: Option<Problem>,
+    pub login: Shown,
+    /// Where to go then.
+    pub next: String,
+}
+section!(SignInPage, None);
+
+/// The code of the app, or a recovery code.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/code.html")]
+pub(super) struct CodePage {
+    pub shell: Shell,
+    pub problem: Option<Problem>,
+    pub is_recovery: bool,
+    pub next: String,
+}
+section!(CodePage, None);
+
+/// Before what can open doors.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/again.html")]
+pub(super) struct AgainPage {
+    pub shell: Shell,
+    pub problem: Option<Problem>,
+    pub next: String,
+    pub has_code: bool,
+}
+section!(AgainPage, None);
+
+/// The forgotten password.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/forgotten.html")]
+pub(super) struct ForgottenPage {
+    pub shell: Shell,
+    /// Whom to ask.
+    pub support: Option<Shown>,
+}
+section!(ForgottenPage, None);
+
+/// Behind a one-time link: the new password.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/link.html")]
+pub(super) struct LinkPage {
+    pub shell: Shell,
+    pub problem: Option<Problem>,
+    pub login: Shown,
+    pub hint: String,
+}
+section!(LinkPage, None);
+
+/// The key of an app.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/totp.html")]
+pub(super) struct TotpPage {
+    pub shell: Shell,
+    pub problem: Option<Problem>,
+    /// Its path.
+    pub picture: String,
+    /// In groups of four.
+    pub key: String,
+    /// Whether it can be left for later.
+    pub may_wait: bool,
+}
+section!(TotpPage, Account);
+
+/// New recovery codes, which are shown this once.
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/codes.html")]
+pub(super) struct CodesPage {
+    pub shell: Shell,
+    pub codes: Vec<String>,
+}
+section!(CodesPage, Account);
