@@ -213,6 +213,9 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
     let actor = actor();
     become_owner(&settings)?;
+    if let Command::Serve = &arguments.command {
+        serve::fix_mmap_threshold()?;
+    }
     let shell = Shell::open(settings, &actor)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.command {

@@ -4,8 +4,30 @@ use super::{Failure, Shell};
 use crate::app::App;
 use crate::serve::{serve_on, sockets};
 use config::settings::LogSettings;
-use std::{io, sync::Arc};
+use std::os::unix::process::CommandExt;
+use std::{env, io, process::Command, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// glibc's setting for the size from which on memory is taken from the system piece by piece.
+const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+/// Starts the program again, in the same process, with [`MMAP_THRESHOLD`] set if it is not.
+///
+/// Left to itself, glibc raises the threshold once the first large piece was given back (mallopt(3)),
+/// and then keeps the 19 MiB of each password that was checked on each thread that ever checked one:
+/// some hundred tries to sign in, by whoever, would take more than the service may have.
+pub(super) fn fix_mmap_threshold() -> io::Result<()> {
+    if cfg!(not(target_env = "gnu")) || env::var_os(MMAP_THRESHOLD).is_some() {
+        return Ok(());
+    }
+    let mut arguments = env::args_os();
+    let mut command = Command::new(env::current_exe()?);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    // 128 KiB: with what glibc begins.
+    Err(command.args(arguments).env(MMAP_THRESHOLD, "131072").exec())
+}
 
 pub(super) fn run(shell: Shell) -> Result<(), Failure> {
     let _guard = service::logging::set_up(&LogSettings::default())?;

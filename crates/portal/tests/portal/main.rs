@@ -3,6 +3,7 @@
 mod api;
 mod engines;
 mod file;
+mod memory;
 mod pages;
 mod rights;
 mod settings;
