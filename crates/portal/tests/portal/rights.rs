@@ -256,3 +256,82 @@ on_both_engines! {
         portal.change(admin, "a.example", &to(Mode::Off)).unwrap();
     }
 }
+
+    fn an_organisation_names_no_next_hop_and_keeps_those_that_the_operator_has_named(portal: Portal) {
+        use portal::ops::offer::{self, Offer};
+        let admin = &portal.a.administrator;
+        let operator = Actor { behalf: Some(portal.a.id.clone()), ..portal.operator_account() };
+        let all = Offer { deliver: true, ..Offer::default() };
+        portal.write(|transaction| offer::set(transaction, &portal.operator, 0, &all, at(1))).unwrap();
+        let change = |actor: &Actor, deliver: &str| {
+            let change: DomainChange = serde_json::from_str(&format!(r#"{{"deliver": {deliver}}}"#)).unwrap();
+            portal.change(actor, "a.example", &change).map(|changed| changed.after.entry.deliver)
+        };
+        let hops = |actor: &Actor, deliver: &str| change(actor, deliver).unwrap().unwrap_or_default().nexthop;
+        for hop in [r#"["[mx.b.example]:25"]"#, r#"["b.example"]"#, r#"["a.example", "b.example"]"#, r#""mx.a.example""#] {
+            let refused = change(admin, &format!(r#"{{"level": "secure", "match": ["mx.evil.example"], "nexthop": {hop}}}"#));
+            assert!(matches!(refused, Err(OpError::Invalid(_))), "{hop}: {refused:?}");
+        }
+        assert!(hops(admin, r#"{"level": "encrypt"}"#).is_empty());
+        assert_eq!(hops(&operator, r#"{"level": "encrypt", "nexthop": ["[mx.a.example]"]}"#), ["[mx.a.example]"]);
+        assert_eq!(hops(admin, r#"{"level": "secure", "match": ["mx.a.example"]}"#), ["[mx.a.example]"]);
+        // Nor by undoing what an operator has taken away.
+        assert!(hops(&operator, "null").is_empty());
+        let row = portal.read(|transaction| audit::search(transaction, admin, &audit::AuditQuery::default())).unwrap().rows[0].id;
+        let undone = portal.write(|transaction| domains::undo(transaction, admin, row, at(3)));
+        assert!(matches!(undone, Err(OpError::Invalid(_))), "{undone:?}");
+        portal.write(|transaction| domains::undo(transaction, &operator, row, at(3))).unwrap();
+    }
+
+    fn one_domains_exceptions_have_bounds(portal: Portal) {
+        use config::policy_file::WrittenException;
+        let exception = |client: usize, reason: usize| WrittenException {
+            client: (0..client).map(|number| format!("192.0.{number}.0/24")).collect(),
+            sender: Some("partner.example".into()),
+            reason: "ö".repeat(reason),
+            ..WrittenException::default()
+        };
+        for (exceptions, is_taken) in [
+            (vec![exception(1, 1); 100], true),
+            (vec![exception(0, 1); 101], false),
+            (vec![exception(100, 1)], true),
+            (vec![exception(101, 1)], false),
+            (vec![exception(51, 1); 2], false),
+            (vec![exception(1, 200)], true),
+            (vec![exception(1, 201)], false),
+            (vec![exception(1, 150); 100], false),
+        ] {
+            let change = DomainChange { exceptions: Some(exceptions), ..DomainChange::default() };
+            let done = portal.change(&portal.a.administrator, "a.example", &change);
+            match is_taken {
+                true => drop(done.unwrap()),
+                false => assert!(matches!(done, Err(OpError::Invalid(_))), "{done:?}"),
+            }
+        }
+    }
+
+    fn what_is_not_on_offer_any_more_does_not_come_back_by_undoing(portal: Portal) {
+        use portal::ops::offer::{self, Offer};
+        let admin = &portal.a.administrator;
+        let operator = Actor { behalf: Some(portal.a.id.clone()), ..portal.operator_account() };
+        let json = |text: &str| serde_json::from_str::<DomainChange>(text).unwrap();
+        let all = Offer { exceptions: true, deliver: true, ..Offer::default() };
+        let none = Offer { modes: vec!["monitor".into()], requirements: vec![], exceptions: false, deliver: false };
+        for (number, (there, gone)) in [
+            (r#"{"deliver": {"level": "encrypt"}}"#, r#"{"deliver": null}"#),
+            (r#"{"exceptions": [{"sender": "x.example", "reason": "r"}]}"#, r#"{"exceptions": []}"#),
+            (r#"{"require": "rfc9325"}"#, r#"{"require": null}"#),
+            (r#"{"mode": "enforce"}"#, r#"{"mode": "off"}"#),
+        ].into_iter().enumerate() {
+            let version = 2 * number as i64;
+            portal.write(|transaction| offer::set(transaction, &portal.operator, version, &all, at(1))).unwrap();
+            portal.change(admin, "a.example", &json(there)).unwrap();
+            portal.change(&operator, "a.example", &json(gone)).unwrap();
+            portal.write(|transaction| offer::set(transaction, &portal.operator, version + 1, &none, at(1))).unwrap();
+            let rows = portal.read(|transaction| audit::search(transaction, admin, &audit::AuditQuery::default())).unwrap().rows;
+            let row = rows.iter().find(|row| row.subject == "a.example").unwrap().id;
+            is_denied(portal.write(|transaction| domains::undo(transaction, admin, row, at(2))), Denied::NotOffered);
+            portal.write(|transaction| domains::undo(transaction, &operator, row, at(2))).unwrap();
+            portal.change(&operator, "a.example", &json(gone)).unwrap();
+        }
+    }

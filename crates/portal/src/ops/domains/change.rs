@@ -6,7 +6,7 @@ use crate::bind;
 use crate::ops::audit::{self, Action, Subject};
 use crate::ops::error::{Denied, Invalid, OpError};
 use crate::ops::offer::{self, Offer};
-use crate::ops::{Actor, Scope};
+use crate::ops::{Actor, Role, Scope};
 use crate::store::Transaction;
 use config::policy_file::{
     self, Snapshot, WrittenDeliver, WrittenEntry, WrittenException, to_yaml,
@@ -145,27 +145,66 @@ pub fn change(
         let current = serde_json::to_value(&before).unwrap_or_default();
         return Err(OpError::Changed { current, version: before.version });
     }
-    let entry = change.on(&before.entry);
+    let mut entry = change.on(&before.entry);
+    keep_next_hops(owned.actor(), &before.entry, &mut entry);
     if entry == before.entry {
         return Ok(Changed { after: before.clone(), before });
     }
     let offer = offer::get(transaction)?;
-    check_offer(&offer.offer, change, &entry)?;
+    check_offer(&offer.offer, &before.entry, &entry)?;
+    check_next_hops(owned.actor(), &before.entry, &entry)?;
     check(&entry)?;
     set(transaction, before, entry, owned.actor(), now, None)
 }
 
 /// Whether what is new is on offer. What was there before the offer became smaller can stay.
-fn check_offer(offer: &Offer, change: &DomainChange, entry: &WrittenEntry) -> Result<(), OpError> {
-    let asked = |is: bool, offered: bool| !is || offered;
-    let all = asked(change.mode.is_some(), entry.mode.is_none_or(|mode| offer.has_mode(mode)))
+pub(super) fn check_offer(
+    offer: &Offer,
+    before: &WrittenEntry,
+    entry: &WrittenEntry,
+) -> Result<(), OpError> {
+    let asked = |differs: bool, offered: bool| !differs || offered;
+    let all = asked(before.mode != entry.mode, entry.mode.is_none_or(|mode| offer.has_mode(mode)))
         && asked(
-            change.require.is_some(),
+            before.require != entry.require,
             entry.require.as_ref().is_none_or(|name| offer.requirements.contains(name)),
         )
-        && asked(change.exceptions.is_some(), offer.exceptions || entry.exceptions.is_empty())
-        && asked(change.deliver.is_some(), offer.deliver || entry.deliver.is_none());
+        && asked(
+            before.exceptions != entry.exceptions,
+            offer.exceptions || entry.exceptions.is_empty(),
+        )
+        && asked(before.deliver != entry.deliver, offer.deliver || entry.deliver.is_none());
     if all { Ok(()) } else { Err(Denied::NotOffered.into()) }
+}
+
+fn next_hops(entry: &WrittenEntry) -> &[String] {
+    entry.deliver.as_ref().map_or(&[], |deliver| &deliver.nexthop)
+}
+
+/// Leaves the next hops as they are where an organisation says nothing of them. They go with all that is
+/// demanded.
+fn keep_next_hops(actor: &Actor, before: &WrittenEntry, entry: &mut WrittenEntry) {
+    if let Some(deliver) = &mut entry.deliver
+        && actor.role != Role::Operator
+        && deliver.nexthop.is_empty()
+    {
+        deliver.nexthop = next_hops(before).to_vec();
+    }
+}
+
+/// Refuses next hops that an organisation names: by them it would say what is asked of the mail of
+/// others that goes the same way. Only an operator knows whose they are.
+pub(super) fn check_next_hops(
+    actor: &Actor,
+    before: &WrittenEntry,
+    entry: &WrittenEntry,
+) -> Result<(), OpError> {
+    let named = next_hops(entry);
+    if actor.role == Role::Operator || named.is_empty() || next_hops(before) == named {
+        return Ok(());
+    }
+    let message = "only whoever runs the gateway says which next hops are a domain's";
+    Err(OpError::invalid("deliver", message, "leave `nexthop` out: those that there are stay"))
 }
 
 /// Has the reader of policies read the entry. Requirements of the operator's own are looked up in the
@@ -175,6 +214,7 @@ pub(super) fn check(entry: &WrittenEntry) -> Result<(), OpError> {
         let help = "choose enforce with a date: before it, the domain is in monitor";
         return Err(OpError::invalid("enforce_from", "a start date is for mode enforce", help));
     }
+    check_size(entry)?;
     let alone = WrittenEntry { require: None, ..entry.clone() };
     let list = to_yaml(&[alone]).map_err(|error| OpError::invalid("", error.to_string(), ""))?;
     let path = Path::new("/entry/policy.yaml");
@@ -188,6 +228,35 @@ pub(super) fn check(entry: &WrittenEntry) -> Result<(), OpError> {
         help: problem.help.clone(),
     });
     Err(OpError::Invalid(invalid.collect()))
+}
+
+/// The most exceptions of a domain.
+const MOST_EXCEPTIONS: usize = 100;
+/// The most networks in all of them together.
+const MOST_NETWORKS: usize = 100;
+/// The greatest length of a reason, in characters.
+const LONGEST_REASON: usize = 200;
+
+/// Refuses what would make the file of all slow to read: it is read anew with each change of anybody's.
+fn check_size(entry: &WrittenEntry) -> Result<(), OpError> {
+    let too_many = |message: String| {
+        let help = "name networks, not single addresses, and take out what is over";
+        Err(OpError::invalid("exceptions", message, help))
+    };
+    let exceptions = &entry.exceptions;
+    if exceptions.len() > MOST_EXCEPTIONS {
+        return too_many(format!("a domain has at most {MOST_EXCEPTIONS} exceptions"));
+    }
+    if exceptions.iter().map(|one| one.client.len()).sum::<usize>() > MOST_NETWORKS {
+        return too_many(format!(
+            "the exceptions of a domain name at most {MOST_NETWORKS} networks"
+        ));
+    }
+    if exceptions.iter().any(|one| one.reason.chars().count() > LONGEST_REASON) {
+        let message = format!("a reason has at most {LONGEST_REASON} characters");
+        return Err(OpError::invalid("exceptions", message, "say it shorter"));
+    }
+    Ok(())
 }
 
 /// The field that a line of the entry is about, as far as it tells.
@@ -206,7 +275,7 @@ fn field_of(line: &str) -> String {
 
 /// The most that an entry may take, in octets: one organisation's must not make the file of all too large
 /// to be read.
-const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 16 * 1024;
 
 /// Writes an entry down, with its row in the audit log.
 pub(crate) fn set(

@@ -4,7 +4,8 @@ use super::change::{self, Changed, check};
 use super::owned::ChangeableDomain;
 use super::record;
 use crate::ops::audit::{self, AuditRow};
-use crate::ops::{Actor, OpError, Scope};
+use crate::ops::offer;
+use crate::ops::{Actor, OpError, Role, Scope};
 use crate::store::Transaction;
 use config::policy_file::WrittenEntry;
 use jiff::Timestamp;
@@ -14,7 +15,8 @@ use jiff::Timestamp;
 /// # Errors
 ///
 /// [`OpError::NotFound`] for a row or domain that is not the actor's; [`OpError::Changed`] where the
-/// domain has been changed since; [`OpError::Invalid`] where the row is about something else.
+/// domain has been changed since; [`OpError::Invalid`] where the row is about something else;
+/// [`Denied::NotOffered`](crate::ops::Denied::NotOffered) where an organisation may not choose that any more.
 pub fn undo(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
@@ -35,6 +37,11 @@ pub fn undo(
         let version = current.version;
         return Err(OpError::Changed { current: audit::json(&current), version });
     }
+    if actor.role != Role::Operator {
+        // What is not on offer any more does not come back by a way round.
+        change::check_offer(&offer::get(transaction)?.offer, &current.entry, &before)?;
+    }
+    change::check_next_hops(actor, &current.entry, &before)?;
     check(&before)?;
     change::set(transaction, current, before, actor, now, Some(row.id))
 }
