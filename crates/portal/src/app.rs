@@ -1,18 +1,36 @@
 //! What all requests share.
 
 use crate::auth::{password, throttle::Throttle};
-use crate::ops::OpError;
 use crate::ops::insight::Gateway;
+use crate::ops::{Actor, OpError};
 use crate::secret::Secret;
 use crate::store::{Store, Transaction};
 use config::settings::PortalSettings;
 use jiff::Timestamp;
-use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// Passwords that are checked at the same time: each takes 19 MiB.
 const HASHING: usize = 2;
+
+/// Long look-ups at the same time, of all accounts: each takes a processor, and the memory of a policy.
+/// With [`HASHING`] they leave half of the threads to everybody else, and to the file's writer.
+const LONG: usize = 2;
+/// How long somebody waits for such a turn, in seconds.
+const PATIENCE: u64 = 10;
+
+/// The turn of an account for something long: no other request of it has one.
+#[derive(Debug)]
+pub struct Turn {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
 
 /// What all requests share. A copy of it is another handle to the same.
 #[derive(Clone, Debug)]
@@ -25,6 +43,9 @@ struct Inner {
     gateway: Arc<Gateway>,
     throttle: Throttle,
     hashing: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    /// By account.
+    long_of: Mutex<HashMap<String, Arc<Semaphore>>>,
     changed: Notify,
 }
 
@@ -38,6 +59,8 @@ impl App {
             gateway,
             throttle: Throttle::default(),
             hashing: Arc::new(Semaphore::new(HASHING)),
+            long: Arc::new(Semaphore::new(LONG)),
+            long_of: Mutex::default(),
             changed: Notify::new(),
         }))
     }
@@ -95,17 +118,24 @@ impl App {
         done
     }
 
-    /// Does what is more than one transaction, and has the policy's file follow.
+    /// Does what is more than one transaction and takes long, and has the policy's file follow.
     ///
     /// # Errors
     ///
-    /// Those of the operation.
+    /// Those of the operation; [`OpError::Busy`].
     pub async fn with_store<T: Send + 'static>(
         &self,
+        actor: &Actor,
         operation: impl FnOnce(&Store) -> Result<T, OpError> + Send + 'static,
     ) -> Result<T, OpError> {
         let store = Arc::clone(&self.0.store);
-        let done = blocking(move || operation(&store)).await;
+        let turn = self.turn(actor).await?;
+        let done = blocking(move || {
+            let done = operation(&store);
+            drop(turn);
+            done
+        })
+        .await;
         self.0.changed.notify_one();
         done
     }
@@ -121,6 +151,47 @@ impl App {
     ) -> Result<T, OpError> {
         let gateway = Arc::clone(&self.0.gateway);
         blocking(move || operation(&gateway)).await
+    }
+
+    /// Looks at them where that takes long: through the ledger, or by reading the policy anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation; [`OpError::Busy`].
+    pub async fn look_long<T: Send + 'static>(
+        &self,
+        actor: &Actor,
+        operation: impl FnOnce(&Gateway) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let turn = self.turn(actor).await?;
+        // It goes on where the asker has left, and has its turn until it ends.
+        self.look(move |gateway| {
+            let done = operation(gateway);
+            drop(turn);
+            done
+        })
+        .await
+    }
+
+    /// Waits for the turn of an account: one thing at a time, whatever its sessions and tokens, and few
+    /// of all. It waits here, and not on a thread, of which there are few.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::Busy`] where it takes longer than some seconds.
+    pub async fn turn(&self, actor: &Actor) -> Result<Turn, OpError> {
+        let account = actor.account.clone().unwrap_or_default();
+        let own = {
+            let mut all = self.0.long_of.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|_, own| Arc::strong_count(own) > 1);
+            Arc::clone(all.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let all = Arc::clone(&self.0.long);
+        let both = async { (own.acquire_owned().await, all.acquire_owned().await) };
+        match timeout(Duration::from_secs(PATIENCE), both).await {
+            Ok((Ok(own), Ok(all))) => Ok(Turn { _own: own, _all: all }),
+            _ => Err(OpError::Busy(PATIENCE)),
+        }
     }
 
     /// Waits until something was changed, or may have been.

@@ -48,7 +48,7 @@ pub(super) async fn import(
     let operator = Operator::check(&caller.actor)?;
     let lines = bulk::read(&text)?;
     let outcome = app
-        .with_store(move |store| {
+        .with_store(&caller.actor, move |store| {
             let run = if asked.preview { bulk::preview } else { bulk::import };
             run(store, &operator, &lines, now())
         })

@@ -49,8 +49,10 @@ pub(super) async fn preview(
             Ok((owned, change.on(&entry)))
         })
         .await?;
-    let look =
-        app.look(move |gateway| insight::preview(gateway, &owned, &entry, span.days.into(), now()));
+    let actor = owned.actor().clone();
+    let look = app.look_long(&actor, move |gateway| {
+        insight::preview(gateway, &owned, &entry, span.days.into(), now())
+    });
     Ok(Json(look.await?))
 }
 
@@ -104,8 +106,10 @@ pub(super) async fn report(
     };
     let owned =
         app.read(move |transaction| OwnedDomain::check(transaction, &caller.actor, &name)).await?;
-    let look =
-        app.look(move |gateway| insight::report(gateway, &owned, asked.days.into(), by, now()));
+    let actor = owned.actor().clone();
+    let look = app.look_long(&actor, move |gateway| {
+        insight::report(gateway, &owned, asked.days.into(), by, now())
+    });
     Ok(Json(look.await?))
 }
 
@@ -122,7 +126,9 @@ pub(super) async fn explain(
     let owned =
         app.read(move |transaction| OwnedDomain::check(transaction, &caller.actor, &name)).await?;
     let operator = owned.actor().is_operator();
-    let look = app.look(move |gateway| insight::explain(gateway, &owned, &body.value, now()));
+    let actor = owned.actor().clone();
+    let look =
+        app.look_long(&actor, move |gateway| insight::explain(gateway, &owned, &body.value, now()));
     let mut explanation = look.await?;
     if !operator {
         for finding in &mut explanation.findings {

@@ -88,6 +88,7 @@ impl From<OpError> for Problem {
             OpError::Changed { .. } => ("changed", "Changed meanwhile"),
             OpError::Taken(_) => ("taken", "Taken"),
             OpError::Throttled(_) => ("throttled", "Too many requests"),
+            OpError::Busy(_) => ("busy", "Busy"),
             OpError::Unavailable(_) => ("unavailable", "Not available at present"),
             OpError::Store(_) => ("internal", "Something went wrong"),
         };
@@ -106,7 +107,9 @@ impl From<OpError> for Problem {
                 problem.current = Some(Box::new(current));
                 problem.version = Some(version);
             }
-            OpError::Throttled(seconds) => problem.retry_after = Some(seconds),
+            OpError::Throttled(seconds) | OpError::Busy(seconds) => {
+                problem.retry_after = Some(seconds)
+            }
             _ => {}
         }
         problem

@@ -99,7 +99,10 @@ impl Failure {
 impl From<OpError> for Failure {
     fn from(error: OpError) -> Self {
         let status = match error {
-            OpError::Store(_) | OpError::Unavailable(_) | OpError::Throttled(_) => UNAVAILABLE,
+            OpError::Store(_)
+            | OpError::Unavailable(_)
+            | OpError::Busy(_)
+            | OpError::Throttled(_) => UNAVAILABLE,
             OpError::NotFound
             | OpError::Denied(_)
             | OpError::Invalid(_)

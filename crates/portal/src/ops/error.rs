@@ -30,6 +30,9 @@ pub enum OpError {
     /// Too many tries: wait so many seconds.
     #[error("too many tries: wait {0} seconds")]
     Throttled(u64),
+    /// Others are being served: come back in so many seconds.
+    #[error("too much is asked for at once: wait {0} seconds")]
+    Busy(u64),
     /// Something that it needs cannot be used at present: the ledger, the policy, the file.
     #[error("{0}")]
     Unavailable(String),

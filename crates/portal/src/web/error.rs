@@ -31,7 +31,7 @@ pub(crate) fn status(error: &OpError) -> StatusCode {
         OpError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
         OpError::Taken(_) => StatusCode::CONFLICT,
         OpError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-        OpError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        OpError::Unavailable(_) | OpError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         OpError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -46,7 +46,7 @@ impl IntoResponse for PageError {
             tracing::error!("{error}");
         }
         let mut response = status(&self.0).into_response();
-        if let OpError::Throttled(seconds) = self.0 {
+        if let OpError::Throttled(seconds) | OpError::Busy(seconds) = self.0 {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(Failed(Arc::new(self.0)));

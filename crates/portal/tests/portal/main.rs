@@ -9,3 +9,4 @@ mod rights;
 mod settings;
 mod sign_in;
 mod support;
+mod turns;

@@ -100,8 +100,11 @@ async fn overview(
     let is_done = asked.done.is_some();
     let detail = settled(&app, &domain, is_done).await?;
     let of = domain.clone();
-    let report =
-        app.look(move |gateway| insight::report(gateway, &of, DAYS, By::Version, now())).await;
+    let report = app
+        .look_long(domain.actor(), move |gateway| {
+            insight::report(gateway, &of, DAYS, By::Version, now())
+        })
+        .await;
     let report = match report {
         Ok(report) => Some(report),
         Err(OpError::Unavailable(_)) => None,

@@ -125,7 +125,11 @@ async fn page(
         Wanted::Requirement(name) => entry.require.clone_from(name),
     }
     let of = owned.clone();
-    let seen = app.look(move |gateway| insight::preview(gateway, &of, &entry, DAYS, now())).await;
+    let seen = app
+        .look_long(owned.actor(), move |gateway| {
+            insight::preview(gateway, &of, &entry, DAYS, now())
+        })
+        .await;
     let seen = match seen {
         Ok(seen) => Some(seen),
         // The switch is not held up by a record that is not there.

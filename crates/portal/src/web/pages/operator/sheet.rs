@@ -82,7 +82,8 @@ async fn run(
 ) -> std::result::Result<BulkOutcome, OpError> {
     let lines = bulk::read(csv)?;
     let run = if is_preview { bulk::preview } else { bulk::import };
-    app.with_store(move |store| run(store, &operator, &lines, now())).await
+    let actor = operator.actor().clone();
+    app.with_store(&actor, move |store| run(store, &operator, &lines, now())).await
 }
 
 async fn previewing(

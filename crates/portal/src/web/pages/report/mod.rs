@@ -80,7 +80,10 @@ impl ReportQuery {
 /// The report; none where there is no ledger.
 async fn made(app: &App, domain: &OwnedDomain, days: u32, by: By) -> Result<Option<Report>> {
     let of = domain.clone();
-    match app.look(move |gateway| insight::report(gateway, &of, days, by, now())).await {
+    match app
+        .look_long(domain.actor(), move |gateway| insight::report(gateway, &of, days, by, now()))
+        .await
+    {
         Ok(report) => Ok(Some(report)),
         Err(OpError::Unavailable(_)) => Ok(None),
         Err(error) => Err(error.into()),

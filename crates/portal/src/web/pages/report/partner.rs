@@ -51,7 +51,11 @@ async fn partner(
     Query(asked): Query<PartnerQuery>,
 ) -> Result {
     let (of, name) = (domain.clone(), asked.partner.clone());
-    let found = app.look(move |gateway| insight::partner(gateway, &of, &name, DAYS, now())).await;
+    let found = app
+        .look_long(domain.actor(), move |gateway| {
+            insight::partner(gateway, &of, &name, DAYS, now())
+        })
+        .await;
     let report = match found {
         Ok(report) => report,
         Err(OpError::Unavailable(_)) => None,

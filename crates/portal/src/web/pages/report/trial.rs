@@ -118,7 +118,10 @@ async fn trial(
         return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
     let of = domain.clone();
-    match app.look(move |gateway| insight::explain(gateway, &of, &question, now())).await {
+    match app
+        .look_long(domain.actor(), move |gateway| insight::explain(gateway, &of, &question, now()))
+        .await
+    {
         Ok(explanation) => page.answer = Some(told(&explanation, words)),
         Err(OpError::Invalid(_)) => {
             page.problem = Some(Problem::new("client", words.trial.client_wrong));

@@ -59,6 +59,8 @@ words! {
         conflict_other: "Look at it as it is now" | "Den jetzigen Stand ansehen";
         no_behalf: "Say first for which organisation you act: on its page, or on that of its domain." | "Sagen Sie zuerst, für welche Organisation Sie handeln: auf ihrer Seite, oder auf der ihrer Domain.";
         not_offered: "This is not on offer. Ask whoever runs this gateway." | "Das wird nicht angeboten. Fragen Sie den Betreiber dieses Gateways.";
+        busy: "Much is being looked up at the moment. Try again in {seconds} seconds." | "Im Moment wird viel nachgesehen. Versuchen Sie es in {seconds} Sekunden noch einmal.";
+        shell_only: "This is done in the shell of the portal's machine: mandatory-tls-portal account." | "Das geschieht in der Shell des Rechners, auf dem das Portal läuft: mandatory-tls-portal account.";
         operator_only: "Only whoever runs this gateway may do this." | "Das darf nur der Betreiber dieses Gateways.";
         invalid: "This cannot be done" | "Das geht nicht";
         invalid_hint: "What was sent is not what this page asks for. Nothing was changed." | "Was gesendet wurde, ist nicht, wonach diese Seite fragt. Nichts wurde geändert.";
