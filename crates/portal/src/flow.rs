@@ -3,11 +3,11 @@
 //! Pages call these. What a wrong login, a wrong password and a disabled account answer is the same.
 
 use crate::app::{App, now};
-use crate::auth::throttle::{self, NETWORK, SIGN_IN};
+use crate::auth::throttle::{self, CODE, NETWORK, SIGN_IN};
 use crate::auth::totp;
 use crate::ops::accounts::{self, Account};
 use crate::ops::sessions::{self, Origin, Proof, Session};
-use crate::ops::{Actor, Denied, OpError};
+use crate::ops::{Actor, OpError};
 use crate::secret::Secret;
 
 /// What came of a password that was right.
@@ -28,12 +28,26 @@ fn bucket(login: &str, origin: &Origin) -> String {
 
 /// Takes a try, from the network and from the account there.
 fn take(app: &App, login: &str, origin: &Origin) -> Result<(), OpError> {
+    if login.chars().nth(accounts::LONGEST_LOGIN).is_some() {
+        // No account has it; nothing is kept of it.
+        return Err(OpError::NotFound);
+    }
     let network = throttle::network(&origin.address);
     let taken = app
         .throttle()
         .take(&network, NETWORK, now())
         .and_then(|()| app.throttle().take(&bucket(login, origin), SIGN_IN, now()));
     taken.map_err(OpError::Throttled)
+}
+
+/// Gives the network's try back: many who know their passwords may share an address.
+fn give_back(app: &App, origin: &Origin) {
+    app.throttle().give_back(&throttle::network(&origin.address), NETWORK);
+}
+
+/// The name of the bucket of an account's codes.
+fn codes(account: &Account) -> String {
+    format!("codes {}", account.id)
 }
 
 /// Signs in with login and password.
@@ -52,20 +66,25 @@ pub async fn sign_in(
     let known = app.read(move |transaction| sessions::credentials(transaction, &name)).await?;
     let hash = known.as_ref().and_then(|known| known.password.clone());
     let right = app.is_password(password, hash).await?;
-    let Some(known) = known else { return Err(OpError::NotFound) };
-    let (account, origin_too) = (known.account.clone(), origin.clone());
-    if !right {
-        app.write(move |transaction| sessions::failed(transaction, &account, &origin_too, now()))
+    let from = origin.clone();
+    let known = match known {
+        Some(known) if right => known,
+        known => {
+            let account = known.map(|known| known.account);
+            app.write(move |transaction| {
+                sessions::failed(transaction, account.as_ref(), &from, now())
+            })
             .await?;
-        return Err(OpError::NotFound);
-    }
-    let key = app
-        .write(move |transaction| sessions::begin(transaction, &account, &origin_too, now()))
-        .await?;
-    if !known.account.has_totp {
+            return Err(OpError::NotFound);
+        }
+    };
+    let (key, account) =
+        app.write(move |transaction| sessions::begin(transaction, &known, &from, now())).await?;
+    give_back(app, origin);
+    if !account.has_totp {
         app.throttle().forget(&bucket(login, origin));
     }
-    Ok(SignedIn { key, half: known.account.has_totp, account: known.account })
+    Ok(SignedIn { key, half: account.has_totp, account })
 }
 
 /// What somebody gave as a code: of the authenticator, or one for recovery.
@@ -91,6 +110,8 @@ pub async fn give_code(
     origin: &Origin,
 ) -> Result<Secret, OpError> {
     take(app, &session.account.login, origin)?;
+    let codes = codes(&session.account);
+    app.throttle().take(&codes, CODE, now()).map_err(OpError::Throttled)?;
     let step = step(app, &session.account, &code).await?;
     let (session, origin) = (session.clone(), origin.clone());
     let account = session.account.clone();
@@ -102,10 +123,16 @@ pub async fn give_code(
         })
         .await;
     match done {
-        Ok(_) => app.throttle().forget(&bucket(&login, &from)),
+        Ok(_) => {
+            give_back(app, &from);
+            app.throttle().give_back(&codes, CODE);
+            app.throttle().forget(&bucket(&login, &from));
+        }
         Err(OpError::NotFound) => {
-            app.write(move |transaction| sessions::failed(transaction, &account, &from, now()))
-                .await?;
+            app.write(move |transaction| {
+                sessions::failed(transaction, Some(&account), &from, now())
+            })
+            .await?;
         }
         Err(_) => {}
     }
@@ -128,25 +155,33 @@ pub async fn confirm(
     take(app, &session.account.login, origin)?;
     let login = session.account.login.clone();
     let known = app.read(move |transaction| sessions::credentials(transaction, &login)).await?;
-    let hash = known.and_then(|known| known.password);
-    if !app.is_password(password, hash).await? {
+    let known = known.ok_or(OpError::NotFound)?;
+    if !app.is_password(password, known.password.clone()).await? {
         let (account, origin) = (session.account.clone(), origin.clone());
-        app.write(move |transaction| sessions::failed(transaction, &account, &origin, now()))
+        app.write(move |transaction| sessions::failed(transaction, Some(&account), &origin, now()))
             .await?;
         return Err(OpError::NotFound);
     }
+    let codes = codes(&session.account);
     let code = code.filter(|code| !code.trim().is_empty());
+    if code.is_some() {
+        app.throttle().take(&codes, CODE, now()).map_err(OpError::Throttled)?;
+    }
     let step = match &code {
         Some(code) if session.account.has_totp => step(app, &session.account, code).await?,
         _ => None,
     };
-    let (session, origin) = (session.clone(), origin.clone());
-    app.write(move |transaction| {
-        let proof =
-            code.as_deref().filter(|_| session.account.has_totp).map(|code| proof(step, code));
-        sessions::confirm(transaction, &session, proof, &origin, now())
-    })
-    .await
+    let (session, from) = (session.clone(), origin.clone());
+    let key = app
+        .write(move |transaction| {
+            let proof =
+                code.as_deref().filter(|_| session.account.has_totp).map(|code| proof(step, code));
+            sessions::confirm(transaction, &session, &known, proof, &from, now())
+        })
+        .await?;
+    give_back(app, origin);
+    app.throttle().give_back(&codes, CODE);
+    Ok(key)
 }
 
 /// Uses a one-time link: sets the password. Nobody is signed in by it.
@@ -167,27 +202,38 @@ pub async fn use_link(
     let account = app.read(move |transaction| accounts::of_link(transaction, &of, now())).await?;
     let hash = app.hash_password(password, &account.login).await?;
     let address = origin.address.clone();
-    app.write(move |transaction| accounts::use_link(transaction, &link, &hash, &address, now()))
-        .await
+    let account = app
+        .write(move |transaction| accounts::use_link(transaction, &link, &hash, &address, now()))
+        .await?;
+    give_back(app, origin);
+    Ok(account)
 }
 
-/// Changes the own password; the session must be confirmed. All sessions end.
+/// Changes the own password; the session must be confirmed. All sessions end, and the
+/// tokens as well where that is asked for.
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`OpError::Invalid`].
-pub async fn set_own_password(app: &App, actor: &Actor, password: String) -> Result<(), OpError> {
+/// [`crate::ops::Denied::Unconfirmed`]; [`OpError::Invalid`].
+pub async fn set_own_password(
+    app: &App,
+    actor: &Actor,
+    password: String,
+    tokens_too: bool,
+) -> Result<(), OpError> {
     let hash = app.hash_password(password, &actor.login).await?;
     let actor = actor.clone();
-    app.write(move |transaction| accounts::set_own_password(transaction, &actor, &hash, now()))
-        .await
+    app.write(move |transaction| {
+        accounts::set_own_password(transaction, &actor, &hash, tokens_too, now())
+    })
+    .await
 }
 
 /// Begins to set up an authenticator; the session must be confirmed.
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`].
+/// [`crate::ops::Denied::Unconfirmed`].
 pub async fn begin_totp(app: &App, actor: &Actor) -> Result<(), OpError> {
     let (actor, secret) = (actor.clone(), totp::new_secret());
     app.write(move |transaction| accounts::begin_totp(transaction, &actor, &secret, now())).await?;
@@ -198,17 +244,15 @@ pub async fn begin_totp(app: &App, actor: &Actor) -> Result<(), OpError> {
 ///
 /// # Errors
 ///
-/// [`OpError::Invalid`] for a wrong code; [`Denied::Unconfirmed`]; [`OpError::Throttled`].
+/// [`OpError::Invalid`] for a wrong code; [`crate::ops::Denied::Unconfirmed`]; [`OpError::Throttled`].
 pub async fn set_totp(
     app: &App,
-    actor: &Actor,
+    session: &Session,
     code: &str,
     origin: &Origin,
 ) -> Result<Vec<String>, OpError> {
+    let (actor, session) = (&session.actor, session.hash.clone());
     take(app, &actor.login, origin)?;
-    if actor.scopes.is_some() {
-        return Err(Denied::PagesOnly.into());
-    }
     let of = actor.clone();
     let secret = app.read(move |transaction| accounts::pending_totp(transaction, &of)).await?;
     let Some(step) = totp::step_of(&secret, code, now()) else {
@@ -216,5 +260,8 @@ pub async fn set_totp(
         return Err(OpError::invalid("code", "this code is wrong", help));
     };
     let actor = actor.clone();
-    app.write(move |transaction| accounts::set_totp(transaction, &actor, step, now())).await
+    app.write(move |transaction| {
+        accounts::set_totp(transaction, &actor, &session, &secret, step, now())
+    })
+    .await
 }

@@ -145,25 +145,3 @@ pub(super) async fn change(
     })
     .await
 }
-
-/// A link.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Link {
-    /// It works once, for two days.
-    link: String,
-}
-
-/// Make a new link by which a password is set; the one before ends
-#[utoipa::path(post, path = "/accounts/{id}/link", tag = "operator", operation_id = "make_link",
-    params(("id" = String, Path)), responses((status = 200, body = Link),
-    (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn link(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Link>, Problem> {
-    let operator = Operator::check(&caller.actor)?;
-    let make =
-        app.write(move |transaction| accounts::make_link(transaction, &operator, &id, now()));
-    Ok(Json(Link { link: app.link(&make.await?) }))
-}

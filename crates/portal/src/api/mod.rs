@@ -68,7 +68,6 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(organisations::get, organisations::rename, organisations::remove))
         .routes(routes!(accounts::list, accounts::add))
         .routes(routes!(accounts::get, accounts::change))
-        .routes(routes!(accounts::link))
         .routes(routes!(audit::search))
         .routes(routes!(audit::get))
         .routes(routes!(audit::undo))

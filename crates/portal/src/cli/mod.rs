@@ -213,12 +213,12 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
     if let Command::Generate { directory } = &arguments.command {
         return Ok(generate::run(directory)?);
     }
-    let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
-    let actor = actor();
-    become_owner(&settings)?;
     if let Command::Serve = &arguments.command {
         serve::fix_mmap_threshold()?;
     }
+    let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
+    let actor = actor();
+    become_owner(&settings)?;
     let shell = Shell::open(settings, &actor)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.command {

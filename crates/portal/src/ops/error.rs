@@ -62,6 +62,9 @@ pub enum Denied {
     /// What was asked for is not on offer.
     #[error("this is not on offer")]
     NotOffered,
+    /// Only whoever has the shell may.
+    #[error("this is done in the shell of the machine: mandatory-tls-portal account")]
+    ShellOnly,
     /// A token cannot do this, whatever its scopes.
     #[error("this is done in the portal's pages, not with a token")]
     PagesOnly,

@@ -87,23 +87,33 @@ pub struct Session {
     pub behalf_name: Option<String>,
 }
 
-/// Begins a session, after the password was right. With an authenticator, only half of it.
+/// The account as it is now, if its password is still the one that was checked: to check it takes a
+/// while, and it may have been changed meanwhile.
+fn still(transaction: &mut Transaction<'_>, checked: &Credentials) -> Result<Account, OpError> {
+    let found = credentials(transaction, &checked.account.login)?.ok_or(OpError::NotFound)?;
+    let is_same = found.account.id == checked.account.id && found.password == checked.password;
+    if is_same { Ok(found.account) } else { Err(OpError::NotFound) }
+}
+
+/// Begins a session, after the password was right: its key, and the account as it is now. With an
+/// authenticator, only half of a session.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// [`OpError::NotFound`] where the password was changed since, or the account disabled.
 pub fn begin(
     transaction: &mut Transaction<'_>,
-    account: &Account,
+    checked: &Credentials,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Secret, OpError> {
+) -> Result<(Secret, Account), OpError> {
     prune(transaction, now)?;
+    let account = still(transaction, checked)?;
     let half = account.has_totp;
     if !half {
-        note(transaction, account, origin, Action::SignedIn, now)?;
+        note(transaction, &account, origin, Action::SignedIn, now)?;
     }
-    insert(transaction, &account.id, half, None, origin, now)
+    Ok((insert(transaction, &account.id, half, None, origin, now)?, account))
 }
 
 fn insert(
@@ -156,17 +166,24 @@ fn note(
     audit::write(transaction, &actor, now, entry)
 }
 
-/// Writes down that a password or code of this account was wrong.
+/// Writes down that a password or code of this account was wrong; none: that there is no such account,
+/// which takes as long, so that nobody can tell by a clock which logins there are.
 ///
 /// # Errors
 ///
 /// Those of the database.
 pub fn failed(
     transaction: &mut Transaction<'_>,
-    account: &Account,
+    account: Option<&Account>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<(), OpError> {
+    let Some(account) = account else {
+        // The disk is waited for also where a row stays as it was. Nothing of what was typed is kept:
+        // people type passwords there.
+        transaction.execute("UPDATE generation SET number = number WHERE id = 1", &[])?;
+        return Ok(());
+    };
     note(transaction, account, origin, Action::SignInFailed, now)
 }
 
@@ -287,7 +304,7 @@ pub fn complete(
     now: Timestamp,
 ) -> Result<Secret, OpError> {
     use_proof(transaction, &session.account.id, proof)?;
-    end(transaction, session)?;
+    replace(transaction, session)?;
     note(transaction, &session.account, origin, Action::SignedIn, now)?;
     insert(transaction, &session.account.id, false, None, origin, now)
 }
@@ -297,21 +314,31 @@ pub fn complete(
 ///
 /// # Errors
 ///
-/// Those of the database; as [`use_proof`] with a proof.
+/// [`OpError::NotFound`] where the password that was checked or the session is none any more; as
+/// [`use_proof`] with a proof.
 pub fn confirm(
     transaction: &mut Transaction<'_>,
     session: &Session,
+    checked: &Credentials,
     proof: Option<Proof<'_>>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Secret, OpError> {
+    let account = still(transaction, checked)?;
     match proof {
-        Some(proof) => use_proof(transaction, &session.account.id, proof)?,
-        None if session.account.has_totp => return Err(OpError::NotFound),
+        Some(proof) => use_proof(transaction, &account.id, proof)?,
+        None if account.has_totp => return Err(OpError::NotFound),
         None => {}
     }
-    end(transaction, session)?;
+    replace(transaction, session)?;
     insert(transaction, &session.account.id, false, session.actor.behalf.clone(), origin, now)
+}
+
+/// Ends a session that another follows. One that has ended meanwhile has no follower.
+fn replace(transaction: &mut Transaction<'_>, session: &Session) -> Result<(), OpError> {
+    let sql = "DELETE FROM session WHERE hash = $1";
+    let ended = transaction.execute(sql, bind![&*session.hash])?;
+    if ended == 1 { Ok(()) } else { Err(OpError::NotFound) }
 }
 
 /// Ends a session.
@@ -330,8 +357,7 @@ pub fn end(transaction: &mut Transaction<'_>, session: &Session) -> Result<(), O
 ///
 /// Those of the database.
 pub fn end_others(transaction: &mut Transaction<'_>, session: &Session) -> Result<u64, OpError> {
-    let sql = "DELETE FROM session WHERE account = $1 AND hash <> $2";
-    Ok(transaction.execute(sql, bind![&*session.account.id, &*session.hash])?)
+    accounts::end_other_sessions(transaction, &session.account.id, &session.hash)
 }
 
 /// A session in the list of an account's own.

@@ -218,6 +218,7 @@ impl Browser {
     /// Sets up an authenticator with the key that the page shows; gives the key, and the code that was used.
     pub async fn set_up_second_step(&self) -> (String, String) {
         self.go("/account/second-step").await;
+        self.click("main button").await;
         let key = self.text(".key code").await.replace(' ', "");
         let used = code(&key, 0);
         self.fill("code", &used).await;

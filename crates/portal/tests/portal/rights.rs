@@ -159,9 +159,11 @@ on_both_engines! {
         let key = portal
             .write(|transaction| {
                 let account = accounts::own(transaction, &portal.a.administrator)?;
-                sessions::begin(transaction, &account, &sessions::Origin::default(), at(0))
+                let known = sessions::credentials(transaction, &account.login)?.unwrap();
+                sessions::begin(transaction, &known, &sessions::Origin::default(), at(0))
             })
-            .unwrap();
+            .unwrap()
+            .0;
         let resolve = || portal.read(|transaction| sessions::resolve(transaction, &key, "", at(1)));
         assert_eq!(resolve().unwrap().actor.role, Role::Administrator);
         let change = |change| portal.write(|transaction| accounts::change(transaction, &portal.operator, &admin, None, change, at(1)));
@@ -255,7 +257,6 @@ on_both_engines! {
         portal.change(admin, "a.example", &json(r#"{"deliver": {"level": "encrypt"}}"#)).unwrap();
         portal.change(admin, "a.example", &to(Mode::Off)).unwrap();
     }
-}
 
     fn an_organisation_names_no_next_hop_and_keeps_those_that_the_operator_has_named(portal: Portal) {
         use portal::ops::offer::{self, Offer};
@@ -335,3 +336,4 @@ on_both_engines! {
             portal.change(&operator, "a.example", &json(gone)).unwrap();
         }
     }
+}

@@ -91,7 +91,7 @@ impl SignIn {
         // The step before the present one, so that the present one is still to be used.
         let code = totp::code_at(&secret, now() - jiff::SignedDuration::from_secs(30)).unwrap();
         let codes =
-            self.run(flow::set_totp(&self.app, &session.actor, &code, &from("192.0.2.1"))).unwrap();
+            self.run(flow::set_totp(&self.app, &session, &code, &from("192.0.2.1"))).unwrap();
         (secret, codes)
     }
 }
@@ -142,7 +142,7 @@ on_both_engines! {
         let confirmed = it.run(flow::confirm(&it.app, &session, PASSWORD.into(), None, &from("192.0.2.1"))).unwrap();
         is_not_found(it.session(&first));
         let session = it.session(&confirmed).unwrap();
-        it.run(flow::set_own_password(&it.app, &session.actor, "another password".into())).unwrap();
+        it.run(flow::set_own_password(&it.app, &session.actor, "another password".into(), false)).unwrap();
         is_not_found(it.session(&confirmed));
         is_not_found(it.session(&second));
         is_not_found(it.sign_in(&it.login, PASSWORD, "192.0.2.1"));
@@ -231,7 +231,7 @@ on_both_engines! {
         let later = now() + jiff::SignedDuration::from_mins(11);
         let new = NewToken { name: "orders".into(), scopes: vec![Scope::Switch], days: 30 };
         is_denied(it.portal.write(|transaction| tokens::add(transaction, &session.actor, &new, later)), Denied::Unconfirmed);
-        is_denied(it.portal.write(|transaction| accounts::set_own_password(transaction, &session.actor, "x", later)), Denied::Unconfirmed);
+        is_denied(it.portal.write(|transaction| accounts::set_own_password(transaction, &session.actor, "x", false, later)), Denied::Unconfirmed);
         is_denied(it.portal.write(|transaction| accounts::begin_totp(transaction, &session.actor, "x", later)), Denied::Unconfirmed);
         is_denied(it.portal.write(|transaction| accounts::remove_own_totp(transaction, &session.actor, later)), Denied::Unconfirmed);
         let (token, secret) = it.portal.write(|transaction| tokens::add(transaction, &session.actor, &new, now())).unwrap();
@@ -239,7 +239,7 @@ on_both_engines! {
         // A token makes no other, and takes nothing of what protects the account.
         let (_, actor) = it.portal.read(|transaction| tokens::resolve(transaction, &secret, None, "", now())).unwrap();
         is_denied(it.portal.write(|transaction| tokens::add(transaction, &actor, &new, now())), Denied::PagesOnly);
-        is_denied(it.portal.write(|transaction| accounts::set_own_password(transaction, &actor, "x", now())), Denied::PagesOnly);
+        is_denied(it.portal.write(|transaction| accounts::set_own_password(transaction, &actor, "x", false, now())), Denied::PagesOnly);
         // It ends when its account does, and by itself.
         let resolve = |at| it.portal.read(|transaction| tokens::resolve(transaction, &secret, None, "", at));
         is_not_found(resolve(now() + jiff::SignedDuration::from_hours(24 * 30 + 1)));
@@ -282,7 +282,7 @@ on_both_engines! {
     fn an_operator_who_became_an_administrator_acts_for_nobody(it: SignIn) {
         let operator = Operator::check(&it.portal.operator_account()).unwrap();
         let account = it.portal.read(|transaction| accounts::own(transaction, operator.actor())).unwrap();
-        let key = it.portal.write(|transaction| sessions::begin(transaction, &account, &Origin::default(), now())).unwrap();
+        let key = it.portal.write(|transaction| { let known = sessions::credentials(transaction, &account.login)?.unwrap(); sessions::begin(transaction, &known, &Origin::default(), now()) }).unwrap().0;
         let session = it.session(&key).unwrap();
         it.portal.write(|transaction| sessions::act_for(transaction, &operator, &session, Some(&it.portal.b.id), now())).unwrap();
         let acting = it.session(&key).unwrap();
@@ -292,5 +292,113 @@ on_both_engines! {
         is_not_found(it.portal.write(|transaction| sessions::act_for(transaction, &operator, &session, Some("nobody"), now())));
         it.portal.write(|transaction| sessions::act_for(transaction, &operator, &session, None, now())).unwrap();
         is_denied(it.portal.change(&it.session(&key).unwrap().actor, "b.example", &to(Mode::Off)), Denied::NoBehalf);
+    }
+
+    fn a_password_that_was_changed_while_it_was_checked_opens_nothing(it: SignIn) {
+        let checked = it.portal.read(|transaction| sessions::credentials(transaction, &it.login)).unwrap().unwrap();
+        let session = it.signed_in();
+        let begin = || it.portal.write(|transaction| sessions::begin(transaction, &checked, &Origin::default(), now()));
+        let confirm = |session: &Session| it.portal.write(|transaction| sessions::confirm(transaction, session, &checked, None, &Origin::default(), now()));
+        let (key, _) = begin().unwrap();
+        // A session that has ended meanwhile has no follower, though the password is the same.
+        it.portal.write(|transaction| sessions::end(transaction, &session)).unwrap();
+        is_not_found(confirm(&session));
+        let session = it.session(&key).unwrap();
+        it.run(flow::set_own_password(&it.app, &session.actor, "another password".into(), false)).unwrap();
+        is_not_found(begin());
+        is_not_found(confirm(&session));
+    }
+
+    fn an_authenticator_that_was_set_meanwhile_is_asked_for(it: SignIn) {
+        let checked = it.portal.read(|transaction| sessions::credentials(transaction, &it.login)).unwrap().unwrap();
+        it.with_totp();
+        let (key, account) = it.portal.write(|transaction| sessions::begin(transaction, &checked, &Origin::default(), now())).unwrap();
+        assert!(account.has_totp && it.session(&key).unwrap().half);
+    }
+
+    fn with_a_new_authenticator_all_sessions_begun_without_it_end(it: SignIn) {
+        let stolen = it.sign_in(&it.login, PASSWORD, "203.0.113.1").unwrap().key;
+        it.session(&stolen).unwrap();
+        it.with_totp();
+        is_not_found(it.session(&stolen));
+    }
+
+    fn of_two_authenticators_that_are_set_up_at_once_the_one_whose_code_was_given_counts(it: SignIn) {
+        let session = it.signed_in();
+        it.run(flow::begin_totp(&it.app, &session.actor)).unwrap();
+        let first = it.portal.read(|transaction| accounts::pending_totp(transaction, &session.actor)).unwrap();
+        it.run(flow::begin_totp(&it.app, &session.actor)).unwrap();
+        is_not_found(it.portal.write(|transaction| accounts::set_totp(transaction, &session.actor, &session.hash, &first, 1, now())));
+    }
+
+    fn tokens_end_with_a_link_a_disabled_account_and_a_password_where_that_is_asked_for(it: SignIn) {
+        let operator = &it.portal.operator;
+        let id = it.id();
+        let token = || {
+            let session = it.signed_in();
+            let new = NewToken { name: "orders".into(), scopes: vec![Scope::Read], days: 30 };
+            it.portal.write(|transaction| tokens::add(transaction, &session.actor, &new, now())).unwrap().1
+        };
+        let resolve = |secret: &Secret| it.portal.read(|transaction| tokens::resolve(transaction, secret, None, "", now()));
+        let disable = |disabled| it.portal.write(|transaction| accounts::change(transaction, operator, &id, None, accounts::AccountChange { disabled: Some(disabled), ..Default::default() }, now())).unwrap();
+        let set = |tokens_too| it.run(flow::set_own_password(&it.app, &it.signed_in().actor, PASSWORD.into(), tokens_too)).unwrap();
+        let secret = token();
+        set(false);
+        resolve(&secret).unwrap();
+        set(true);
+        is_not_found(resolve(&secret));
+        let secret = token();
+        it.run(flow::use_link(&it.app, it.link(), PASSWORD.into(), &from("192.0.2.1"))).unwrap();
+        is_not_found(resolve(&secret));
+        let secret = token();
+        disable(true);
+        disable(false);
+        is_not_found(resolve(&secret));
+    }
+
+    fn an_operators_token_opens_no_account_and_makes_no_operator(it: SignIn) {
+        let operator = it.portal.operator_account();
+        let (of_operator, of_admin) = (operator.account.clone().unwrap(), it.id());
+        let confirmed = portal::ops::Actor { confirmed: Some(now()), ..operator.clone() };
+        let token = portal::ops::Actor { scopes: Some(vec![Scope::Read, Scope::Operator]), via: portal::ops::Via::Api, ..operator.clone() };
+        let new = accounts::NewAccount { login: "op2@provider.example".into(), role: portal::ops::Role::Operator, organisation: None, language: policy::Language::English };
+        for (actor, of_another, of_own) in [
+            (&token, Some(Denied::PagesOnly), Denied::PagesOnly),
+            (&operator, Some(Denied::Unconfirmed), Denied::Unconfirmed),
+            (&confirmed, None, Denied::ShellOnly),
+        ] {
+            let operator = Operator::check(actor).unwrap();
+            let link = |id: &str| it.portal.write(|transaction| accounts::make_link(transaction, &operator, id, now()).map(drop));
+            let remove = |id: &str| it.portal.write(|transaction| accounts::remove_totp(transaction, &operator, id, now()));
+            for done in [link(&of_admin), remove(&of_admin)] {
+                match of_another {
+                    Some(denied) => is_denied(done, denied),
+                    None => done.unwrap(),
+                }
+            }
+            is_denied(link(&of_operator), of_own);
+            is_denied(remove(&of_operator), of_own);
+            is_denied(it.portal.write(|transaction| accounts::add(transaction, &operator, &new, now()).map(drop)), Denied::ShellOnly);
+        }
+    }
+
+    fn a_login_that_no_account_can_have_is_kept_nowhere(it: SignIn) {
+        for _ in 0..100 {
+            is_not_found(it.sign_in(&"x".repeat(100_000), PASSWORD, "198.51.100.7"));
+        }
+        is_not_found(it.sign_in(&"ö".repeat(200), PASSWORD, "198.51.100.7"));
+    }
+
+    fn colleagues_behind_one_address_keep_nobody_out(it: SignIn) {
+        for _ in 0..70 {
+            it.sign_in(&it.login, PASSWORD, "198.51.100.7").unwrap();
+        }
+    }
+
+    fn whoever_has_the_password_does_not_guess_the_code_from_many_networks(it: SignIn) {
+        it.with_totp();
+        let half = it.session(&it.sign_in(&it.login, PASSWORD, "192.0.2.1").unwrap().key).unwrap();
+        let tries = (0..30).map(|network| it.run(flow::give_code(&it.app, &half, "000000".into(), &from(&format!("198.51.{network}.1")))));
+        assert_eq!(tries.filter(|tried| matches!(tried, Err(OpError::Throttled(_)))).count(), 10);
     }
 }

@@ -6,7 +6,7 @@ pub(super) use totp::plain_code;
 pub use totp::{begin_totp, pending_totp, remove_own_totp, remove_totp, set_totp};
 
 use super::audit::{self, Action, Subject};
-use super::{Actor, Denied, OpError, Operator, Role, organisations};
+use super::{Actor, Denied, OpError, Operator, Role, Via, organisations};
 use crate::bind;
 use crate::secret::{self, Secret};
 use crate::store::{Row, StoreError, Transaction};
@@ -119,6 +119,9 @@ fn by_id(transaction: &mut Transaction<'_>, id: &str) -> Result<Account, OpError
     read(&row.ok_or(OpError::NotFound)?)
 }
 
+/// The greatest length of a login, in characters.
+pub const LONGEST_LOGIN: usize = 200;
+
 /// A login as it is compared.
 pub(super) fn plain_login(login: &str) -> String {
     login.trim().to_lowercase()
@@ -153,11 +156,14 @@ pub fn add(
 ) -> Result<(Account, Secret), OpError> {
     let login = plain_login(&new.login);
     let is_odd = |c: char| c.is_control() || c.is_whitespace() || "<>\"'\\".contains(c);
-    if login.is_empty() || login.chars().count() > 200 || login.chars().any(is_odd) {
+    if login.is_empty() || login.chars().count() > LONGEST_LOGIN || login.chars().any(is_odd) {
         let help = "write a mail address, or another name without blanks";
         return Err(OpError::invalid("login", "this is no name to sign in with", help));
     }
     check_role(new.role, new.organisation.as_deref())?;
+    if new.role == Role::Operator {
+        from_shell(operator)?;
+    }
     if let Some(organisation) = &new.organisation {
         organisations::get(transaction, operator, organisation)?;
     }
@@ -172,7 +178,7 @@ pub fn add(
     }
     let account = by_id(transaction, &id)?;
     write(transaction, operator.actor(), now, Action::AccountAdded, None, Some(&account))?;
-    let link = make_link(transaction, operator, &id, now)?;
+    let link = new_link(transaction, operator, &id, now)?;
     Ok((account, link))
 }
 
@@ -224,7 +230,7 @@ pub struct AccountChange {
     pub disabled: Option<bool>,
 }
 
-/// Changes an account. Its sessions end where it is disabled.
+/// Changes an account. Its sessions and tokens end where it is disabled.
 ///
 /// # Errors
 ///
@@ -248,6 +254,9 @@ pub fn change(
         let help = "another operator can do it";
         return Err(OpError::invalid("", "nobody takes the rights from the own account", help));
     }
+    if before.role == Role::Operator && change.disabled == Some(false) {
+        from_shell(operator)?;
+    }
     let role = change.role.unwrap_or(before.role);
     check_role(role, before.organisation.as_deref())?;
     let disabled = match change.disabled {
@@ -261,15 +270,57 @@ pub fn change(
     let sql = "UPDATE account SET role = $1, language = $2, disabled = $3, version = version + 1 WHERE id = $4";
     transaction.execute(sql, bind![role, language, disabled, id])?;
     if disabled.is_some() {
-        end_everything(transaction, id)?;
+        end_sessions(transaction, id)?;
+        end_tokens(transaction, id, now)?;
     }
     let after = by_id(transaction, id)?;
     write(transaction, operator.actor(), now, Action::AccountChanged, Some(&before), Some(&after))?;
     Ok(after)
 }
 
-/// Ends all sessions and links of an account, and leaves its tokens: they end with the account.
-fn end_everything(transaction: &mut Transaction<'_>, id: &str) -> Result<(), OpError> {
+/// Ends all other sessions of an account than the one whose key has this hash; how many.
+pub(in crate::ops) fn end_other_sessions(
+    transaction: &mut Transaction<'_>,
+    id: &str,
+    session: &str,
+) -> Result<u64, OpError> {
+    let sql = "DELETE FROM session WHERE account = $1 AND hash <> $2";
+    Ok(transaction.execute(sql, bind![id, session])?)
+}
+
+/// Ends all tokens of an account.
+fn end_tokens(transaction: &mut Transaction<'_>, id: &str, now: Timestamp) -> Result<(), OpError> {
+    let sql = "UPDATE token SET revoked = $1 WHERE account = $2 AND revoked IS NULL";
+    transaction.execute(sql, bind![now, id])?;
+    Ok(())
+}
+
+/// Refuses what makes an operator where it does not come from the shell: else a token that was found
+/// would be a way to whole accounts, which outlive it.
+fn from_shell(operator: &Operator) -> Result<(), OpError> {
+    match operator.actor().via {
+        Via::Shell => Ok(()),
+        Via::Page | Via::Api => Err(Denied::ShellOnly.into()),
+    }
+}
+
+/// Whether somebody may open another's account anew: from the shell any, else with the password given
+/// not long ago, and no operator's.
+fn check_other(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    if operator.actor().via == Via::Shell {
+        return Ok(());
+    }
+    confirmed(transaction, operator.actor(), now)?;
+    if account.role == Role::Operator { Err(Denied::ShellOnly.into()) } else { Ok(()) }
+}
+
+/// Ends all sessions and links of an account.
+fn end_sessions(transaction: &mut Transaction<'_>, id: &str) -> Result<(), OpError> {
     transaction.execute("DELETE FROM session WHERE account = $1", bind![id])?;
     transaction.execute("DELETE FROM link WHERE account = $1", bind![id])?;
     Ok(())
@@ -295,8 +346,20 @@ pub fn set_language(
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`].
+/// [`OpError::NotFound`]; [`Denied::Unconfirmed`]; [`Denied::PagesOnly`]; [`Denied::ShellOnly`] for an
+/// operator's.
 pub fn make_link(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    id: &str,
+    now: Timestamp,
+) -> Result<Secret, OpError> {
+    let account = by_id(transaction, id)?;
+    check_other(transaction, operator, &account, now)?;
+    new_link(transaction, operator, id, now)
+}
+
+fn new_link(
     transaction: &mut Transaction<'_>,
     operator: &Operator,
     id: &str,
@@ -328,8 +391,8 @@ pub fn of_link(
     read(&row.ok_or(OpError::NotFound)?)
 }
 
-/// Uses a one-time link: sets the password of its account, and ends all its sessions. An authenticator
-/// stays: a link is no way around it.
+/// Uses a one-time link: sets the password of its account, and ends all its sessions and tokens: whoever
+/// needs one does not know who had the account. An authenticator stays: a link is no way around it.
 ///
 /// # Errors
 ///
@@ -346,6 +409,7 @@ pub fn use_link(
         return Err(OpError::NotFound);
     }
     set_hash(transaction, &account.id, password)?;
+    end_tokens(transaction, &account.id, now)?;
     let actor = as_actor(&account, address);
     write(transaction, &actor, now, Action::PasswordSet, None, Some(&account))?;
     Ok(account)
@@ -361,7 +425,7 @@ pub(super) fn as_actor(account: &Account, address: &str) -> Actor {
         behalf: None,
         scopes: None,
         confirmed: None,
-        via: super::Via::Page,
+        via: Via::Page,
         address: address.to_owned(),
     }
 }
@@ -369,10 +433,11 @@ pub(super) fn as_actor(account: &Account, address: &str) -> Actor {
 fn set_hash(transaction: &mut Transaction<'_>, id: &str, password: &str) -> Result<(), OpError> {
     let sql = "UPDATE account SET password = $1, version = version + 1 WHERE id = $2";
     transaction.execute(sql, bind![password, id])?;
-    end_everything(transaction, id)
+    end_sessions(transaction, id)
 }
 
-/// Sets the own password, as [`crate::auth::password`] has hashed it. All sessions end, this one too.
+/// Sets the own password, as [`crate::auth::password`] has hashed it. All sessions end, this one too,
+/// and the tokens as well where that is asked for.
 ///
 /// # Errors
 ///
@@ -381,14 +446,18 @@ pub fn set_own_password(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
     password: &str,
+    tokens_too: bool,
     now: Timestamp,
 ) -> Result<(), OpError> {
     let account = confirmed(transaction, actor, now)?;
     set_hash(transaction, &account.id, password)?;
+    if tokens_too {
+        end_tokens(transaction, &account.id, now)?;
+    }
     write(transaction, actor, now, Action::PasswordSet, None, Some(&account))
 }
 
-/// Sets the password of an account from the shell.
+/// Sets the password of an account from the shell. Its sessions and tokens end.
 ///
 /// # Errors
 ///
@@ -402,6 +471,7 @@ pub fn set_password(
 ) -> Result<(), OpError> {
     let account = by_id(transaction, id)?;
     set_hash(transaction, id, password)?;
+    end_tokens(transaction, id, now)?;
     write(transaction, operator.actor(), now, Action::PasswordSet, None, Some(&account))
 }
 

@@ -1,6 +1,6 @@
 //! An account's authenticator, and its recovery codes.
 
-use super::{Account, by_id, confirmed, write};
+use super::{Account, by_id, check_other, confirmed, end_other_sessions, write};
 use crate::bind;
 use crate::ops::audit::Action;
 use crate::ops::{Actor, OpError, Operator};
@@ -40,22 +40,27 @@ pub fn pending_totp(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<
 const RECOVERY_CODES: usize = 10;
 
 /// Ends the setting up of an authenticator: `step` is the time step of the first code, which was
-/// right. Gives recovery codes, each of which can be used once in place of a code.
+/// right for this secret; `session` is the hash of the key of the session that goes on. All others end:
+/// they were begun without it. Gives recovery codes, each of which can be used once in place of a code.
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`OpError::NotFound`] where none is being set up.
+/// [`Denied::Unconfirmed`]; [`OpError::NotFound`] where none is being set up, or another one by now.
 pub fn set_totp(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
+    session: &str,
+    secret: &str,
     step: i64,
     now: Timestamp,
 ) -> Result<Vec<String>, OpError> {
     let account = confirmed(transaction, actor, now)?;
-    let secret = pending_totp(transaction, actor)?;
     let sql = "UPDATE account SET totp_secret = $1, totp_pending = NULL, totp_step = $2, version = version + 1
-         WHERE id = $3";
-    transaction.execute(sql, bind![secret, step, &*account.id])?;
+         WHERE id = $3 AND totp_pending = $1";
+    if transaction.execute(sql, bind![secret, step, &*account.id])? != 1 {
+        return Err(OpError::NotFound);
+    }
+    end_other_sessions(transaction, &account.id, session)?;
     transaction.execute("DELETE FROM recovery_code WHERE account = $1", bind![&*account.id])?;
     let mut codes = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
@@ -100,7 +105,8 @@ pub fn remove_own_totp(
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`].
+/// [`OpError::NotFound`]; [`Denied::Unconfirmed`]; [`Denied::PagesOnly`]; [`Denied::ShellOnly`] for an
+/// operator's.
 pub fn remove_totp(
     transaction: &mut Transaction<'_>,
     operator: &Operator,
@@ -108,6 +114,7 @@ pub fn remove_totp(
     now: Timestamp,
 ) -> Result<(), OpError> {
     let account = by_id(transaction, id)?;
+    check_other(transaction, operator, &account, now)?;
     remove_totp_of(transaction, operator.actor(), &account, now)
 }
 

@@ -99,6 +99,7 @@ fn denied_text(around: &Around, denied: Denied) -> &'static str {
         Denied::ReadOnly => words.forbidden_hint,
         Denied::NoBehalf => words.no_behalf,
         Denied::NotOffered => words.not_offered,
+        Denied::ShellOnly => words.shell_only,
         Denied::OperatorOnly | Denied::Scope(_) | Denied::Unconfirmed | Denied::PagesOnly => {
             words.operator_only
         }

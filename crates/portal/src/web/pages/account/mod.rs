@@ -147,8 +147,9 @@ async fn setting_password(
     Form(form): Form<NewPassword>,
 ) -> Result {
     let mut problem = form.problem(&around);
+    let tokens_too = !form.tokens.is_empty();
     if problem.is_none() {
-        match flow::set_own_password(&app, &signed_in.actor(), form.password).await {
+        match flow::set_own_password(&app, &signed_in.actor(), form.password, tokens_too).await {
             // All sessions have ended, this one too.
             Ok(()) => {
                 let end = [Cookies::new(&app).end()];

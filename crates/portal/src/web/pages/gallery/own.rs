@@ -40,13 +40,14 @@ impl Gallery {
             login: self.text("anna.muster@example.org"),
             hint: self.fill(hint, &[("login", "anna.muster@example.org"), ("least", "12")]),
         };
-        let totp = TotpPage {
+        let totp = |key: &str| TotpPage {
             shell: self.admin("/account/second-step"),
             problem: None,
             picture: "/account/second-step/picture?abc".into(),
-            key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".into(),
+            key: key.into(),
             may_wait: true,
         };
+        let key = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP";
         let codes = CodesPage {
             shell: self.admin("/account/codes"),
             codes: (0..10).map(|n| format!("7k3f-9q2{n}-mx")).collect(),
@@ -65,7 +66,8 @@ impl Gallery {
             ("again", again.render().unwrap()),
             ("forgotten", forgotten.render().unwrap()),
             ("link", link.render().unwrap()),
-            ("second-step", totp.render().unwrap()),
+            ("second-step", totp("").render().unwrap()),
+            ("second-step-begun", totp(key).render().unwrap()),
             ("codes", codes.render().unwrap()),
             ("conflict", error.render().unwrap()),
         ]

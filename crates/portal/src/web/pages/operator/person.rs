@@ -4,13 +4,13 @@ use crate::app::{App, now};
 use crate::ops::accounts::{self, Account, AccountChange, LINK_HOURS, NewAccount};
 use crate::ops::{OpError, Operator, Role, organisations};
 use crate::secret::Secret;
-use crate::web::pages::around::Around;
+use crate::web::pages::around::{Around, is_confirmed};
 use crate::web::pages::domain::{Choosable, Fact, when};
-use crate::web::pages::page::{Problem, Result, answer, see};
+use crate::web::pages::page::{Problem, Result, answer, query, see};
 use crate::web::pages::shell::Shell;
 use crate::web::pages::shown::Shown;
 use crate::web::pages::words::{Words, fill};
-use crate::web::{Access, Route};
+use crate::web::{Access, Route, SignedIn};
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -46,6 +46,8 @@ pub(in crate::web::pages) struct PersonPage {
     pub facts: Vec<Fact>,
     pub version: i64,
     pub has_second: bool,
+    /// Whether a new link can be made from here: of an operator's account, only in the shell.
+    pub can_open: bool,
     pub is_disabled: bool,
     /// A one-time link that has just been made, and what to know of it.
     pub made: Option<(String, String)>,
@@ -99,6 +101,7 @@ async fn new_page(
         facts: Vec::new(),
         version: 0,
         has_second: false,
+        can_open: false,
         is_disabled: false,
         made: None,
     })
@@ -184,6 +187,7 @@ fn page(around: &Around, account: &Account) -> PersonPage {
         ],
         version: account.version,
         has_second: account.has_totp,
+        can_open: of.is_some(),
         is_disabled: account.disabled.is_some(),
         made: None,
     }
@@ -202,9 +206,13 @@ async fn show(
 async fn linking(
     State(app): State<App>,
     around: Around,
+    signed_in: SignedIn,
     operator: Operator,
     Path(id): Path<String>,
 ) -> Result {
+    if !is_confirmed(&signed_in) {
+        return Ok(see(&query("/confirm", &[("next", &format!("/accounts/{id}"))])));
+    }
     let (account, secret) = app
         .write(move |transaction| {
             let secret = accounts::make_link(transaction, &operator, &id, now())?;
@@ -277,9 +285,13 @@ async fn enabling(
 
 async fn removing_second_step(
     State(app): State<App>,
+    signed_in: SignedIn,
     operator: Operator,
     Path(id): Path<String>,
 ) -> Result {
+    if !is_confirmed(&signed_in) {
+        return Ok(see(&query("/confirm", &[("next", &format!("/accounts/{id}"))])));
+    }
     let of = id.clone();
     app.write(move |transaction| accounts::remove_totp(transaction, &operator, &of, now())).await?;
     Ok(see(&format!("/accounts/{id}")))

@@ -30,6 +30,7 @@ pub(in crate::web::pages) fn routes() -> Vec<Route> {
         Route::post("/link/{secret}", Access::Everybody, using_link),
         Route::get("/account/second-step", Access::SignedIn, second_step),
         Route::post("/account/second-step", Access::SignedIn, setting_second_step),
+        Route::post("/account/second-step/begin", Access::SignedIn, beginning_second_step),
         Route::get("/account/second-step/picture", Access::SignedIn, key_picture),
     ]
 }
@@ -223,6 +224,9 @@ async fn link(State(app): State<App>, around: Around, Path(secret): Path<String>
 pub(in crate::web::pages) struct NewPassword {
     pub password: String,
     pub repeat: String,
+    /// Whether tokens end, too.
+    #[serde(default)]
+    pub tokens: String,
 }
 
 impl NewPassword {
@@ -294,10 +298,26 @@ async fn totp_page(app: &App, around: &Around, who: &SignedIn) -> Result<TotpPag
     })
 }
 
-async fn second_step(State(app): State<App>, around: Around, signed_in: SignedIn) -> Result {
+async fn second_step(around: Around, signed_in: SignedIn) -> Result {
     if !is_confirmed(&signed_in) {
         return Ok(see("/confirm?next=/account/second-step"));
     }
+    let page = TotpPage {
+        shell: around.shell(),
+        problem: None,
+        picture: String::new(),
+        key: String::new(),
+        may_wait: !signed_in.account.has_totp,
+    };
+    Ok(answer(StatusCode::OK, &page))
+}
+
+/// Shows a new key. What another session has begun is never shown: it may know that key.
+async fn beginning_second_step(
+    State(app): State<App>,
+    around: Around,
+    signed_in: SignedIn,
+) -> Result {
     flow::begin_totp(&app, &signed_in.actor()).await?;
     Ok(answer(StatusCode::OK, &totp_page(&app, &around, &signed_in).await?))
 }
@@ -323,7 +343,7 @@ async fn setting_second_step(
     Client(origin): Client,
     Form(form): Form<SecondStepForm>,
 ) -> Result {
-    match flow::set_totp(&app, &signed_in.actor(), &form.code, &origin).await {
+    match flow::set_totp(&app, &signed_in, &form.code, &origin).await {
         // These are shown once, so they are the answer itself.
         Ok(codes) => Ok(answer(StatusCode::OK, &CodesPage { shell: around.shell(), codes })),
         Err(OpError::Invalid(_)) => {

@@ -72,7 +72,7 @@ pub(super) struct TotpPage {
     pub problem: Option<Problem>,
     /// Its path.
     pub picture: String,
-    /// In groups of four.
+    /// In groups of four; empty: there is none yet.
     pub key: String,
     /// Whether it can be left for later.
     pub may_wait: bool,

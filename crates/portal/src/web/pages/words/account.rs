@@ -11,6 +11,8 @@ words! {
         organisation: "Organisation" | "Organisation";
         password: "Password" | "Passwort";
         change_password: "Change the password" | "Passwort ändern";
+        tokens_too: "Revoke my tokens as well" | "Auch meine Tokens widerrufen";
+        tokens_too_hint: "Choose this if somebody else may have had your password." | "Wählen Sie das, wenn jemand anderes Ihr Passwort gekannt haben könnte.";
         change_password_hint: "All your sessions end with it, this one as well. You then sign in with the new one." | "Alle Ihre Sitzungen enden damit, auch diese. Danach melden Sie sich mit dem neuen an.";
         password_kept: "kept as a hash" | "als Hash aufbewahrt";
         second: "Second step" | "Zweiter Schritt";
@@ -61,6 +63,7 @@ words! {
     Totp {
         title: "Set up the second step" | "Zweiten Schritt einrichten";
         hint: "With a second step, a password that somebody has overheard is not enough. You need an authenticator app, on your telephone or in your password manager." | "Mit einem zweiten Schritt genügt ein abgeschautes Passwort nicht mehr. Sie brauchen eine Authenticator-App, auf dem Telefon oder im Passwortmanager.";
+        begin: "Set up the app" | "App einrichten";
         scan: "Scan this picture with your app" | "Nehmen Sie dieses Bild mit Ihrer App auf";
         picture: "Picture for an authenticator app; the key below says the same." | "Bild für eine Authenticator-App; der Schlüssel darunter sagt dasselbe.";
         key: "Or type this key" | "Oder tippen Sie diesen Schlüssel ab";
