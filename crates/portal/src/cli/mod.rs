@@ -7,6 +7,7 @@ mod domain;
 mod generate;
 mod list;
 mod organisation;
+mod owner;
 mod serve;
 mod token;
 
@@ -17,14 +18,10 @@ use crate::store::{Place, Store};
 use clap::{Parser, Subcommand};
 use config::Settings;
 use config::settings::{Database, PortalSettings};
-use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, User, initgroups, setgid, setgroups, setuid};
+use nix::unistd::{Uid, User};
 use std::{
-    ffi::CString,
-    fs,
     io::{self, Write},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -169,34 +166,6 @@ fn actor() -> Actor {
     }
 }
 
-/// Goes on as the user whose portal it is, where root runs a command: files that root makes beside the
-/// database would keep the portal itself out of it, and PostgreSQL knows that user, not root.
-fn become_owner(settings: &PortalSettings) -> Result<(), Failure> {
-    let directory = settings.file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let Ok(metadata) = fs::metadata(directory.unwrap_or(Path::new("."))) else { return Ok(()) };
-    let owner = Uid::from_raw(metadata.uid());
-    if !Uid::effective().is_root() || owner.is_root() {
-        return Ok(());
-    }
-    let failed = |error: Errno| Failure {
-        status: UNAVAILABLE,
-        message: format!("error: cannot go on as the user {owner}, whose portal this is: {error}"),
-    };
-    let group = Gid::from_raw(metadata.gid());
-    match User::from_uid(owner).map_err(failed)? {
-        Some(user) => {
-            let name = CString::new(user.name).map_err(|_| failed(Errno::EINVAL))?;
-            initgroups(&name, user.gid).map_err(failed)?;
-            setgid(user.gid).map_err(failed)?;
-        }
-        None => {
-            setgroups(&[group]).map_err(failed)?;
-            setgid(group).map_err(failed)?;
-        }
-    }
-    setuid(owner).map_err(failed)
-}
-
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -218,7 +187,7 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
     }
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
     let actor = actor();
-    become_owner(&settings)?;
+    owner::become_owner(&settings)?;
     let shell = Shell::open(settings, &actor)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.command {
