@@ -26,11 +26,34 @@ impl Counted {
     }
 }
 
-/// A cell for a spreadsheet, which takes what begins with one of these for a formula; names come from
-/// outside.
+/// Whether a spreadsheet takes what begins with this for a formula (OWASP, CSV injection).
+fn begins_formula(c: char) -> bool {
+    ['=', '+', '-', '@', '\t', '\r'].contains(&c)
+}
+
+/// A cell for a spreadsheet, in which nothing is a formula: an apostrophe comes before it. Names come from
+/// outside. In some languages a spreadsheet begins another cell after a semicolon or a tab.
 #[must_use]
 pub fn safe_cell(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    let mut safe = String::with_capacity(text.len());
+    for part in text.split_inclusive([';', '\t']) {
+        // Where there are apostrophes before it already, another one lets it be read as it was.
+        if part.trim_start_matches('\'').starts_with(begins_formula) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    safe
+}
+
+/// What [`safe_cell`] was made of.
+#[must_use]
+pub fn plain_cell(cell: &str) -> String {
+    let parts = cell.split_inclusive([';', '\t']).map(|part| match part.strip_prefix('\'') {
+        Some(rest) if rest.trim_start_matches('\'').starts_with(begins_formula) => rest,
+        _ => part,
+    });
+    parts.collect()
 }
 
 /// A text from outside with what cannot be seen of it written out: controls, and characters that have
@@ -111,4 +134,33 @@ pub fn quoted(text: &str, language: Language) -> String {
 #[must_use]
 pub fn blank_zero(count: u64) -> String {
     if count == 0 { String::new() } else { number(count) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_each_reads_as_it_was() {
+        for (cell, safe) in [
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t'=1"),
+            ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+            ("x\t@SUM(A1)", "x\t'@SUM(A1)"),
+            (";;-1;", ";;'-1;"),
+            ("'=1", "''=1"),
+            ("''=1", "'''=1"),
+            ("a=b", "a=b"),
+            ("a; b", "a; b"),
+            ("'quoted'", "'quoted'"),
+            ("*.example.org", "*.example.org"),
+            ("", ""),
+        ] {
+            assert_eq!(safe_cell(cell.to_owned()), safe);
+            assert_eq!(plain_cell(safe), cell);
+        }
+    }
 }

@@ -51,7 +51,7 @@ pub fn write_csv(out: &mut impl Write, report: &Report, by: By) -> io::Result<()
         let totals = group.totals;
         let mut record: Vec<String> = [
             &*safe_cell(name_of(group, by)),
-            &*group.host,
+            &safe_cell(group.host.clone()),
             &totals.judged.to_string(),
             &totals.encrypted.to_string(),
             share_text(totals.share()).trim_end_matches(" %"),

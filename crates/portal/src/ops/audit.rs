@@ -1,10 +1,10 @@
 //! The audit log: every change, whoever made it by whatever. It only grows.
 
-use super::csv::armed;
 use super::{Actor, OpError, Operator, Scope, Via};
 use crate::bind;
 use crate::store::{Conditions, Row, Transaction};
 use jiff::Timestamp;
+use pages::text::safe_cell;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use strum::{EnumIter, EnumString, IntoStaticStr};
@@ -391,7 +391,7 @@ pub fn to_csv(rows: &[AuditRow]) -> Result<String, OpError> {
             json(&row.after),
             row.undoes.map(|row| row.to_string()).unwrap_or_default(),
         ];
-        csv.write_record(cells.iter().map(|cell| armed(cell))).map_err(failed)?;
+        csv.write_record(cells.iter().map(|cell| safe_cell(cell.to_string()))).map_err(failed)?;
     }
     let octets = csv.into_inner().map_err(|error| OpError::Unavailable(error.to_string()))?;
     Ok(String::from_utf8_lossy(&octets).into_owned())

@@ -13,7 +13,6 @@
 pub mod accounts;
 mod actor;
 pub mod audit;
-mod csv;
 pub mod domains;
 mod error;
 pub mod insight;

@@ -12,10 +12,10 @@ use super::change::{self, DomainChange};
 use super::list::{self, DomainQuery};
 use super::owned::ChangeableDomain;
 use super::{OwnedDomain, Registered, add, record};
-use crate::ops::csv::{armed, unarmed};
 use crate::ops::{Actor, OpError, Operator, organisations};
 use crate::store::{Store, Transaction};
 use jiff::Timestamp;
+use pages::text::{plain_cell, safe_cell};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -121,7 +121,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, OpError> {
         let number = record.position().map_or(0, csv::Position::line);
         let field = |name: &str| {
             let column = headings.iter().position(|heading| heading == name);
-            column.and_then(|column| record.get(column)).map(unarmed)
+            column.and_then(|column| record.get(column)).map(plain_cell)
         };
         let word = |name: &str| field(name).filter(|text| !text.is_empty());
         let wrong = |name: &str, text: &str| {
@@ -132,21 +132,19 @@ pub fn read(text: &str) -> Result<Vec<Line>, OpError> {
             )
         };
         let mode = match word("mode") {
-            Some(text) => Some(text.parse().map_err(|_| wrong("mode", text))?),
+            Some(text) => Some(text.parse().map_err(|_| wrong("mode", &text))?),
             None => None,
         };
         let language = match field("language") {
-            Some("") => Some(None),
-            Some(text) => Some(Some(text.parse().map_err(|_| wrong("language", text))?)),
+            Some(text) if text.is_empty() => Some(None),
+            Some(text) => Some(Some(text.parse().map_err(|_| wrong("language", &text))?)),
             None => None,
         };
-        let set = |name: &str| {
-            field(name).map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()))
-        };
+        let set = |name: &str| field(name).map(|text| Some(text).filter(|text| !text.is_empty()));
         lines.push(Line {
             number,
-            organisation: field("organisation").unwrap_or_default().to_owned(),
-            domain: field("domain").unwrap_or_default().to_owned(),
+            organisation: field("organisation").unwrap_or_default(),
+            domain: field("domain").unwrap_or_default(),
             change: DomainChange {
                 mode,
                 enforce_from: set("enforce_from"),
@@ -317,7 +315,7 @@ pub fn export(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<String
                 switched,
                 text(&record.switched_by),
             ];
-            csv.write_record(row.iter().map(|cell| armed(cell))).map_err(failed)?;
+            csv.write_record(row.iter().map(|cell| safe_cell(cell.to_string()))).map_err(failed)?;
         }
         query.after = part.next;
         if query.after.is_none() {
