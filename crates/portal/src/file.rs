@@ -8,6 +8,7 @@
 use crate::app::App;
 use crate::bind;
 use crate::ops::OpError;
+use crate::ops::domains::field_of;
 use crate::ops::insight::{FileState, Gateway, WRITTEN_BY};
 use crate::store::{Store, StoreError, Transaction};
 use config::files;
@@ -142,9 +143,16 @@ fn put(gateway: &Gateway, candidate: &Candidate) -> Result<(), OpError> {
     candidate.write(0o644).map_err(|error| unwritable(gateway, &error))
 }
 
+/// What the policy does not take of an entry.
+struct Fault {
+    /// The key in which it lies.
+    key: String,
+    message: String,
+}
+
 /// The numbers of the entries in which errors of the policy lie, each with its first one. None where
 /// there are errors elsewhere only.
-fn faulty(problems: &Problems, gateway: &Gateway, text: &[u8]) -> BTreeMap<usize, String> {
+fn faulty(problems: &Problems, gateway: &Gateway, text: &[u8]) -> BTreeMap<usize, Fault> {
     let text = String::from_utf8_lossy(text);
     let starts: Vec<usize> = (1..)
         .zip(text.lines())
@@ -158,25 +166,46 @@ fn faulty(problems: &Problems, gateway: &Gateway, text: &[u8]) -> BTreeMap<usize
         };
         let before = starts.partition_point(|start| *start <= span.line);
         if let Some(entry) = before.checked_sub(1) {
-            faulty.entry(entry).or_insert_with(|| problem.message.clone());
+            faulty.entry(entry).or_insert_with(|| Fault {
+                key: field_of(problem.line.as_deref().unwrap_or_default()),
+                message: problem.message.clone(),
+            });
         }
     }
     faulty
 }
 
-/// Takes the requirement from entries that the policy does not take, so that they are judged by the
-/// operator's default and go on to enforce; what it does not take without that either is left out.
+/// Takes from entries what the policy does not take of them, so that they go on to be judged by the
+/// operator's defaults. What it does not take without that either is left out.
+///
+/// A requirement that the operator has removed is taken from all that have it, at once: the policy tells
+/// of some only.
 fn give_way(
     entries: &mut Vec<WrittenEntry>,
-    faulty: &BTreeMap<usize, String>,
+    faulty: &BTreeMap<usize, Fault>,
     left_out: &mut BTreeMap<String, String>,
 ) {
-    let mut out = BTreeSet::new();
-    for (number, message) in faulty {
+    let (mut out, mut gone) = (BTreeSet::new(), BTreeMap::new());
+    for (number, fault) in faulty {
         let Some(entry) = entries.get_mut(*number) else { continue };
-        left_out.entry(entry.domain.clone()).or_insert_with(|| message.clone());
-        if entry.require.take().is_none() {
+        left_out.entry(entry.domain.clone()).or_insert_with(|| fault.message.clone());
+        let taken = match &*fault.key {
+            "deliver" => entry.deliver.take().is_some(),
+            // Without them it is stricter, never less so.
+            "exceptions" => !std::mem::take(&mut entry.exceptions).is_empty(),
+            "require" => {
+                entry.require.take().map(|name| gone.insert(name, fault.message.clone())).is_some()
+            }
+            _ => false,
+        };
+        if !taken {
             out.insert(*number);
+        }
+    }
+    for entry in entries.iter_mut() {
+        if let Some(message) = entry.require.as_ref().and_then(|name| gone.get(name)) {
+            left_out.entry(entry.domain.clone()).or_insert_with(|| message.clone());
+            entry.require = None;
         }
     }
     let mut number = 0;
@@ -199,4 +228,55 @@ fn contents(transaction: &mut Transaction<'_>) -> Result<WrittenFile, StoreError
         })?);
     }
     Ok(WrittenFile { written_by: WRITTEN_BY.into(), version, entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::policy_file::WrittenDeliver;
+
+    fn entry(domain: &str, require: Option<&str>) -> WrittenEntry {
+        WrittenEntry {
+            domain: domain.into(),
+            require: require.map(str::to_owned),
+            deliver: Some(WrittenDeliver::default()),
+            ..WrittenEntry::default()
+        }
+    }
+
+    /// An entry as domain, requirement, and whether it demands something of the second hop.
+    type Shape = (String, Option<String>, bool);
+
+    /// The entries after one fault in the first of them, and whose something was left out.
+    fn after(key: &str) -> (Vec<Shape>, Vec<String>) {
+        let mut entries = vec![
+            entry("a.example", Some("own")),
+            entry("b.example", Some("own")),
+            entry("c.example", Some("rfc9325")),
+        ];
+        let fault = Fault { key: key.into(), message: "wrong".into() };
+        let mut left_out = BTreeMap::new();
+        give_way(&mut entries, &BTreeMap::from([(0, fault)]), &mut left_out);
+        let state = |entry: WrittenEntry| (entry.domain, entry.require, entry.deliver.is_some());
+        (entries.into_iter().map(state).collect(), left_out.into_keys().collect())
+    }
+
+    #[test]
+    fn what_is_wrong_goes_and_all_else_of_an_entry_stays() {
+        let own = || Some("own".to_owned());
+        let rest = || ("c.example".to_owned(), Some("rfc9325".to_owned()), true);
+        let b = || ("b.example".to_owned(), own(), true);
+        // The requirement is gone, so it goes from all that have it.
+        let (entries, left_out) = after("require");
+        let without = |domain: &str| (domain.to_owned(), None, true);
+        assert_eq!(entries, [without("a.example"), without("b.example"), rest()]);
+        assert_eq!(left_out, ["a.example", "b.example"]);
+        let (entries, left_out) = after("deliver");
+        assert_eq!(entries, [("a.example".to_owned(), own(), false), b(), rest()]);
+        assert_eq!(left_out, ["a.example"]);
+        // What has no part to leave out goes as a whole.
+        let (entries, left_out) = after("contact");
+        assert_eq!(entries, [b(), rest()]);
+        assert_eq!(left_out, ["a.example"]);
+    }
 }

@@ -87,4 +87,30 @@ on_both_engines! {
             assert_eq!(schedule(&portal, domain), Some(Schedule::Always(Mode::Enforce)), "{domain}");
         }
     }
+
+    fn what_the_policy_does_not_take_of_an_entry_takes_nothing_else_with_it(portal: Portal) {
+        let all = Offer { requirements: vec!["own".into()], exceptions: true, deliver: true, ..Offer::default() };
+        portal.write(|transaction| offer::set(transaction, &portal.operator, 0, &all, now())).unwrap();
+        let requirement = "requirements:\n  own:\n    min_version: TLSv1.3\ninclude: policy/*.yaml\n";
+        fs::write(portal.path("policy.yaml"), requirement).unwrap();
+        let json = |text: &str| serde_json::from_str::<DomainChange>(text).unwrap();
+        portal.change(&portal.a.administrator, "a.example", &json(r#"{"mode": "enforce", "require": "own"}"#)).unwrap();
+        // More than are told at a time.
+        portal.write(|transaction| {
+            for number in 0..300 {
+                let name = format!("d{number}.example");
+                domains::add(transaction, &portal.operator, &portal.a.id, &name, now())?;
+                let domain = domains::ChangeableDomain::check(transaction, &portal.a.administrator, &name)?;
+                domains::change(transaction, &domain, None, &json(r#"{"mode": "enforce", "require": "own"}"#), now())?;
+            }
+            Ok(())
+        }).unwrap();
+        written(&portal);
+        fs::write(portal.path("policy.yaml"), "include: policy/*.yaml\n").unwrap();
+        let FileState::Written { left_out } = write(&portal.store, &portal.gateway()).unwrap().state else { panic!() };
+        assert_eq!(left_out.len(), 301);
+        for domain in ["a.example", "d0.example", "d299.example"] {
+            assert_eq!(schedule(&portal, domain), Some(Schedule::Always(Mode::Enforce)), "{domain}");
+        }
+    }
 }

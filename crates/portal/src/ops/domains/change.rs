@@ -260,7 +260,7 @@ fn check_size(entry: &WrittenEntry) -> Result<(), OpError> {
 }
 
 /// The field that a line of the entry is about, as far as it tells.
-fn field_of(line: &str) -> String {
+pub(crate) fn field_of(line: &str) -> String {
     let key = line.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default();
     match key {
         "client" | "sender" | "until" | "reason" | "client_certificate" | "subject" | "issuer" => {

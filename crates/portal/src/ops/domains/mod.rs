@@ -9,6 +9,7 @@ mod record;
 mod register;
 mod undo;
 
+pub(crate) use change::field_of;
 pub use change::{Changed, DomainChange, change};
 pub use list::{DomainList, DomainQuery, DomainSummary, ModeCounts, PAGE, list};
 pub use name::{DomainName, shown};
