@@ -35,7 +35,9 @@ impl Pool {
             .parse()
             .map_err(|error: postgres::Error| StoreError::Place(error.to_string()))?;
         // Passwords and the policy would cross the network in the clear.
-        if !config.get_hosts().iter().all(is_here) {
+        // `hostaddr` is where it connects to, whatever `host` says.
+        let addresses = config.get_hostaddrs();
+        if !config.get_hosts().iter().all(is_here) || !addresses.iter().all(IpAddr::is_loopback) {
             return Err(StoreError::Place(
                 "the database is on another host, and this program has no TLS towards it: name a Unix socket \
                  (host=/var/run/postgresql), a loopback address or `localhost`, with a tunnel behind it"

@@ -37,3 +37,19 @@ fn the_guide_has_every_key_of_the_settings() {
         assert!(table.contains(&format!("`{key}`")), "{key}");
     }
 }
+
+#[test]
+fn a_database_on_another_host_is_refused_however_it_is_named() {
+    use portal::store::{Place, Store};
+    for parameters in [
+        "host=203.0.113.5",
+        "host=db.example.org",
+        "host=localhost hostaddr=203.0.113.5",
+        "host=localhost,localhost hostaddr=127.0.0.1,203.0.113.5",
+        "hostaddr=203.0.113.5",
+        "postgresql://localhost/x?hostaddr=203.0.113.5",
+    ] {
+        let refused = Store::open(&Place::Postgres(parameters.into())).unwrap_err().to_string();
+        assert!(refused.contains("on another host"), "{parameters}: {refused}");
+    }
+}
