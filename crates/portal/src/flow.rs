@@ -28,7 +28,7 @@ fn bucket(login: &str, origin: &Origin) -> String {
 
 /// Takes a try, from the network and from the account there.
 fn take(app: &App, login: &str, origin: &Origin) -> Result<(), OpError> {
-    if login.chars().nth(accounts::LONGEST_LOGIN).is_some() {
+    if login.chars().nth(accounts::LONGEST_LOGIN).is_some() || login.contains('\0') {
         // No account has it; nothing is kept of it.
         return Err(OpError::NotFound);
     }

@@ -8,14 +8,16 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use std::time::Duration;
+use std::{sync::Once, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer,
     timeout::TimeoutLayer,
 };
 
-/// The most octets of a body: a list of thousands of domains.
+/// The most octets of a body: a list of thousands of domains, also as a form writes it.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
+/// The most octets of any other body.
+const LONGEST_OTHER: usize = 64 * 1024;
 /// The longest that an answer may take.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -40,8 +42,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Puts it around a router.
 pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
     router
-        // Else forms and bodies have a lower bound of axum's own.
-        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(bound))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
         .layer(CsrfLayer::new())
@@ -51,10 +52,21 @@ pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
         .layer(from_fn(forget_length))
 }
 
+/// Said once.
+static NO_FORWARDED: Once = Once::new();
+
 /// Refuses requests for another host than that of the settings: a name that somebody points at this
 /// machine gives his pages no way in (DNS rebinding).
 async fn own_host(State(app): State<App>, request: Request, next: Next) -> Response {
     let own = host_of(app.settings().base_url.split("://").nth(1).unwrap_or_default());
+    if app.settings().is_https() && !request.headers().contains_key("x-forwarded-for") {
+        NO_FORWARDED.call_once(|| {
+            tracing::warn!(
+                "a request came without `X-Forwarded-For`: the proxy is to set it, else all its clients share \
+                 the same tries to sign in"
+            );
+        });
+    }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().host().or(host).unwrap_or_default();
     if host_of(host).eq_ignore_ascii_case(own) {
@@ -86,11 +98,21 @@ async fn say(State(app): State<App>, request: Request, next: Next) -> Response {
     response
 }
 
-/// A request that says twice how long it is was made to mean one thing to the proxy and another here.
+/// Bounds what is read of a request: little, where it is not a list.
+async fn bound(mut request: Request, next: Next) -> Response {
+    let is_list = ["/api/v1/import", "/sheet", "/sheet/apply"].contains(&request.uri().path());
+    let limit = if is_list { LONGEST_BODY } else { LONGEST_OTHER };
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    next.run(request).await
+}
+
+/// Refuses what nobody sends who means well: a request that says twice how long it is was made to mean one thing to the proxy and another here.
 async fn forget_length(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    if lengths > 1 || lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING) {
+    // No name, search or path has a NUL in it, and PostgreSQL takes none.
+    let has_nul = request.uri().to_string().contains("%00");
+    if has_nul || lengths > 1 || lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING) {
         return StatusCode::BAD_REQUEST.into_response();
     }
     next.run(request).await

@@ -49,9 +49,9 @@ pub(super) async fn revoke(
     asked: Asked,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let actor = caller.actor.clone();
+    let (actor, own) = (caller.actor.clone(), caller.token.clone());
     once(&app, &caller, &asked, b"", move |transaction| {
-        let token = tokens::revoke(transaction, &actor, &id, now())?;
+        let token = tokens::revoke(transaction, &actor, Some(&own), &id, now())?;
         Ok(Answer::new(StatusCode::OK, &token))
     })
     .await

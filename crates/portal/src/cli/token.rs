@@ -74,9 +74,9 @@ pub(super) fn run(command: Command, shell: &Shell, out: &mut impl Write) -> Resu
             );
         }
         Command::Revoke { id } => {
-            shell
-                .store
-                .write(|transaction| tokens::revoke(transaction, operator.actor(), &id, now()))?;
+            shell.store.write(|transaction| {
+                tokens::revoke(transaction, operator.actor(), None, &id, now())
+            })?;
         }
     }
     Ok(())

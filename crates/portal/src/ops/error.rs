@@ -95,6 +95,7 @@ impl OpError {
 
 impl MayCross for OpError {
     fn is_crossed(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_crossed())
+        // Of two that make the same row at once, the second one sees the first one's when it is tried again.
+        matches!(self, Self::Store(error) if error.is_crossed() || matches!(error, StoreError::Taken))
     }
 }

@@ -208,14 +208,16 @@ pub fn list(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Revokes a token of the own account; an operator can revoke any.
+/// Revokes a token of the own account; an operator can revoke any. `with` is the id of the token by which
+/// it is asked for: it can revoke itself, and others only with the scope to manage.
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`] where there is none, or it is somebody else's.
+/// [`OpError::NotFound`] where there is none, or it is somebody else's; [`Denied::Scope`].
 pub fn revoke(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
+    with: Option<&str>,
     id: &str,
     now: Timestamp,
 ) -> Result<Token, OpError> {
@@ -223,6 +225,9 @@ pub fn revoke(
     let owner: String = row.ok_or(OpError::NotFound)?.get(0)?;
     if actor.account.as_ref() != Some(&owner) && !actor.is_operator() {
         return Err(OpError::NotFound);
+    }
+    if with != Some(id) && !actor.is_operator() {
+        actor.needs(Scope::Manage)?;
     }
     let before = by_id(transaction, id)?;
     let owner = accounts::own(transaction, &Actor { account: Some(owner), ..actor.clone() })?;

@@ -208,7 +208,7 @@ on_both_engines! {
             (json!({"language": "fr"}), 422),
             // What would make the file of all unreadable, or too large.
             (json!({"exceptions": [{"sender": "x.example", "reason": "a\u{2028}b"}]}), 422),
-            (json!({"exceptions": [{"sender": "x.example", "reason": "x".repeat(70_000)}]}), 422),
+            (json!({"exceptions": [{"sender": "x.example", "reason": "x".repeat(20_000)}]}), 422),
         ] {
             let answer = api.ask("PATCH", A, &api.admin, &[], Some(&body));
             assert_eq!(answer.status, status, "{body}: {}", answer.text);
@@ -507,5 +507,35 @@ fn the_description_that_is_served_is_that_of_the_routes() {
         let answer = api.ask(method, path, &api.operator, &[], None);
         assert_eq!(answer.status, status, "{method} {path}");
         assert_eq!(answer.json()["status"], status, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_list_may_be_long_and_nothing_else() {
+    let api = Api::new(Engine::Sqlite);
+    let send = |path: &str, kind: &str, body: String| {
+        let mut request = request("POST", path, &api.operator, &[], None);
+        request.headers_mut().insert("content-type", kind.parse().unwrap());
+        *request.body_mut() = Body::from(body);
+        api.send(request).status
+    };
+    let line = "A,a.example\n";
+    let list = |octets: usize| format!("organisation,domain\n{}", line.repeat(octets / line.len()));
+    // Its lines are wrong by then: the same domain many times.
+    assert_ne!(send("/api/v1/import?preview=true", "text/csv", list(800_000)), 413);
+    assert_eq!(send("/api/v1/import", "text/csv", list(4 << 20 | 1 << 10)), 413);
+    let question = |octets: usize| json!({"client": "x".repeat(octets)}).to_string();
+    let explain = "/api/v1/domains/a.example/explain";
+    assert_ne!(send(explain, "application/json", question(60_000)), 413);
+    assert_eq!(send(explain, "application/json", question(70_000)), 413);
+}
+
+#[test]
+fn a_nul_reaches_no_database() {
+    let api = Api::new(Engine::Postgres);
+    for path in
+        ["/api/v1/domains?search=a%00b", "/api/v1/domains/a%00.example", "/api/v1/audit?actor=%00"]
+    {
+        assert_eq!(api.get(path, &api.operator).status, 400, "{path}");
     }
 }

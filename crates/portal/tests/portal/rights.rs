@@ -240,6 +240,22 @@ on_both_engines! {
         assert_eq!(portal.domain("a.example").entry.mode, None);
     }
 
+    fn of_a_domain_that_was_anothers_before_nobody_sees_the_mail_of_then(portal: Portal) {
+        let since = |actor: &Actor| portal.read(|transaction| OwnedDomain::check(transaction, actor, "a.example")).unwrap().since();
+        assert_eq!(since(&portal.a.administrator), None);
+        portal.write(|transaction| {
+            domains::remove(transaction, &portal.operator, "a.example", at(5))?;
+            domains::add(transaction, &portal.operator, &portal.a.id, "a.example", at(6))
+        }).unwrap();
+        // Back to whose it was: their own mail.
+        assert_eq!(since(&portal.a.administrator), None);
+        portal.write(|transaction| {
+            domains::remove(transaction, &portal.operator, "a.example", at(7))?;
+            domains::add(transaction, &portal.operator, &portal.b.id, "a.example", at(8))
+        }).unwrap();
+        assert_eq!(since(&portal.b.administrator), Some(at(7)));
+    }
+
     fn what_is_not_on_offer_cannot_be_chosen(portal: Portal) {
         use portal::ops::offer::{self, Offer};
         let admin = &portal.a.administrator;

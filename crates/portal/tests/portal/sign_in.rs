@@ -253,13 +253,19 @@ on_both_engines! {
         let new = NewToken { name: "orders".into(), scopes: vec![Scope::Read], days: 30 };
         let (token, _) = it.portal.write(|transaction| tokens::add(transaction, &session.actor, &new, now())).unwrap();
         for other in [&it.portal.a.reader, &it.portal.b.administrator] {
-            is_not_found(it.portal.write(|transaction| tokens::revoke(transaction, other, &token.id, now())));
+            is_not_found(it.portal.write(|transaction| tokens::revoke(transaction, other, None, &token.id, now())));
             let seen = it.portal.read(|transaction| tokens::list(transaction, other, false)).unwrap();
             assert!(seen.is_empty());
             is_denied(it.portal.read(|transaction| tokens::list(transaction, other, true)), Denied::OperatorOnly);
         }
+        // A token revokes itself, and none beside it unless it is there to manage.
+        let (another, secret) = it.portal.write(|transaction| tokens::add(transaction, &session.actor, &new, now())).unwrap();
+        let (own, actor) = it.portal.read(|transaction| tokens::resolve(transaction, &secret, None, "", now())).unwrap();
+        assert_eq!(own, another.id);
+        is_denied(it.portal.write(|transaction| tokens::revoke(transaction, &actor, Some(&own), &token.id, now())), Denied::Scope(Scope::Manage));
+        it.portal.write(|transaction| tokens::revoke(transaction, &actor, Some(&own), &own, now())).unwrap();
         let operator = it.portal.operator_account();
-        it.portal.write(|transaction| tokens::revoke(transaction, &operator, &token.id, now())).unwrap();
+        it.portal.write(|transaction| tokens::revoke(transaction, &operator, None, &token.id, now())).unwrap();
     }
 
     fn the_log_only_grows_and_holds_no_secret(it: SignIn) {

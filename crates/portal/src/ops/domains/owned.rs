@@ -3,15 +3,18 @@
 
 use super::name::DomainName;
 use crate::bind;
+use crate::ops::audit::Action;
 use crate::ops::error::{Denied, OpError};
 use crate::ops::{Actor, Role, Scope};
 use crate::store::Transaction;
+use jiff::Timestamp;
 
 /// A domain that the actor may see.
 #[derive(Clone, Debug)]
 pub struct OwnedDomain {
     name: DomainName,
     organisation: String,
+    since: Option<Timestamp>,
     actor: Actor,
 }
 
@@ -41,7 +44,13 @@ impl OwnedDomain {
         if !may_see {
             return Err(OpError::NotFound);
         }
-        Ok(Self { name, organisation, actor: actor.clone() })
+        let sql =
+            "SELECT max(at) FROM audit WHERE subject = $1 AND action = $2 AND organisation <> $3";
+        let removed: &str = Action::DomainRemoved.into();
+        let values = bind![name.as_str(), removed, &*organisation];
+        let since =
+            transaction.first(sql, values)?.and_then(|row| row.get(0).transpose()).transpose()?;
+        Ok(Self { name, organisation, since, actor: actor.clone() })
     }
 
     /// Its name.
@@ -54,6 +63,12 @@ impl OwnedDomain {
     #[must_use]
     pub fn organisation(&self) -> &str {
         &self.organisation
+    }
+
+    /// Until when it was another organisation's: what came before is that one's matter.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        self.since
     }
 
     /// Who may see it.

@@ -27,9 +27,12 @@ use ledger::{Day, day_of};
 /// The most days that can be asked for.
 const MOST_DAYS: u32 = 3660;
 
-/// The first of so many days up to now.
-fn since(days: u32, now: Timestamp) -> Day {
-    day_of(now.as_second()) - Day::from(days.min(MOST_DAYS) as i32)
+/// The first of so many days up to now: after the last one of another organisation, where the domain was
+/// another's before.
+fn since(domain: &OwnedDomain, days: u32, now: Timestamp) -> Day {
+    let first = day_of(now.as_second()) - Day::from(days.min(MOST_DAYS) as i32);
+    let own = domain.since().map(|since| day_of(since.as_second()) + 1);
+    own.map_or(first, |own| first.max(own))
 }
 
 /// The report on a domain.
@@ -45,7 +48,7 @@ pub fn report(
     now: Timestamp,
 ) -> Result<Report, OpError> {
     let of = Some(domain.name().pattern());
-    let query = Query { since: since(days, now), of, by, verdict: None };
+    let query = Query { since: since(domain, days, now), of, by, verdict: None };
     let ledger = gateway.ledger()?;
     Report::new(&ledger, &query).map_err(|error| gateway.unreadable(&error))
 }

@@ -76,7 +76,7 @@ pub fn partner(
     let partner = partner.trim().trim_end_matches('.').to_lowercase();
     let of = Of { reader: &ledger, partner: &partner };
     let query = Query {
-        since: since(days, now),
+        since: since(domain, days, now),
         of: Some(domain.name().pattern()),
         by: By::Peer,
         verdict: None,

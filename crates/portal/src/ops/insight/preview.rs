@@ -97,7 +97,7 @@ pub fn preview(
     new.domains.replace(&pattern, new_entry);
     let trial = Trial { old: &old, new: &new, now: at, on_unknown_tls: gateway.on_unknown_tls() };
     let ledger = gateway.ledger()?;
-    let since = since(days, now);
+    let since = since(domain, days, now);
     let selection = Selection { since, domains: Domains::from(&pattern) };
     let failed = |error| gateway.unreadable(&error);
     let simulation = simulate(&ledger, &selection, trial, || ()).map_err(failed)?;

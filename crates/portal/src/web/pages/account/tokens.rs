@@ -160,6 +160,6 @@ async fn revoking(
     Path(token): Path<String>,
 ) -> Result {
     let actor = signed_in.actor();
-    app.write(move |transaction| tokens::revoke(transaction, &actor, &token, now())).await?;
+    app.write(move |transaction| tokens::revoke(transaction, &actor, None, &token, now())).await?;
     Ok(see("/account/tokens"))
 }
