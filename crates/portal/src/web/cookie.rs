@@ -54,3 +54,21 @@ impl Cookies {
         (header::SET_COOKIE, value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_for_this_host_alone_and_for_no_script() {
+        let secret = Secret::shown("key");
+        for (https, begun) in [
+            (true, "__Host-session=key; Path=/; HttpOnly; SameSite=Lax; Secure"),
+            (false, "session=key; Path=/; HttpOnly; SameSite=Lax"),
+        ] {
+            let cookies = Cookies { https };
+            assert_eq!(cookies.begin(&secret).1, begun);
+            assert!(cookies.end().1.to_str().unwrap().ends_with("; Max-Age=0"));
+        }
+    }
+}

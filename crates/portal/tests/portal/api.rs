@@ -539,3 +539,27 @@ fn a_nul_reaches_no_database() {
         assert_eq!(api.get(path, &api.operator).status, 400, "{path}");
     }
 }
+
+#[test]
+fn by_an_id_that_is_there_nobody_gets_to_what_is_anothers() {
+    use portal::ops::audit;
+    let api = Api::new(Engine::Sqlite);
+    let of_b = &api.portal.b.administrator;
+    let rows = api
+        .portal
+        .read(|transaction| audit::search(transaction, of_b, &audit::AuditQuery::default()));
+    let row = rows.unwrap().rows[0].id;
+    let tokens = api.get("/api/v1/tokens", &api.other).json();
+    let token = tokens[0]["id"].as_str().unwrap();
+    for (method, path) in [
+        ("GET", format!("/api/v1/audit/{row}")),
+        ("POST", format!("/api/v1/audit/{row}/undo")),
+        ("DELETE", format!("/api/v1/tokens/{token}")),
+    ] {
+        for asker in [&api.admin, &api.reader] {
+            let answer = api.ask(method, &path, asker, &[], None);
+            assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
+        }
+    }
+    assert_eq!(api.get(&format!("/api/v1/audit/{row}"), &api.other).status, 200);
+}
