@@ -10,8 +10,7 @@ use axum::{
 };
 use std::{sync::Once, time::Duration};
 use tower_http::{
-    catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer,
-    timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
 };
 
 /// The most octets of a body: a list of thousands of domains, also as a form writes it.
@@ -30,7 +29,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer` browsers send `Origin: null` with forms, and those that know no `Sec-Fetch-Site` would be
+    // taken for another site's.
+    (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
@@ -39,17 +40,17 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Puts it around a router.
+/// Puts it around a router. What other sites' pages send is refused within, by pages and API each in its own
+/// words (tower-http's `CsrfLayer`).
 pub(crate) fn around(router: Router<App>, app: &App) -> Router<App> {
     router
         .layer(from_fn(bound))
         .layer(RequestBodyLimitLayer::new(LONGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
-        .layer(CsrfLayer::new())
         .layer(from_fn_with_state(app.clone(), own_host))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), say))
-        .layer(from_fn(forget_length))
+        .layer(from_fn(say_once))
 }
 
 /// Said once.
@@ -106,13 +107,19 @@ async fn bound(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Refuses what nobody sends who means well: a request that says twice how long it is was made to mean one thing to the proxy and another here.
-async fn forget_length(request: Request, next: Next) -> Response {
+/// Refuses what nobody sends who means well: a request that says twice how long it is, or for whom (RFC 9112,
+/// sections 3.2 and 6.3), was made to mean one thing to the proxy and another here.
+async fn say_once(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
     // No name, search or path has a NUL in it, and PostgreSQL takes none.
     let has_nul = request.uri().to_string().contains("%00");
-    if has_nul || lengths > 1 || lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING) {
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if has_nul
+        || hosts > 1
+        || lengths > 1
+        || lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)
+    {
         return StatusCode::BAD_REQUEST.into_response();
     }
     next.run(request).await

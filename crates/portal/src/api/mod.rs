@@ -22,8 +22,9 @@ mod problem;
 mod tokens;
 
 use crate::app::App;
-use axum::{Json, Router, routing::get};
+use axum::{Json, Router, response::IntoResponse, routing::get};
 use problem::Problem;
+use tower_http::csrf::CsrfLayer;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -93,4 +94,5 @@ pub(crate) fn router() -> Router<App> {
         .route(DESCRIPTION, get(async move || Json((*description).clone())))
         .method_not_allowed_fallback(async || Problem::no_method())
         .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
+        .layer(CsrfLayer::new().with_rejection_response(|_| Problem::foreign().into_response()))
 }

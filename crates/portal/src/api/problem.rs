@@ -69,6 +69,11 @@ impl Problem {
         Self::new(status, "method", "Method not allowed", "this cannot be done to this")
     }
 
+    pub(super) fn foreign() -> Self {
+        let detail = "a browser says that a page of another site has sent this";
+        Self::new(StatusCode::FORBIDDEN, "foreign", "From another site", detail)
+    }
+
     pub(super) fn unauthorised() -> Self {
         let detail = "send a valid token: `Authorization: Bearer mtls_...`";
         Self::new(StatusCode::UNAUTHORIZED, "token", "Not authorised", detail)

@@ -22,6 +22,7 @@ pub use route::{Access, Method, Route};
 use crate::app::App;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use tower_http::csrf::CsrfLayer;
 
 /// All pages.
 #[must_use]
@@ -34,6 +35,6 @@ pub(crate) fn router(app: &App) -> Router<App> {
     let router =
         routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, app));
     // One of its own, so that what is nowhere is told by a page as well.
-    let router = router.fallback(pages::nowhere);
+    let router = router.fallback(pages::nowhere).layer(CsrfLayer::new());
     router.layer(from_fn_with_state(app.clone(), pages::shown))
 }

@@ -91,6 +91,19 @@ impl Api {
         self.send(request(method, path, token, more, body))
     }
 
+    /// Sends all of them at the same time.
+    pub fn at_once(&self, requests: impl Iterator<Item = Request<Body>>) -> Vec<Answer> {
+        self.runtime.block_on(async {
+            let send = |request| tokio::spawn(answer(self.router.clone(), request));
+            let tasks: Vec<_> = requests.map(send).collect();
+            let mut answers = Vec::new();
+            for task in tasks {
+                answers.push(task.await.unwrap());
+            }
+            answers
+        })
+    }
+
     pub fn get(&self, path: &str, token: &str) -> Answer {
         self.ask("GET", path, token, &[], None)
     }
@@ -300,20 +313,10 @@ on_both_engines! {
 
     fn many_switches_of_one_domain_at_the_same_time_end_in_one_state_that_the_log_explains(api: Api) {
         let modes = ["monitor", "enforce"];
-        let answers = api.runtime.block_on(async {
-            let tasks: Vec<_> = (0..100)
-                .map(|number| {
-                    let body = json!({"mode": modes[number % 2]});
-                    let request = request("PATCH", A, &api.admin, &[], Some(&body));
-                    tokio::spawn(answer(api.router.clone(), request))
-                })
-                .collect();
-            let mut answers = Vec::new();
-            for task in tasks {
-                answers.push(task.await.unwrap());
-            }
-            answers
-        });
+        let answers = api.at_once((0..100).map(|number| {
+            let body = json!({"mode": modes[number % 2]});
+            request("PATCH", A, &api.admin, &[], Some(&body))
+        }));
         assert!(answers.iter().all(|answer| answer.status == 200), "{:?}", answers.iter().map(|answer| &answer.text).find(|text| text.contains("urn:")));
         let record = api.portal.domain("a.example");
         let rows = api.get("/api/v1/audit?subject=a.example&limit=1000", &api.admin).json()["rows"].clone();
@@ -324,6 +327,19 @@ on_both_engines! {
             assert_eq!(pair[0]["before"], pair[1]["after"]);
         }
         assert_eq!(switches[0]["after"], serde_json::to_value(&record.entry).unwrap());
+    }
+
+    fn of_many_who_have_seen_the_same_and_change_it_at_the_same_time_one_does(api: Api) {
+        let etag = api.get(A, &api.admin).etag().to_owned();
+        let answers = api.at_once((0..100).map(|number| {
+            let body = json!({"contact": format!("tls{number}@a.example")});
+            request("PATCH", A, &api.admin, &[("if-match", &etag)], Some(&body))
+        }));
+        let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((count(200), count(412)), (1, 99));
+        let won = answers.iter().find(|answer| answer.status == 200).unwrap();
+        assert_eq!(api.get(A, &api.admin).json()["entry"], won.json()["entry"]);
+        assert_eq!(api.portal.domain("a.example").version, 2);
     }
 
     fn a_list_is_shown_before_it_is_done_and_is_done_whole_or_not_at_all(api: Api) {

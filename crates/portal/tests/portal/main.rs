@@ -1,8 +1,10 @@
 //! The portal, on both engines.
 
 mod api;
+mod doors;
 mod engines;
 mod file;
+mod looking;
 mod memory;
 mod pages;
 mod rights;

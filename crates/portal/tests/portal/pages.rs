@@ -93,7 +93,7 @@ fn every_route_of_the_pages_has_been_decided() {
     assert_eq!(there, DECIDED.into_iter().map(show).collect());
 }
 
-fn key(api: &Api, actor: &Actor) -> Secret {
+pub fn key(api: &Api, actor: &Actor) -> Secret {
     let begin = |transaction: &mut portal::store::Transaction<'_>| {
         let account = accounts::own(transaction, actor)?;
         let known = sessions::credentials(transaction, &account.login)?.unwrap();
@@ -102,7 +102,7 @@ fn key(api: &Api, actor: &Actor) -> Secret {
     api.portal.store.write(begin).unwrap().0
 }
 
-fn ask(api: &Api, method: Method, path: &str, key: Option<&Secret>) -> Answer {
+pub fn ask(api: &Api, method: Method, path: &str, key: Option<&Secret>) -> Answer {
     let mut request = Request::builder().uri(path).header("host", "portal.example");
     request = match method {
         Method::Get => request,
@@ -181,7 +181,7 @@ fn what_every_answer_says_keeps_code_of_others_out() {
         assert!(!content.contains("unsafe"), "{path}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("strict-transport-security", "max-age=31536000"),
             ("cross-origin-opener-policy", "same-origin"),
         ] {
