@@ -21,14 +21,22 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// With a month of mail for example.org: 30 recipients a week over TLS, and three servers without.
-    pub fn new() -> Self {
+    /// Without any mail yet; where a real milter would listen.
+    pub fn without_mail(listen: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let gateway = Self { directory, milter: None };
         std::fs::create_dir(gateway.path("policy")).unwrap();
         std::fs::write(gateway.path("policy.yaml"), "include: policy/*.yaml\n").unwrap();
-        let settings = "listen: inet:127.0.0.1:0\npolicy: policy.yaml\nstate_dir: .\nstatus_file: status.json\n";
+        let settings = format!(
+            "listen: {listen}\npolicy: policy.yaml\nstate_dir: .\nstatus_file: status.json\n"
+        );
         std::fs::write(gateway.path("milter.yaml"), settings).unwrap();
+        gateway
+    }
+
+    /// With a month of mail for example.org: 30 recipients a week over TLS, and three servers without.
+    pub fn new() -> Self {
+        let gateway = Self::without_mail("inet:127.0.0.1:0");
         for day in 1..=28 {
             gateway.mail(day, 8, "192.0.2.10", "mx.good.example", "good.example", "TLSv1.3");
         }
@@ -70,8 +78,14 @@ impl Gateway {
             name: name.into(),
             sender: sender.into(),
             tls_version: tls.into(),
-            cipher: if is_encrypted { "TLS_AES_256_GCM_SHA384" } else { "none" }.into(),
-            certificate: String::new(),
+            // Where the version is made up, so is all else of the session.
+            cipher: match tls {
+                "none" => "none",
+                tls if tls.starts_with("TLS") => "TLS_AES_256_GCM_SHA384",
+                tls => tls,
+            }
+            .into(),
+            certificate: if tls.starts_with("TLS") { "" } else { tls }.into(),
             flags: 0,
             verdict,
             reason: ledger::RecordedReason::Known(reason),

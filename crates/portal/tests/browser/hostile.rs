@@ -1,10 +1,12 @@
 //! What mail and people can write into fields, on every page that shows it.
 
+use super::real::Real;
 use super::site::{ANNA, Browser, OPERATOR, Site};
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// Runs as soon as anything of it becomes a part of a page.
-const EVIL: &str = "<script>window.evil=1</script><img src=x onerror=window.evil=1>\"' onload=window.evil=1 '\u{202e}\u{2066}";
+const EVIL: &str = "<script>window.evil=1</script><img src=x onerror=window.evil=1>\"' onload=window.evil=1 '\u{202e}\u{2066}\u{200b}\u{1b}[2J\u{7}\r\n\u{85}";
 
 /// Whether anything of it ran, or was stopped only by what the browser was told of this site.
 async fn check(browser: &Browser, path: &str) {
@@ -15,7 +17,7 @@ async fn check(browser: &Browser, path: &str) {
         0,
         "{path}"
     );
-    let raw = browser.run("return /[\\u202a-\\u202e\\u2066\\u2067\\u0000-\\u0008]/.test(document.body.textContent)").await;
+    let raw = browser.run("return /[\\u202a-\\u202e\\u2066\\u2067\\u0000-\\u0008\\u000e-\\u001f\\u200b\\u0085]/.test(document.body.textContent)").await;
     assert_eq!(raw, Value::Bool(false), "{path}");
 }
 
@@ -51,6 +53,58 @@ async fn nothing_of_the_ledger_becomes_a_part_of_a_page() {
         !table.lines().any(|line| line.starts_with(['=', '+', '@']) || line.contains(",=")),
         "{table}"
     );
+}
+
+#[tokio::test]
+async fn nothing_that_a_client_says_to_a_real_postfix_becomes_a_part_of_a_page() {
+    let (real, gateway) = Real::start();
+    let site = Site::beside(gateway);
+    let browser = site.signed_in(ANNA).await;
+    let markup = "<script>window.evil=1</script>";
+    let image = "\"><img src=x onerror=window.evil=1>";
+    // What Postfix takes for an address: anything before the @, and a name after it.
+    let senders = [
+        format!("\"{markup}\"@evil.example"),
+        "\"=cmd|' /C calc'!A0\"@evil.example".into(),
+        "user@xn--4dbrk0ce.example".into(),
+        String::new(),
+    ];
+    let certificates =
+        ["", "<img src=x onerror=window.evil=1>", "\"'>evil\u{202e}\u{2066}", "=cmd|' /C calc'!A0"];
+    let mut taken = 0;
+    for (sender, certificate) in senders.iter().zip(certificates.iter().cycle()) {
+        for helo in [markup, image, "evil\u{202e}"] {
+            for answer in [
+                real.plaintext(helo, sender, "alice@example.org"),
+                real.encrypted(helo, sender, "alice@example.org", certificate),
+            ] {
+                assert!(answer.starts_with("250"), "{helo:?} {sender:?}: {answer}");
+                taken += 1;
+            }
+        }
+    }
+    // The ledger has it some seconds later.
+    let start = Instant::now();
+    loop {
+        browser.go("/domains/example.org").await;
+        let said = browser.text("main .sentences").await;
+        if said.contains(&taken.to_string()) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "not {taken}, but: {said}");
+    }
+    for path in [
+        "/domains/example.org",
+        "/domains/example.org/switch?mode=enforce",
+        "/domains/example.org/switch?require=rfc9325",
+        "/domains/example.org/report",
+        "/domains/example.org/report?by=sender",
+        "/domains/example.org/report?by=version",
+        "/domains/example.org/partner?partner=127.0.0.1",
+        "/domains/example.org/partner?partner=evil.example",
+    ] {
+        check(&browser, path).await;
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use jiff::Timestamp;
 use portal::auth::totp;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,20 +30,42 @@ impl Drop for Process {
     }
 }
 
+/// A driver, which ends with all browsers that it has begun.
+struct Driver {
+    process: Process,
+    port: u16,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Killed, it would leave them behind.
+        let shut = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut driver| {
+            driver.write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
+            driver.read_to_end(&mut Vec::new())
+        });
+        if shut.is_ok() {
+            let _ = self.process.0.wait();
+        }
+    }
+}
+
 /// A portal with two organisations: Example Ltd has example.org and shop.example, Other has other.example.
 pub struct Site {
     pub gateway: Gateway,
     pub url: String,
     _portal: Process,
-    driver: String,
-    _driver: Process,
+    driver: Driver,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Site {
     pub async fn new() -> Self {
+        Self::beside(Gateway::new())
+    }
+
+    /// Beside another gateway than that with a month of mail.
+    pub fn beside(gateway: Gateway) -> Self {
         let alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
-        let gateway = Gateway::new();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("http://127.0.0.1:{port}");
         let settings = format!(
@@ -73,12 +95,16 @@ impl Site {
             assert!(start.elapsed() < Duration::from_secs(20), "the portal does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
-        let (driver, process) = driver();
-        Self { gateway, url, _portal: portal, driver, _driver: process, _alone: alone }
+        Self { gateway, url, _portal: portal, driver: driver(), _alone: alone }
     }
 
     /// A new browser; nobody has signed in with it.
     pub async fn browser(&self) -> Browser {
+        self.browser_at(&self.url).await
+    }
+
+    /// One that reaches the portal at another address.
+    pub async fn browser_at(&self, url: &str) -> Browser {
         let options = json!({
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--lang=en",
@@ -87,10 +113,10 @@ impl Site {
         });
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(options.as_object().unwrap().clone())
-            .connect(&self.driver)
+            .connect(&format!("http://127.0.0.1:{}", self.driver.port))
             .await
             .unwrap();
-        Browser { client, url: self.url.clone() }
+        Browser { client, url: url.to_owned() }
     }
 
     /// A browser in which somebody has signed in.
@@ -118,15 +144,15 @@ fn run(gateway: &Gateway, arguments: &str, input: &str) {
     assert!(child.wait().unwrap().success(), "{arguments}");
 }
 
-fn driver() -> (String, Process) {
+fn driver() -> Driver {
     let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
     let mut driver = driver.expect("chromedriver is needed: apt install chromium chromium-driver");
     let said = BufReader::new(driver.stdout.take().unwrap());
-    let driver = Process(driver);
+    let process = Process(driver);
     for line in said.lines() {
         let line = line.unwrap();
         if let Some((_, port)) = line.split_once("successfully on port ") {
-            return (format!("http://127.0.0.1:{}", port.trim_end_matches('.')), driver);
+            return Driver { process, port: port.trim_end_matches('.').parse().unwrap() };
         }
     }
     panic!("chromedriver did not start");
