@@ -13,7 +13,7 @@
 //! - [`store`]: the database, and its form.
 //! - [`ops`]: what can be done, and by whom; the rights are types.
 //! - [`auth`], [`flow`]: passwords, codes, signing in.
-//! - [`file`]: the policy's file, written from the database.
+//! - [`mod@file`]: the policy's file, written from the database.
 //! - [`detail`]: a domain with all that its page and the API tell of it.
 //! - [`cli`]: the commands.
 //! - [`web`]: pages; [`api`]: the API. They call `ops` and `flow` only.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`].
+/// [`Denied::Unconfirmed`](crate::ops::Denied::Unconfirmed); [`Denied::PagesOnly`](crate::ops::Denied::PagesOnly).
 pub fn begin_totp(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
@@ -45,7 +45,8 @@ const RECOVERY_CODES: usize = 10;
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`OpError::NotFound`] where none is being set up, or another one by now.
+/// [`Denied::Unconfirmed`](crate::ops::Denied::Unconfirmed); [`OpError::NotFound`] where none is being set
+/// up, or another one by now.
 pub fn set_totp(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
@@ -91,7 +92,7 @@ pub(in crate::ops) fn plain_code(code: &str) -> String {
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`].
+/// [`Denied::Unconfirmed`](crate::ops::Denied::Unconfirmed); [`Denied::PagesOnly`](crate::ops::Denied::PagesOnly).
 pub fn remove_own_totp(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
@@ -105,8 +106,9 @@ pub fn remove_own_totp(
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`]; [`Denied::Unconfirmed`]; [`Denied::PagesOnly`]; [`Denied::ShellOnly`] for an
-/// operator's.
+/// [`OpError::NotFound`]; [`Denied::Unconfirmed`](crate::ops::Denied::Unconfirmed);
+/// [`Denied::PagesOnly`](crate::ops::Denied::PagesOnly);
+/// [`Denied::ShellOnly`](crate::ops::Denied::ShellOnly) for an operator's.
 pub fn remove_totp(
     transaction: &mut Transaction<'_>,
     operator: &Operator,

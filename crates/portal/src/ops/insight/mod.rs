@@ -2,7 +2,7 @@
 //! the same code as the commands `report`, `simulate` and `explain`.
 //!
 //! Nothing here needs the portal's database; what it shows it shows for an
-//! [`OwnedDomain`](super::domains::OwnedDomain) only.
+//! [`OwnedDomain`] only.
 
 mod explain;
 mod file_state;
