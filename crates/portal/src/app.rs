@@ -1,6 +1,9 @@
 //! What all requests share.
 
+#[cfg(feature = "oidc")]
+use crate::auth::oidc::Provider;
 use crate::auth::{password, throttle::Throttle};
+use crate::ops::accounts::Ways;
 use crate::ops::insight::Gateway;
 use crate::ops::{Actor, OpError};
 use crate::secret::Secret;
@@ -25,6 +28,10 @@ const LONG: usize = 2;
 /// How long somebody waits for such a turn, in seconds.
 const PATIENCE: u64 = 10;
 
+/// Questions to OpenID providers at the same time: each waits for the network.
+#[cfg(feature = "oidc")]
+const ASKING: usize = 2;
+
 /// The turn of an account for something long: no other request of it has one.
 #[derive(Debug)]
 pub struct Turn {
@@ -47,6 +54,10 @@ struct Inner {
     /// By account.
     long_of: Mutex<HashMap<String, Arc<Semaphore>>>,
     changed: Notify,
+    #[cfg(feature = "oidc")]
+    providers: Vec<Provider>,
+    #[cfg(feature = "oidc")]
+    asking: Semaphore,
 }
 
 impl App {
@@ -54,6 +65,10 @@ impl App {
     #[must_use]
     pub fn new(settings: PortalSettings, store: Arc<Store>, gateway: Arc<Gateway>) -> Self {
         Self(Arc::new(Inner {
+            #[cfg(feature = "oidc")]
+            providers: settings.sign_in.iter().cloned().map(Provider::new).collect(),
+            #[cfg(feature = "oidc")]
+            asking: Semaphore::new(ASKING),
             settings,
             store,
             gateway,
@@ -69,6 +84,13 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> &PortalSettings {
         &self.0.settings
+    }
+
+    /// By what people can sign in.
+    #[must_use]
+    pub fn ways(&self) -> Ways {
+        let issuers = self.0.settings.sign_in.iter().map(|provider| provider.issuer.clone());
+        Ways { passwords: self.0.settings.passwords, issuers: issuers.collect() }
     }
 
     /// Who may try how often.
@@ -192,6 +214,26 @@ impl App {
             Ok((Ok(own), Ok(all))) => Ok(Turn { _own: own, _all: all }),
             _ => Err(OpError::Busy(PATIENCE)),
         }
+    }
+
+    /// Asks an OpenID provider, by its id: few at once.
+    ///
+    /// # Errors
+    ///
+    /// [`OpError::NotFound`]; [`OpError::Busy`] where it takes longer than some seconds until it is its turn.
+    #[cfg(feature = "oidc")]
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        provider: &str,
+        question: impl FnOnce(&Provider) -> T + Send + 'static,
+    ) -> Result<T, OpError> {
+        let place = self.0.providers.iter().position(|one| one.settings().id == provider);
+        let place = place.ok_or(OpError::NotFound)?;
+        let turn = timeout(Duration::from_secs(PATIENCE), self.0.asking.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(OpError::Busy(PATIENCE)) };
+        let app = self.clone();
+        let asked = move || app.0.providers.get(place).map(question).ok_or(OpError::NotFound);
+        blocking(asked).await
     }
 
     /// Waits until something was changed, or may have been.

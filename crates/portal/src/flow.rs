@@ -2,12 +2,15 @@
 //!
 //! Pages call these. What a wrong login, a wrong password and a disabled account answer is the same.
 
+#[cfg(feature = "oidc")]
+pub mod provider;
+
 use crate::app::{App, now};
 use crate::auth::throttle::{self, CODE, NETWORK, SIGN_IN};
 use crate::auth::totp;
 use crate::ops::accounts::{self, Account};
 use crate::ops::sessions::{self, Origin, Proof, Session};
-use crate::ops::{Actor, OpError};
+use crate::ops::{Actor, Denied, OpError};
 use crate::secret::Secret;
 
 /// What came of a password that was right.
@@ -19,6 +22,11 @@ pub struct SignedIn {
     pub half: bool,
     /// The account.
     pub account: Account,
+}
+
+/// Refuses what is about passwords where people sign in at providers alone.
+fn by_password(app: &App) -> Result<(), OpError> {
+    if app.settings().passwords { Ok(()) } else { Err(Denied::NoPasswords.into()) }
 }
 
 /// The name of the bucket of an account and a network.
@@ -54,13 +62,14 @@ fn codes(account: &Account) -> String {
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`] where the two are not right; [`OpError::Throttled`].
+/// [`OpError::NotFound`] where the two are not right; [`OpError::Throttled`]; [`Denied::NoPasswords`].
 pub async fn sign_in(
     app: &App,
     login: &str,
     password: String,
     origin: &Origin,
 ) -> Result<SignedIn, OpError> {
+    by_password(app)?;
     take(app, login, origin)?;
     let name = login.to_owned();
     let known = app.read(move |transaction| sessions::credentials(transaction, &name)).await?;
@@ -152,6 +161,7 @@ pub async fn confirm(
     code: Option<String>,
     origin: &Origin,
 ) -> Result<Secret, OpError> {
+    by_password(app)?;
     take(app, &session.account.login, origin)?;
     let login = session.account.login.clone();
     let known = app.read(move |transaction| sessions::credentials(transaction, &login)).await?;
@@ -196,6 +206,7 @@ pub async fn use_link(
     password: String,
     origin: &Origin,
 ) -> Result<Account, OpError> {
+    by_password(app)?;
     let network = throttle::network(&origin.address);
     app.throttle().take(&network, NETWORK, now()).map_err(OpError::Throttled)?;
     let of = link.clone();
@@ -221,6 +232,7 @@ pub async fn set_own_password(
     password: String,
     tokens_too: bool,
 ) -> Result<(), OpError> {
+    by_password(app)?;
     let hash = app.hash_password(password, &actor.login).await?;
     let actor = actor.clone();
     app.write(move |transaction| {

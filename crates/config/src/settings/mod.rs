@@ -3,6 +3,7 @@
 //! They stand in a file of their own (`milter.yaml`), apart from the policy, which is reloaded
 //! while mail flows.
 
+mod common;
 mod digest;
 mod ledger;
 mod limits;
@@ -10,6 +11,7 @@ mod log;
 mod mail_from;
 mod metrics;
 mod portal;
+mod sign_in;
 mod socket;
 
 pub use digest::DigestSettings;
@@ -19,6 +21,7 @@ pub use log::{LogFormat, LogLevel, LogSettings, LogTarget};
 pub use mail_from::{MailFrom, MailFromError};
 pub use metrics::MetricsSettings;
 pub use portal::{Database, PortalSettings};
+pub use sign_in::ProviderSettings;
 pub use socket::{Listen, SocketError, SocketSpec};
 
 use crate::finding::Accepted;

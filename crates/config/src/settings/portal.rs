@@ -1,7 +1,9 @@
 //! The settings of the portal, which is a program of its own.
 
+use super::common::{is_loopback, required, scheme_and_rest};
+use super::sign_in::{self, ProviderSettings};
 use super::socket::{self, Listen, SocketSpec};
-use crate::yaml::{Decoder, Fields, Node, Problems, Value};
+use crate::yaml::{Decoder, Node, Problems, Value};
 use crate::{document, files};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,10 @@ pub struct PortalSettings {
     pub name: String,
     /// Whom its users can ask: a mail address or a link.
     pub support: Option<String>,
+    /// The OpenID providers by which people can sign in.
+    pub sign_in: Vec<ProviderSettings>,
+    /// Whether they can with passwords of the portal's own.
+    pub passwords: bool,
 }
 
 /// Where the database is.
@@ -97,6 +103,13 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
     let milter = fields.text(decoder, "milter").unwrap_or("milter.yaml");
     let name = fields.text(decoder, "name").unwrap_or("Mandatory TLS").to_owned();
     let support = fields.text(decoder, "support").map(str::to_owned);
+    let sign_in = fields.take("sign_in");
+    let sign_in = sign_in.map(|node| sign_in::read_all(decoder, node, base)).unwrap_or_default();
+    let passwords = fields.truth(decoder, "passwords").unwrap_or(true);
+    if !passwords && !fields.mentions(&["sign_in"]) {
+        let help = "name a provider under `sign_in`, or leave `passwords` out";
+        decoder.problems.add(fields.span(), "without passwords nobody could sign in", help);
+    }
     decoder.finish(fields);
     Some(PortalSettings {
         systemd,
@@ -107,20 +120,9 @@ fn read(decoder: &mut Decoder<'_>, root: Option<Node<'_>>, path: &Path) -> Optio
         file: file?,
         name,
         support,
+        sign_in,
+        passwords,
     })
-}
-
-fn required<T: Default>(
-    decoder: &mut Decoder<'_>,
-    fields: &Fields<'_>,
-    name: &str,
-    example: &str,
-) -> T {
-    if !decoder.problems.is_broken() {
-        let message = format!("the settings do not say `{name}`");
-        decoder.problems.add(fields.span(), message, format!("add `{example}`"));
-    }
-    T::default()
 }
 
 /// Refuses sockets that other machines can reach: passwords would come in the clear.
@@ -141,10 +143,8 @@ fn check_private(decoder: &mut Decoder<'_>, node: Node<'_>, listen: &[Listen]) {
 /// Where people reach the portal.
 fn base_url(text: &str) -> Result<String, &'static str> {
     let text = text.strip_suffix('/').unwrap_or(text);
-    let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => return Err("`base_url` is written as https://portal.example.org"),
+    let Some((https, rest)) = scheme_and_rest(text) else {
+        return Err("`base_url` is written as https://portal.example.org");
     };
     if rest.is_empty()
         || rest.contains(['/', '?', '#', '@', '\\'])
@@ -155,13 +155,7 @@ fn base_url(text: &str) -> Result<String, &'static str> {
              a name of its own",
         );
     }
-    let host = match rest.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => rest.split(':').next().unwrap_or_default(),
-    };
-    let is_loopback =
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if !https && !is_loopback {
+    if !https && !is_loopback(rest) {
         return Err("over http:// passwords would cross the network in the clear: write https://");
     }
     Ok(text.to_ascii_lowercase())

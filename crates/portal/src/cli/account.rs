@@ -1,6 +1,6 @@
 //! `mandatory-tls-portal account`.
 
-use super::{Failure, Shell};
+use super::{Failure, Shell, identity};
 use crate::app::now;
 use crate::auth::password;
 use crate::ops::accounts::{self, AccountChange, LINK_HOURS, NewAccount};
@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal, Write};
 pub(super) enum Command {
     /// List them
     List,
-    /// Make one, and print a one-time link by which its password is set
+    /// Make one, and print a one-time link by which its password is set, or a sign-in joined
     Add {
         /// The login: a mail address, or another name
         login: String,
@@ -27,7 +27,7 @@ pub(super) enum Command {
         #[arg(long, default_value = "en", value_parser = language)]
         language: Language,
     },
-    /// Print a new one-time link by which a password is set; the one before ends
+    /// Print a new one-time link by which a password is set, or a sign-in joined; the one before ends
     Link {
         /// The login
         login: String,
@@ -37,6 +37,9 @@ pub(super) enum Command {
         /// The login
         login: String,
     },
+    /// Sign-ins at OpenID providers that are joined to it
+    #[command(subcommand)]
+    Identity(identity::Command),
     /// Take the authenticator from an account whose owner has lost it
     ResetTotp {
         /// The login
@@ -99,6 +102,7 @@ pub(super) fn run(command: Command, shell: &Shell, out: &mut impl Write) -> Resu
                 accounts::set_password(transaction, operator, &id, &hash, now())
             })?;
         }
+        Command::Identity(command) => identity::run(&command, shell, out)?,
         Command::ResetTotp { login } => {
             let id = id(&login)?;
             shell
@@ -127,8 +131,9 @@ fn list(shell: &Shell, out: &mut impl Write) -> Result<(), Failure> {
         let role: &str = account.role.into();
         let state = match account {
             _ if account.disabled.is_some() => "disabled",
-            _ if !account.has_password => "invited",
+            _ if !account.has_password && !account.has_identity => "invited",
             _ if account.has_totp => "with TOTP",
+            _ if !account.has_password => "joined",
             _ => "password",
         };
         let organisation = account.organisation_name.unwrap_or_default();
@@ -141,7 +146,8 @@ fn show_link(shell: &Shell, out: &mut impl Write, login: &str, link: &Secret) ->
     writeln!(out, "{}/link/{}", shell.settings.base_url, link.reveal())?;
     out.flush()?;
     eprintln!(
-        "Whoever opens this link within {LINK_HOURS} hours sets the password of {login}. It works once."
+        "Whoever opens this link within {LINK_HOURS} hours sets the password of {login}{}. It works once.",
+        if shell.settings.sign_in.is_empty() { "" } else { ", or joins a sign-in" }
     );
     Ok(())
 }

@@ -5,6 +5,7 @@ mod account;
 mod audit;
 mod domain;
 mod generate;
+mod identity;
 mod list;
 mod organisation;
 mod owner;
@@ -186,6 +187,12 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
         serve::fix_mmap_threshold()?;
     }
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
+    if cfg!(not(feature = "oidc")) && !settings.sign_in.is_empty() {
+        let file = arguments.config.display();
+        return Err(Failure::config(format!(
+            "error: {file} has `sign_in`, and this program was built without the feature `oidc`"
+        )));
+    }
     let actor = actor();
     owner::become_owner(&settings)?;
     let shell = Shell::open(settings, &actor)?;

@@ -52,6 +52,10 @@ pub enum Action {
     TotpSet,
     /// It asks for none any more.
     TotpRemoved,
+    /// A sign-in at an OpenID provider was joined to it.
+    IdentityJoined,
+    /// It was taken from it.
+    IdentityRemoved,
     /// Somebody signed in.
     SignedIn,
     /// Somebody gave a wrong password or code.

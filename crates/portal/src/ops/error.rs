@@ -62,6 +62,9 @@ pub enum Denied {
     /// What was asked for is not on offer.
     #[error("this is not on offer")]
     NotOffered,
+    /// People sign in at OpenID providers alone.
+    #[error("passwords are switched off in the settings")]
+    NoPasswords,
     /// Only whoever has the shell may.
     #[error("this is done in the shell of the machine: mandatory-tls-portal account")]
     ShellOnly,

@@ -1,5 +1,9 @@
 //! Signing in, and the sessions that come of it. Of a session only the hash of its key is kept.
 
+mod by_identity;
+
+pub use by_identity::begin_by_identity;
+
 use super::accounts::{self, Account};
 use super::audit::{self, Action, Subject};
 use super::{Actor, OpError, Operator, Role, Via, organisations};
@@ -111,27 +115,37 @@ pub fn begin(
     let account = still(transaction, checked)?;
     let half = account.has_totp;
     if !half {
-        note(transaction, &account, origin, Action::SignedIn, now)?;
+        note(transaction, &account, origin, Action::SignedIn, None, now)?;
     }
-    Ok((insert(transaction, &account.id, half, None, origin, now)?, account))
+    let new = New { account: &account.id, half, confirmed: now, behalf: None };
+    Ok((insert(transaction, new, origin, now)?, account))
+}
+
+/// A session that begins.
+struct New<'n> {
+    account: &'n str,
+    /// Whether the code of the authenticator is still to come.
+    half: bool,
+    /// When somebody last showed who they are.
+    confirmed: Timestamp,
+    behalf: Option<String>,
 }
 
 fn insert(
     transaction: &mut Transaction<'_>,
-    account: &str,
-    half: bool,
-    behalf: Option<String>,
+    new: New<'_>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Secret, OpError> {
+    let New { account, half, confirmed, behalf } = new;
     let secret = Secret::new("");
     let ends = if half { now + HALF_MINUTES.minutes() } else { now + LONGEST_HOURS.hours() };
     let agent: String = origin.agent.chars().take(200).collect();
     let sql = "INSERT INTO session (hash, account, half, confirmed, behalf, created, used, ends, address, agent)
-         VALUES ($1, $2, $3, $4, $5, $4, $4, $6, $7, $8)";
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
     let address = &*origin.address;
-    transaction
-        .execute(sql, bind![secret.hash(), account, half, now, behalf, ends, address, agent])?;
+    let values = bind![secret.hash(), account, half, confirmed, behalf, now, ends, address, agent];
+    transaction.execute(sql, values)?;
     if !half {
         let sql = "UPDATE account SET signed_in = $1 WHERE id = $2";
         transaction.execute(sql, bind![now, account])?;
@@ -152,6 +166,7 @@ fn note(
     account: &Account,
     origin: &Origin,
     action: Action,
+    by: Option<serde_json::Value>,
     now: Timestamp,
 ) -> Result<(), OpError> {
     let actor = accounts::as_actor(account, &origin.address);
@@ -160,7 +175,7 @@ fn note(
         subject: Subject::Account { id: &account.id, login: &account.login },
         organisation: account.organisation.as_deref(),
         before: None,
-        after: None,
+        after: by,
         undoes: None,
     };
     audit::write(transaction, &actor, now, entry)
@@ -184,7 +199,7 @@ pub fn failed(
         transaction.execute("UPDATE generation SET number = number WHERE id = 1", &[])?;
         return Ok(());
     };
-    note(transaction, account, origin, Action::SignInFailed, now)
+    note(transaction, account, origin, Action::SignInFailed, None, now)
 }
 
 /// The session of a key.
@@ -305,8 +320,16 @@ pub fn complete(
 ) -> Result<Secret, OpError> {
     use_proof(transaction, &session.account.id, proof)?;
     replace(transaction, session)?;
-    note(transaction, &session.account, origin, Action::SignedIn, now)?;
-    insert(transaction, &session.account.id, false, None, origin, now)
+    note(transaction, &session.account, origin, Action::SignedIn, None, now)?;
+    let actor = &session.actor;
+    let new = New {
+        account: &session.account.id,
+        half: false,
+        // Who signed in at a provider may have shown it there long ago.
+        confirmed: actor.confirmed.unwrap_or(Timestamp::UNIX_EPOCH),
+        behalf: actor.behalf.clone(),
+    };
+    insert(transaction, new, origin, now)
 }
 
 /// Goes on under another key, after the password (and the code, where there is an authenticator) was
@@ -331,7 +354,9 @@ pub fn confirm(
         None => {}
     }
     replace(transaction, session)?;
-    insert(transaction, &session.account.id, false, session.actor.behalf.clone(), origin, now)
+    let behalf = session.actor.behalf.clone();
+    let new = New { account: &session.account.id, half: false, confirmed: now, behalf };
+    insert(transaction, new, origin, now)
 }
 
 /// Ends a session that another follows. One that has ended meanwhile has no follower.

@@ -22,13 +22,29 @@ impl Cookies {
         if self.https { "__Host-session" } else { "session" }
     }
 
-    /// The key of the session in a request. Where there are two of the name, somebody has planted one:
-    /// then there is none.
+    /// That of a sign-in at an OpenID provider.
+    #[cfg(feature = "oidc")]
+    fn attempt_name(self) -> &'static str {
+        if self.https { "__Host-attempt" } else { "attempt" }
+    }
+
+    /// The key of the session in a request.
     pub(super) fn session(self, headers: &HeaderMap) -> Option<String> {
+        Self::only(headers, self.name())
+    }
+
+    /// What the browser keeps of a sign-in at an OpenID provider.
+    #[cfg(feature = "oidc")]
+    pub(super) fn attempt(self, headers: &HeaderMap) -> Option<String> {
+        Self::only(headers, self.attempt_name())
+    }
+
+    /// The one cookie of a name. Where there are two, somebody has planted one: then there is none.
+    fn only(headers: &HeaderMap, cookie: &str) -> Option<String> {
         let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut keys = all.flat_map(|text| text.split(';')).filter_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
-            (name == self.name()).then(|| value.to_owned())
+            (name == cookie).then(|| value.to_owned())
         });
         let key = keys.next()?;
         keys.next().is_none().then_some(key)
@@ -37,19 +53,27 @@ impl Cookies {
     /// The header that gives a session to a browser, until it is closed or the session ends.
     #[must_use]
     pub fn begin(self, key: &Secret) -> (header::HeaderName, HeaderValue) {
-        self.header(key.reveal(), "")
+        self.header(self.name(), key.reveal(), "")
     }
 
     /// The header that takes it away.
     #[must_use]
     pub fn end(self) -> (header::HeaderName, HeaderValue) {
-        self.header("", "; Max-Age=0")
+        self.header(self.name(), "", "; Max-Age=0")
     }
 
-    fn header(self, value: &str, more: &str) -> (header::HeaderName, HeaderValue) {
+    /// The header that has a browser keep an attempt, for ten minutes; an empty one takes it away.
+    #[cfg(feature = "oidc")]
+    #[must_use]
+    pub fn keep_attempt(self, attempt: &str) -> (header::HeaderName, HeaderValue) {
+        let age = if attempt.is_empty() { "; Max-Age=0" } else { "; Max-Age=600" };
+        self.header(self.attempt_name(), attempt, age)
+    }
+
+    fn header(self, name: &str, value: &str, more: &str) -> (header::HeaderName, HeaderValue) {
         let secure = if self.https { "; Secure" } else { "" };
-        let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name());
-        // A key has digits and letters only.
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}");
+        // It has letters, digits and `-._` only.
         let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
         (header::SET_COOKIE, value)
     }

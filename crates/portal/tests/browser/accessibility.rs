@@ -14,6 +14,8 @@ fn seen(path: &str) -> Option<&'static str> {
     Some(match path {
         "/" => "/",
         "/sign-in" => "/sign-in",
+        // Without having been to a provider: why it is none.
+        "/sign-in/with/{provider}" => "/sign-in/with/oidc",
         "/forgotten" => "/forgotten",
         "/link/{secret}" => "/link/used",
         "/confirm" => "/confirm",

@@ -109,7 +109,7 @@ impl Api {
     }
 }
 
-async fn answer(router: Router, request: Request<Body>) -> Answer {
+pub async fn answer(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let octets = to_bytes(body, 1 << 24).await.unwrap();

@@ -6,6 +6,7 @@ mod engines;
 mod file;
 mod looking;
 mod memory;
+mod oidc;
 mod pages;
 mod rights;
 mod settings;

@@ -11,9 +11,11 @@ use portal::{Secret, now};
 use std::collections::BTreeSet;
 
 /// Who each route is for. One that is not in this list fails the test below, until somebody has decided.
-const DECIDED: [(Method, &str, Access); 70] = [
+const DECIDED: [(Method, &str, Access); 77] = [
     (Method::Get, "/", Access::SignedIn),
     (Method::Get, "/account", Access::SignedIn),
+    (Method::Post, "/account/identities/with/{provider}", Access::SignedIn),
+    (Method::Post, "/account/identities/{identity}/remove", Access::SignedIn),
     (Method::Post, "/account/language", Access::SignedIn),
     (Method::Get, "/account/password", Access::SignedIn),
     (Method::Post, "/account/password", Access::SignedIn),
@@ -28,6 +30,7 @@ const DECIDED: [(Method, &str, Access); 70] = [
     (Method::Get, "/accounts/{account}", Access::Operator),
     (Method::Post, "/accounts/{account}/disable", Access::Operator),
     (Method::Post, "/accounts/{account}/enable", Access::Operator),
+    (Method::Post, "/accounts/{account}/identities/{identity}/remove", Access::Operator),
     (Method::Post, "/accounts/{account}/link", Access::Operator),
     (Method::Post, "/accounts/{account}/role", Access::Operator),
     (Method::Post, "/accounts/{account}/second-step/remove", Access::Operator),
@@ -38,6 +41,7 @@ const DECIDED: [(Method, &str, Access); 70] = [
     (Method::Post, "/audit/{row}/undo", Access::MayChange),
     (Method::Get, "/confirm", Access::SignedIn),
     (Method::Post, "/confirm", Access::SignedIn),
+    (Method::Post, "/confirm/with/{provider}", Access::SignedIn),
     (Method::Get, "/domains/{domain}", Access::SignedIn),
     (Method::Get, "/domains/{domain}/contact", Access::MayChange),
     (Method::Post, "/domains/{domain}/contact", Access::MayChange),
@@ -59,6 +63,7 @@ const DECIDED: [(Method, &str, Access); 70] = [
     (Method::Post, "/language", Access::Everybody),
     (Method::Get, "/link/{secret}", Access::Everybody),
     (Method::Post, "/link/{secret}", Access::Everybody),
+    (Method::Post, "/link/{secret}/with/{provider}", Access::Everybody),
     (Method::Post, "/account/second-step/begin", Access::SignedIn),
     (Method::Get, "/offer", Access::Operator),
     (Method::Post, "/offer", Access::Operator),
@@ -81,6 +86,8 @@ const DECIDED: [(Method, &str, Access); 70] = [
     (Method::Post, "/sign-in", Access::Everybody),
     (Method::Get, "/sign-in/code", Access::OwesCode),
     (Method::Post, "/sign-in/code", Access::OwesCode),
+    (Method::Get, "/sign-in/with/{provider}", Access::Everybody),
+    (Method::Post, "/sign-in/with/{provider}", Access::Everybody),
     (Method::Post, "/sign-out", Access::SignedIn),
 ];
 

@@ -1,11 +1,17 @@
 //! Accounts: who can sign in. Operators make them; each looks after its own password and authenticator.
 
+mod identity;
+mod link;
 mod password;
 mod totp;
 
-pub use password::{
-    CONFIRMED_MINUTES, LINK_HOURS, make_link, of_link, set_own_password, set_password, use_link,
+pub use identity::{
+    Identity, Proven, Ways, add_identity, identities, join, own_identities, remove_identity,
+    remove_own_identity,
 };
+pub(super) use identity::{by_identity, identity_json};
+pub use link::{LINK_HOURS, join_by_link, make_link, of_link, use_link};
+pub use password::{CONFIRMED_MINUTES, set_own_password, set_password};
 pub(super) use password::{as_actor, confirmed};
 pub(super) use totp::plain_code;
 pub use totp::{begin_totp, pending_totp, remove_own_totp, remove_totp, set_totp};
@@ -35,8 +41,10 @@ pub struct Account {
     pub organisation_name: Option<String>,
     /// The language of its pages, by its tag.
     pub language: String,
-    /// Whether it has a password: else it waits for its first link to be used.
+    /// Whether it has a password. With neither that nor an identity it waits for its first link to be used.
     pub has_password: bool,
+    /// Whether a sign-in at an OpenID provider is joined to it.
+    pub has_identity: bool,
     /// Whether it asks for a code of an authenticator.
     pub has_totp: bool,
     /// Since when it cannot sign in; none: it can.
@@ -51,7 +59,8 @@ pub struct Account {
 
 const SELECT: &str =
     "SELECT a.id, a.login, a.role, a.organisation, o.name, a.language, a.password IS NOT NULL,
-     a.totp_secret IS NOT NULL, a.disabled, a.signed_in, a.version
+     a.totp_secret IS NOT NULL, a.disabled, a.signed_in, a.version,
+     EXISTS (SELECT 1 FROM identity i WHERE i.account = a.id)
      FROM account a LEFT JOIN organisation o ON o.id = a.organisation";
 
 fn read(row: &Row) -> Result<Account, OpError> {
@@ -69,6 +78,7 @@ fn read(row: &Row) -> Result<Account, OpError> {
         disabled: row.get(8)?,
         signed_in: row.get(9)?,
         version: row.get(10)?,
+        has_identity: row.get(11)?,
     })
 }
 
@@ -180,7 +190,7 @@ pub fn add(
     }
     let account = by_id(transaction, &id)?;
     write(transaction, operator.actor(), now, Action::AccountAdded, None, Some(&account))?;
-    let link = password::new_link(transaction, operator, &id, now)?;
+    let link = link::new_link(transaction, operator, &id, now)?;
     Ok((account, link))
 }
 

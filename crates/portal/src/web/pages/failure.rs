@@ -100,6 +100,7 @@ fn denied_text(around: &Around, denied: Denied) -> &'static str {
         Denied::NoBehalf => words.no_behalf,
         Denied::NotOffered => words.not_offered,
         Denied::ShellOnly => words.shell_only,
+        Denied::NoPasswords => around.words.provider.no_passwords,
         Denied::OperatorOnly | Denied::Scope(_) | Denied::Unconfirmed | Denied::PagesOnly => {
             words.operator_only
         }

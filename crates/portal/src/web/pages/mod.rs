@@ -30,6 +30,7 @@ mod report;
 mod shell;
 mod shown;
 mod sign_in;
+mod ways;
 mod words;
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use super::page::{Problem, Result, answer, see};
 use super::shell::Shell;
 use super::shown::Shown;
 use super::sign_in::{NewPassword, password_problem};
+use super::ways::{Joined, Way, joined, ways};
 use crate::app::{App, now};
 use crate::flow;
 use crate::ops::{OpError, accounts, sessions};
 use crate::web::{Access, Cookies, Route, SignedIn};
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use policy::Language;
@@ -28,6 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/account/password", Access::SignedIn, password),
         Route::post("/account/password", Access::SignedIn, setting_password),
         Route::post("/account/second-step/remove", Access::SignedIn, removing_second_step),
+        Route::post("/account/identities/{identity}/remove", Access::SignedIn, removing_identity),
         Route::post("/account/sessions/end", Access::SignedIn, ending_others),
         Route::post("/account/language", Access::SignedIn, setting_language),
         Route::post("/language", Access::Everybody, choosing_language),
@@ -43,6 +45,9 @@ pub(super) struct AccountPage {
     pub facts: Vec<Fact>,
     pub second: String,
     pub has_second: bool,
+    pub problem: Option<Problem>,
+    pub identities: Vec<Joined>,
+    pub ways: Vec<Way>,
     pub sessions: Vec<SessionRow>,
 }
 section!(AccountPage, Account);
@@ -66,9 +71,33 @@ pub(super) struct PasswordPage {
 }
 section!(PasswordPage, Account);
 
-async fn account(State(app): State<App>, around: Around, signed_in: SignedIn) -> Result {
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    said: String,
+}
+
+async fn account(
+    State(app): State<App>,
+    around: Around,
+    signed_in: SignedIn,
+    Query(query): Query<Said>,
+) -> Result {
+    let mut page = account_page(&app, &around, &signed_in).await?;
+    if query.said == "joined" {
+        page.shell.done = Some(around.words.provider.joined.into());
+    }
+    Ok(answer(StatusCode::OK, &page))
+}
+
+async fn account_page(app: &App, around: &Around, signed_in: &SignedIn) -> Result<AccountPage> {
     let of = signed_in.clone();
-    let rows = app.read(move |transaction| sessions::list(transaction, &of)).await?;
+    let (rows, identities) = app
+        .read(move |transaction| {
+            let identities = accounts::own_identities(transaction, &of.actor)?;
+            Ok((sessions::list(transaction, &of)?, identities))
+        })
+        .await?;
     let (words, account) = (around.words, &signed_in.account);
     let fact = |name, value: &str, link: Option<&str>| Fact {
         name,
@@ -84,7 +113,10 @@ async fn account(State(app): State<App>, around: Around, signed_in: SignedIn) ->
     if let Some(organisation) = &account.organisation_name {
         facts.push(fact(text.organisation, organisation, None));
     }
-    facts.push(fact(text.password, text.password_kept, Some("/account/password")));
+    if app.settings().passwords {
+        let kept = if account.has_password { text.password_kept } else { text.password_none };
+        facts.push(fact(text.password, kept, Some("/account/password")));
+    }
     let second = if account.has_totp { text.second_on } else { text.second_off };
     let rows = rows.into_iter().map(|row| SessionRow {
         with: browser(&row.agent).into(),
@@ -93,14 +125,42 @@ async fn account(State(app): State<App>, around: Around, signed_in: SignedIn) ->
         seen: when(row.used),
         is_this: row.this,
     });
-    let page = AccountPage {
+    Ok(AccountPage {
         shell: around.shell(),
         facts,
         second: second.into(),
         has_second: account.has_totp,
+        problem: None,
+        identities: joined(app, words, &identities, "/account"),
+        ways: ways(app, words.provider.join, "/account/identities"),
         sessions: rows.collect(),
-    };
-    Ok(answer(StatusCode::OK, &page))
+    })
+}
+
+async fn removing_identity(
+    State(app): State<App>,
+    around: Around,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+) -> Result {
+    if !is_confirmed(&signed_in) {
+        return Ok(see("/confirm?next=/account"));
+    }
+    let (actor, session, ways) = (signed_in.actor(), signed_in.hash.clone(), app.ways());
+    let removed = app
+        .write(move |transaction| {
+            accounts::remove_own_identity(transaction, &actor, &session, &id, &ways, now())
+        })
+        .await;
+    match removed {
+        Ok(()) => Ok(see("/account")),
+        Err(OpError::Invalid(_)) => {
+            let mut page = account_page(&app, &around, &signed_in).await?;
+            page.problem = Some(Problem::new("", around.words.provider.last_way));
+            Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a browser calls itself, in short: the first of its names that says which it is, and on what.

@@ -123,6 +123,7 @@ impl Gallery {
             facts: vec![self.fact(words.person.login, "anna.muster@example.org", "", None)],
             version: 1,
             has_second: true,
+            identities: self.joined(),
             can_open: true,
             is_disabled: false,
             link: "/accounts/1".into(),

@@ -4,17 +4,36 @@ use super::{Gallery, choosable};
 use crate::web::pages::account::{AccountPage, PasswordPage, SessionRow, TokenRow, TokensPage};
 use crate::web::pages::page::ErrorPage;
 use crate::web::pages::sign_in::*;
+use crate::web::pages::ways::{Joined, Way};
 use askama::Template;
 
 impl Gallery {
+    fn ways(&self, text: &str) -> Vec<Way> {
+        let label = self.fill(text, &[("provider", "Example SSO")]);
+        vec![Way { label, action: "/sign-in/with/oidc".into() }]
+    }
+
+    /// Identities of an account.
+    pub(super) fn joined(&self) -> Vec<Joined> {
+        vec![Joined {
+            name: self.text("Example SSO"),
+            subject: self.text("f3c9a2d0-5a2e-4f0e-9d1c-0b7f6f1d2c3e"),
+            since: "2026-11-28 08:02".into(),
+            used: "2026-11-28 09:14".into(),
+            remove: "/account/identities/1/remove".into(),
+        }]
+    }
+
     pub(super) fn sign_in(&self) -> Vec<(&'static str, String)> {
         let words = self.words();
         let failed = words.sign_in.failed;
-        let sign_in = |problem| SignInPage {
+        let sign_in = |problem, passwords| SignInPage {
             shell: self.nobody("/sign-in"),
             problem,
             login: self.text("anna.muster@example.org"),
             next: "/".into(),
+            passwords,
+            ways: self.ways(words.provider.sign_in),
         };
         let code = |is_recovery| CodePage {
             shell: self.nobody("/sign-in/code"),
@@ -28,6 +47,22 @@ impl Gallery {
             problem: None,
             next: "/account/tokens".into(),
             has_code: true,
+            passwords: true,
+            ways: self.ways(words.provider.confirm),
+        };
+        #[cfg(feature = "oidc")]
+        let going = GoingPage {
+            shell: self.nobody("/sign-in/with/oidc"),
+            title: self.fill(words.provider.going, &[("provider", "Example SSO")]),
+            address: "https://sso.example.org/auth?a=1&b=2".into(),
+        };
+        let stranger =
+            [("provider", "Example SSO"), ("issuer", "https://sso.example.org"), ("subject", "42")];
+        let stranger = ErrorPage {
+            shell: self.nobody("/sign-in/with/oidc"),
+            title: words.provider.failed,
+            text: self.fill(words.provider.stranger, &stranger),
+            onwards: ("/".into(), words.errors.to_start),
         };
         let forgotten = ForgottenPage {
             shell: self.nobody("/forgotten"),
@@ -39,6 +74,8 @@ impl Gallery {
             problem: self.wrong("password", words.link.short),
             login: self.text("anna.muster@example.org"),
             hint: self.fill(hint, &[("login", "anna.muster@example.org"), ("least", "12")]),
+            passwords: true,
+            ways: self.ways(words.provider.join),
         };
         let totp = |key: &str| TotpPage {
             shell: self.admin("/account/second-step"),
@@ -59,8 +96,12 @@ impl Gallery {
             onwards: ("/domains/example.org".into(), words.errors.conflict_other),
         };
         vec![
-            ("sign-in", sign_in(None).render().unwrap()),
-            ("sign-in-wrong", sign_in(self.wrong("login", failed)).render().unwrap()),
+            ("sign-in", sign_in(None, true).render().unwrap()),
+            ("sign-in-elsewhere", sign_in(None, false).render().unwrap()),
+            #[cfg(feature = "oidc")]
+            ("going", going.render().unwrap()),
+            ("stranger", stranger.render().unwrap()),
+            ("sign-in-wrong", sign_in(self.wrong("login", failed), true).render().unwrap()),
             ("code", code(false).render().unwrap()),
             ("code-recovery", code(true).render().unwrap()),
             ("again", again.render().unwrap()),
@@ -90,6 +131,9 @@ impl Gallery {
             ],
             second: words.account.second_on.into(),
             has_second: true,
+            problem: None,
+            identities: self.joined(),
+            ways: self.ways(words.provider.join),
             sessions: vec![session("Firefox, Linux", true), session("Chrome, Android", false)],
         };
         let tokens = TokensPage {

@@ -1,7 +1,7 @@
 //! An account of an organisation.
 
 use crate::app::{App, now};
-use crate::ops::accounts::{self, Account, AccountChange, LINK_HOURS, NewAccount};
+use crate::ops::accounts::{self, Account, AccountChange, Identity, LINK_HOURS, NewAccount};
 use crate::ops::{OpError, Operator, Role, organisations};
 use crate::secret::Secret;
 use crate::web::pages::around::{Around, is_confirmed};
@@ -9,6 +9,7 @@ use crate::web::pages::domain::{Choosable, Fact, when};
 use crate::web::pages::page::{Problem, Result, answer, query, see};
 use crate::web::pages::shell::Shell;
 use crate::web::pages::shown::Shown;
+use crate::web::pages::ways::{Joined, joined};
 use crate::web::pages::words::{Words, fill};
 use crate::web::{Access, Route, SignedIn};
 use askama::Template;
@@ -28,6 +29,11 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/accounts/{account}/disable", operator, disabling),
         Route::post("/accounts/{account}/enable", operator, enabling),
         Route::post("/accounts/{account}/second-step/remove", operator, removing_second_step),
+        Route::post(
+            "/accounts/{account}/identities/{identity}/remove",
+            operator,
+            removing_identity,
+        ),
     ]
 }
 
@@ -46,6 +52,7 @@ pub(in crate::web::pages) struct PersonPage {
     pub facts: Vec<Fact>,
     pub version: i64,
     pub has_second: bool,
+    pub identities: Vec<Joined>,
     /// Whether a new link can be made from here: of an operator's account, only in the shell.
     pub can_open: bool,
     pub is_disabled: bool,
@@ -58,7 +65,7 @@ section!(PersonPage, Organisations);
 
 /// How an account is, in a word.
 pub(super) fn state(account: &Account, words: &Words) -> &'static str {
-    match (account.disabled, account.has_password) {
+    match (account.disabled, account.has_password || account.has_identity) {
         (Some(_), _) => words.person.disabled,
         (None, false) => words.person.invited,
         (None, true) => words.person.active,
@@ -101,6 +108,7 @@ async fn new_page(
         facts: Vec::new(),
         version: 0,
         has_second: false,
+        identities: Vec::new(),
         can_open: false,
         is_disabled: false,
         made: None,
@@ -141,7 +149,7 @@ async fn adding(
     match made {
         // The link is shown this once, so it is the answer itself.
         Ok((account, secret)) => {
-            let mut page = page(&around, &account);
+            let mut page = page(&app, &around, &account, &[]);
             page.made = Some(made_link(&app, &around, &secret));
             Ok(answer(StatusCode::OK, &page))
         }
@@ -160,7 +168,7 @@ fn made_link(app: &App, around: &Around, secret: &Secret) -> (String, String) {
     (app.link(secret), fill(around.words.person.link_hint, &[("until", &until)]))
 }
 
-fn page(around: &Around, account: &Account) -> PersonPage {
+fn page(app: &App, around: &Around, account: &Account, identities: &[Identity]) -> PersonPage {
     let words = around.words;
     let text = &words.person;
     let fact =
@@ -187,10 +195,27 @@ fn page(around: &Around, account: &Account) -> PersonPage {
         ],
         version: account.version,
         has_second: account.has_totp,
+        identities: joined(app, words, identities, &format!("/accounts/{}", account.id)),
         can_open: of.is_some(),
         is_disabled: account.disabled.is_some(),
         made: None,
     }
+}
+
+/// The page of an account that there is.
+async fn known_page(
+    app: &App,
+    around: &Around,
+    operator: Operator,
+    id: String,
+) -> Result<PersonPage> {
+    let (account, identities) = app
+        .read(move |transaction| {
+            let identities = accounts::identities(transaction, &operator, &id)?;
+            Ok((accounts::get(transaction, &operator, &id)?, identities))
+        })
+        .await?;
+    Ok(page(app, around, &account, &identities))
 }
 
 async fn show(
@@ -199,8 +224,7 @@ async fn show(
     operator: Operator,
     Path(id): Path<String>,
 ) -> Result {
-    let account = app.read(move |transaction| accounts::get(transaction, &operator, &id)).await?;
-    Ok(answer(StatusCode::OK, &page(&around, &account)))
+    Ok(answer(StatusCode::OK, &known_page(&app, &around, operator, id).await?))
 }
 
 async fn linking(
@@ -213,13 +237,10 @@ async fn linking(
     if !is_confirmed(&signed_in) {
         return Ok(see(&query("/confirm", &[("next", &format!("/accounts/{id}"))])));
     }
-    let (account, secret) = app
-        .write(move |transaction| {
-            let secret = accounts::make_link(transaction, &operator, &id, now())?;
-            Ok((accounts::get(transaction, &operator, &id)?, secret))
-        })
-        .await?;
-    let mut page = page(&around, &account);
+    let (of, who) = (id.clone(), operator.clone());
+    let secret =
+        app.write(move |transaction| accounts::make_link(transaction, &who, &of, now())).await?;
+    let mut page = known_page(&app, &around, operator, id).await?;
     page.made = Some(made_link(&app, &around, &secret));
     Ok(answer(StatusCode::OK, &page))
 }
@@ -239,8 +260,7 @@ async fn change(
         .await;
     let Err(error) = done else { return Ok(see(&format!("/accounts/{id}"))) };
     let problem = Problem::of(error)?;
-    let account = app.read(move |transaction| accounts::get(transaction, &operator, &id)).await?;
-    let mut page = page(around, &account);
+    let mut page = known_page(app, around, operator, id).await?;
     page.problem = Some(problem);
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
@@ -295,4 +315,21 @@ async fn removing_second_step(
     let of = id.clone();
     app.write(move |transaction| accounts::remove_totp(transaction, &operator, &of, now())).await?;
     Ok(see(&format!("/accounts/{id}")))
+}
+
+async fn removing_identity(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    operator: Operator,
+    Path((id, identity)): Path<(String, String)>,
+) -> Result {
+    let page = format!("/accounts/{id}");
+    if !is_confirmed(&signed_in) {
+        return Ok(see(&query("/confirm", &[("next", &page)])));
+    }
+    app.write(move |transaction| {
+        accounts::remove_identity(transaction, &operator, &id, &identity, now())
+    })
+    .await?;
+    Ok(see(&page))
 }

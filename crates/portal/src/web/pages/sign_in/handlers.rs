@@ -9,6 +9,7 @@ use crate::ops::{OpError, accounts, sessions};
 use crate::secret::Secret;
 use crate::web::pages::around::{Around, is_confirmed};
 use crate::web::pages::page::{ErrorPage, Problem, Result, answer, query, see};
+use crate::web::pages::ways::ways;
 use crate::web::pages::words::fill;
 use crate::web::{Access, Client, Cookies, Route, SignedIn};
 use axum::extract::{Form, Path, Query, State};
@@ -16,7 +17,7 @@ use axum::http::{StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-pub(in crate::web::pages) fn routes() -> Vec<Route> {
+pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/sign-in", Access::Everybody, sign_in),
         Route::post("/sign-in", Access::Everybody, signing_in),
@@ -54,15 +55,30 @@ struct Next {
     recovery: String,
 }
 
-fn sign_in_page(around: &Around, login: &str, next: &str, problem: Option<Problem>) -> SignInPage {
-    SignInPage { shell: around.shell(), problem, login: login.into(), next: local(next) }
+fn sign_in_page(
+    app: &App,
+    around: &Around,
+    login: &str,
+    next: &str,
+    problem: Option<Problem>,
+) -> SignInPage {
+    SignInPage {
+        shell: around.shell(),
+        problem,
+        login: login.into(),
+        next: local(next),
+        passwords: app.settings().passwords,
+        ways: ways(app, around.words.provider.sign_in, "/sign-in"),
+    }
 }
 
-async fn sign_in(around: Around, Query(query): Query<Next>) -> Response {
-    let mut page = sign_in_page(&around, "", &query.next, None);
-    if query.said == "password" {
-        page.shell.done = Some(around.words.sign_in.done.into());
-    }
+async fn sign_in(State(app): State<App>, around: Around, Query(query): Query<Next>) -> Response {
+    let mut page = sign_in_page(&app, &around, "", &query.next, None);
+    page.shell.done = match &*query.said {
+        "password" => Some(around.words.sign_in.done.into()),
+        "joined" => Some(around.words.provider.joined.into()),
+        _ => None,
+    };
     answer(StatusCode::OK, &page)
 }
 
@@ -83,17 +99,21 @@ async fn signing_in(
     match flow::sign_in(&app, &form.login, form.password, &origin).await {
         Ok(signed_in) => {
             let next = local(&form.next);
-            let code = || query("/sign-in/code", &[("next", &next)]);
-            let to = if signed_in.half { code() } else { next };
+            let to = if signed_in.half { to_code(&next) } else { next };
             Ok(([Cookies::new(&app).begin(&signed_in.key)], see(&to)).into_response())
         }
         Err(OpError::NotFound) => {
             let problem = Problem::new("login", around.words.sign_in.failed);
-            let page = sign_in_page(&around, &form.login, &form.next, Some(problem));
+            let page = sign_in_page(&app, &around, &form.login, &form.next, Some(problem));
             Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where the code of the authenticator is asked for.
+pub(super) fn to_code(next: &str) -> String {
+    query("/sign-in/code", &[("next", next)])
 }
 
 fn code_page(around: &Around, next: &str, is_recovery: bool, problem: Option<Problem>) -> CodePage {
@@ -141,17 +161,32 @@ async fn sign_out(State(app): State<App>, signed_in: SignedIn) -> Result {
     Ok(([Cookies::new(&app).end()], see("/sign-in")).into_response())
 }
 
-fn again_page(around: &Around, who: &SignedIn, next: &str, problem: Option<Problem>) -> AgainPage {
+fn again_page(
+    app: &App,
+    around: &Around,
+    who: &SignedIn,
+    next: &str,
+    problem: Option<Problem>,
+) -> AgainPage {
+    let mut ways = ways(app, around.words.provider.confirm, "/confirm");
+    ways.retain(|_| who.account.has_identity);
     AgainPage {
         shell: around.shell(),
         problem,
+        passwords: app.settings().passwords && (who.account.has_password || ways.is_empty()),
+        ways,
         next: if next.is_empty() { "/account".into() } else { local(next) },
         has_code: who.account.has_totp,
     }
 }
 
-async fn again(around: Around, signed_in: SignedIn, Query(query): Query<Next>) -> Response {
-    answer(StatusCode::OK, &again_page(&around, &signed_in, &query.next, None))
+async fn again(
+    State(app): State<App>,
+    around: Around,
+    signed_in: SignedIn,
+    Query(query): Query<Next>,
+) -> Response {
+    answer(StatusCode::OK, &again_page(&app, &around, &signed_in, &query.next, None))
 }
 
 #[derive(Deserialize)]
@@ -174,7 +209,7 @@ async fn confirming(
         Ok(key) => Ok(([Cookies::new(&app).begin(&key)], see(&local(&form.next))).into_response()),
         Err(OpError::NotFound) => {
             let problem = Problem::new("password", around.words.sign_in.again_failed);
-            let page = again_page(&around, &signed_in, &form.next, Some(problem));
+            let page = again_page(&app, &around, &signed_in, &form.next, Some(problem));
             Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error.into()),
@@ -186,22 +221,28 @@ async fn forgotten(State(app): State<App>, around: Around) -> Response {
     answer(StatusCode::OK, &ForgottenPage { shell: around.shell(), support })
 }
 
-async fn link_page(app: &App, around: &Around, secret: &str) -> Result<LinkPage> {
+pub(super) async fn link_page(app: &App, around: &Around, secret: &str) -> Result<LinkPage> {
     let secret = Secret::shown(secret);
     let account =
         app.read(move |transaction| accounts::of_link(transaction, &secret, now())).await?;
     let values: [(&str, &dyn std::fmt::Display); 2] =
         [("login", &account.login), ("least", &SHORTEST)];
+    let passwords = app.settings().passwords;
+    let words = &around.words.link;
+    let hint = if passwords { words.welcome_hint } else { words.hint_elsewhere };
     Ok(LinkPage {
         shell: around.shell(),
         problem: None,
         login: account.login.as_str().into(),
-        hint: fill(around.words.link.welcome_hint, &values),
+        hint: fill(hint, &values),
+        passwords,
+        // Its own address is the secret's.
+        ways: ways(app, around.words.provider.join, around.path()),
     })
 }
 
 /// Says that a link is used up, and nothing else.
-fn dead_link(around: &Around) -> Response {
+pub(super) fn dead_link(around: &Around) -> Response {
     let words = &around.words.link;
     let page = ErrorPage {
         shell: around.shell(),

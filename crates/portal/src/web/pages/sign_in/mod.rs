@@ -1,13 +1,24 @@
 //! To sign in: password, second step, one-time links.
 
 mod handlers;
+#[cfg(feature = "oidc")]
+mod provider;
 
-pub(super) use handlers::{NewPassword, local, password_problem, routes};
+pub(super) use handlers::{NewPassword, local, password_problem};
 
 use super::page::Problem;
 use super::shell::Shell;
 use super::shown::Shown;
+use super::ways::Way;
+use crate::web::Route;
 use askama::Template;
+
+pub(super) fn routes() -> Vec<Route> {
+    let mut routes = handlers::routes();
+    #[cfg(feature = "oidc")]
+    routes.extend(provider::routes());
+    routes
+}
 
 /// Name and password.
 #[derive(Template)]
@@ -18,6 +29,9 @@ pub(super) struct SignInPage {
     pub login: Shown,
     /// Where to go then.
     pub next: String,
+    /// Whether passwords are asked for.
+    pub passwords: bool,
+    pub ways: Vec<Way>,
 }
 section!(SignInPage, None);
 
@@ -40,8 +54,23 @@ pub(super) struct AgainPage {
     pub problem: Option<Problem>,
     pub next: String,
     pub has_code: bool,
+    /// Whether passwords are asked for.
+    pub passwords: bool,
+    pub ways: Vec<Way>,
 }
 section!(AgainPage, None);
+
+/// On the way to an OpenID provider.
+#[cfg(feature = "oidc")]
+#[derive(Template)]
+#[template(path = "web/pages/sign_in/going.html")]
+pub(super) struct GoingPage {
+    pub shell: Shell,
+    pub title: String,
+    pub address: String,
+}
+#[cfg(feature = "oidc")]
+section!(GoingPage, None);
 
 /// The forgotten password.
 #[derive(Template)]
@@ -61,6 +90,9 @@ pub(super) struct LinkPage {
     pub problem: Option<Problem>,
     pub login: Shown,
     pub hint: String,
+    /// Whether passwords are asked for.
+    pub passwords: bool,
+    pub ways: Vec<Way>,
 }
 section!(LinkPage, None);
 

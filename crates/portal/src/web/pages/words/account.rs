@@ -15,9 +15,10 @@ words! {
         tokens_too_hint: "Choose this if somebody else may have had your password." | "Wählen Sie das, wenn jemand anderes Ihr Passwort gekannt haben könnte.";
         change_password_hint: "All your sessions end with it, this one as well. You then sign in with the new one." | "Alle Ihre Sitzungen enden damit, auch diese. Danach melden Sie sich mit dem neuen an.";
         password_kept: "kept as a hash" | "als Hash aufbewahrt";
+        password_none: "none" | "keines";
         second: "Second step" | "Zweiter Schritt";
         second_on: "An authenticator app is asked for its code." | "Nach dem Code einer Authenticator-App wird gefragt.";
-        second_off: "None: your password is all that is asked for." | "Keiner: Nur nach Ihrem Passwort wird gefragt.";
+        second_off: "None: nothing else is asked for." | "Keiner: Sonst wird nach nichts gefragt.";
         set_up: "Set up an app" | "App einrichten";
         replace: "Take another app" | "Andere App nehmen";
         remove_second: "Do without" | "Darauf verzichten";

@@ -208,6 +208,8 @@ impl Words {
             Action::PasswordSet => self.one("password set", "Passwort gesetzt"),
             Action::TotpSet => self.one("second step set up", "zweiter Schritt eingerichtet"),
             Action::TotpRemoved => self.one("second step removed", "zweiter Schritt entfernt"),
+            Action::IdentityJoined => self.one("sign-in joined", "Anmeldung verbunden"),
+            Action::IdentityRemoved => self.one("sign-in taken away", "Anmeldung getrennt"),
             Action::SignedIn => self.one("signed in", "angemeldet"),
             Action::SignInFailed => self.one("sign-in failed", "Anmeldung fehlgeschlagen"),
             Action::BehalfBegun => self.one("began to act for them", "begann für sie zu handeln"),

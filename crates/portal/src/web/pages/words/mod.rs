@@ -8,6 +8,7 @@ mod audit;
 mod domain;
 mod known;
 mod operator;
+mod provider;
 mod shell;
 mod sign_in;
 mod switch;
@@ -60,6 +61,7 @@ all! {
     errors: shell::Errors,
     sign_in: sign_in::SignIn,
     link: sign_in::Link,
+    provider: provider::Provider,
     domains: domain::Domains,
     domain: domain::Domain,
     change: domain::Change,

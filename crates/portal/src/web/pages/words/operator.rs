@@ -70,7 +70,7 @@ words! {
         link: "One-time link" | "Einmal-Link";
         link_hint: "Hand it to them on a way that you trust. It works once, until {until}." | "Übergeben Sie ihn auf einem Weg, dem Sie vertrauen. Er gilt einmal, bis {until}.";
         new_link: "Make a one-time link" | "Einmal-Link erstellen";
-        new_link_hint: "With it they set a new password. A second step stays." | "Damit wird ein neues Passwort gesetzt. Ein zweiter Schritt bleibt.";
+        new_link_hint: "With it they set a new password, or join a sign-in with others. What opened the account before ends; a second step stays." | "Damit wird ein neues Passwort gesetzt oder eine Anmeldung mit anderen verbunden. Was das Konto bisher öffnete, endet; ein zweiter Schritt bleibt.";
         remove_second: "Remove the second step" | "Zweiten Schritt entfernen";
         remove_second_hint: "If they have lost their app and their recovery codes." | "Wenn App und Notfallcodes verloren sind.";
         disable: "Lock" | "Sperren";

@@ -22,6 +22,7 @@ words! {
         recovery_code: "Recovery code" | "Notfallcode";
         again: "Please confirm that it is you" | "Bitte bestätigen Sie, dass Sie es sind";
         again_hint: "What you are about to do can open doors. Therefore your password is asked for once more." | "Was Sie vorhaben, kann Türen öffnen. Darum wird noch einmal nach Ihrem Passwort gefragt.";
+        again_elsewhere: "What you are about to do can open doors. Therefore you are asked once more who you are." | "Was Sie vorhaben, kann Türen öffnen. Darum werden Sie noch einmal gefragt, wer Sie sind.";
         again_failed: "The password or the code is not right." | "Passwort oder Code stimmt nicht.";
         confirm: "Confirm" | "Bestätigen";
     }
@@ -34,6 +35,8 @@ words! {
         no_mail: "Whoever runs this portal gives you a one-time link, with which you choose a new one. The portal itself sends no mail." | "Der Betreiber dieses Portals gibt Ihnen einen Einmal-Link, mit dem Sie ein neues wählen. Das Portal selber verschickt keine E-Mails.";
         welcome: "Choose a password" | "Wählen Sie ein Passwort";
         welcome_hint: "For {login}. At least {least} characters; several words are easier to remember than signs." | "Für {login}. Mindestens {least} Zeichen; mehrere Wörter merken Sie sich leichter als Sonderzeichen.";
+        welcome_elsewhere: "Choose how you sign in" | "Wählen Sie, wie Sie sich anmelden";
+        hint_elsewhere: "For {login}." | "Für {login}.";
         password: "New password" | "Neues Passwort";
         repeat: "The same again" | "Noch einmal dasselbe";
         differ: "The two passwords differ." | "Die beiden Passwörter sind verschieden.";

@@ -1,0 +1,7 @@
+//! Signing in at an OpenID provider.
+
+mod attacks;
+mod faults;
+mod flows;
+mod provider;
+mod site;
