@@ -3,7 +3,7 @@
 //! Nothing is kept of an attempt but in the browser, in a cookie for ten minutes: so nobody fills a table, and what
 //! comes back to another browser is nothing.
 
-use super::{SignedIn, give_back, throttle};
+use super::{give_back, throttle};
 use crate::app::{App, now};
 use crate::auth::oidc::{Attempt, Back, ProviderError};
 use crate::auth::throttle::NETWORK;
@@ -129,8 +129,15 @@ pub async fn begin(
 /// What came of it.
 #[derive(Debug)]
 pub enum Arrived {
-    /// A session, perhaps half of one, and where to go.
-    SignedIn(SignedIn, String),
+    /// A session, perhaps half of one.
+    SignedIn {
+        /// Its key, for the cookie.
+        key: Secret,
+        /// Whether the code of the authenticator is still to come.
+        half: bool,
+        /// Where to go.
+        next: String,
+    },
     /// The identity is joined to the account that had signed in.
     Joined,
     /// It is joined to the account of the link. Nobody is signed in by it.
@@ -222,10 +229,7 @@ async fn sign_in(
         })
         .await;
     match begun {
-        Ok((key, account)) => {
-            let half = account.has_totp;
-            Ok(Arrived::SignedIn(SignedIn { key, half, account }, next))
-        }
+        Ok((key, account)) => Ok(Arrived::SignedIn { key, half: account.has_totp, next }),
         Err(OpError::NotFound) if is_again => Err(Refused::Unconfirmed),
         Err(OpError::NotFound) => Err(Refused::Stranger(proven)),
         Err(error) => Err(error.into()),

@@ -208,8 +208,9 @@ pub fn remove_own_identity(
     let account = confirmed(transaction, actor, now)?;
     let all = of(transaction, &account.id)?;
     let identity = all.iter().find(|identity| identity.id == id).ok_or(OpError::NotFound)?;
-    let is_another = |other: &&Identity| other.id != id && ways.issuers.contains(&other.issuer);
-    if !(account.has_password && ways.passwords) && !all.iter().any(|other| is_another(&other)) {
+    let is_another = |other: &Identity| other.id != id && ways.issuers.contains(&other.issuer);
+    let is_last = !(account.has_password && ways.passwords || all.iter().any(is_another));
+    if is_last {
         let help = "set a password or join another sign-in first";
         return Err(OpError::invalid("", "this is the last way into the account", help));
     }

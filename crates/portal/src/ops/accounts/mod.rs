@@ -11,8 +11,8 @@ pub use identity::{
 };
 pub(super) use identity::{by_identity, identity_json};
 pub use link::{LINK_HOURS, join_by_link, make_link, of_link, use_link};
-pub use password::{CONFIRMED_MINUTES, set_own_password, set_password};
-pub(super) use password::{as_actor, confirmed};
+pub(super) use password::as_actor;
+pub use password::{set_own_password, set_password};
 pub(super) use totp::plain_code;
 pub use totp::{begin_totp, pending_totp, remove_own_totp, remove_totp, set_totp};
 
@@ -21,7 +21,7 @@ use super::{Actor, Denied, OpError, Operator, Role, Via, organisations};
 use crate::bind;
 use crate::secret::{self, Secret};
 use crate::store::{Row, StoreError, Transaction};
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use policy::Language;
 use serde::Serialize;
 
@@ -314,6 +314,29 @@ fn from_shell(operator: &Operator) -> Result<(), OpError> {
         Via::Shell => Ok(()),
         Via::Page | Via::Api => Err(Denied::ShellOnly.into()),
     }
+}
+
+/// How long a password that was given counts for what is dangerous, in minutes.
+pub const CONFIRMED_MINUTES: i64 = 10;
+
+/// The own account, if the password was given in this session not long ago.
+///
+/// # Errors
+///
+/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`] for a token.
+pub(in crate::ops) fn confirmed(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Account, OpError> {
+    if actor.scopes.is_some() {
+        return Err(Denied::PagesOnly.into());
+    }
+    let since = now - CONFIRMED_MINUTES.minutes();
+    if actor.confirmed.is_none_or(|confirmed| confirmed < since) {
+        return Err(Denied::Unconfirmed.into());
+    }
+    own(transaction, actor)
 }
 
 /// Whether somebody may open another's account anew: from the shell any, else with the password given

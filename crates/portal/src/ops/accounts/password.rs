@@ -1,12 +1,12 @@
 //! An account's password: set by its owner or from the shell.
 
 use super::identity::end_identities;
-use super::{Account, by_id, end_sessions, end_tokens, own, write};
+use super::{Account, by_id, confirmed, end_sessions, end_tokens, write};
 use crate::bind;
 use crate::ops::audit::Action;
-use crate::ops::{Actor, Denied, OpError, Operator, Via};
+use crate::ops::{Actor, OpError, Operator, Via};
 use crate::store::Transaction;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 
 /// Whoever has just shown to be this account, before there is a session.
 pub(in crate::ops) fn as_actor(account: &Account, address: &str) -> Actor {
@@ -38,7 +38,7 @@ pub(super) fn set_hash(
 ///
 /// # Errors
 ///
-/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`] for a token.
+/// [`Denied::Unconfirmed`](crate::ops::Denied); `Denied::PagesOnly` for a token.
 pub fn set_own_password(
     transaction: &mut Transaction<'_>,
     actor: &Actor,
@@ -71,27 +71,4 @@ pub fn set_password(
     end_tokens(transaction, id, now)?;
     end_identities(transaction, operator.actor(), &account, now)?;
     write(transaction, operator.actor(), now, Action::PasswordSet, None, Some(&account))
-}
-
-/// How long a password that was given counts for what is dangerous, in minutes.
-pub const CONFIRMED_MINUTES: i64 = 10;
-
-/// The own account, if the password was given in this session not long ago.
-///
-/// # Errors
-///
-/// [`Denied::Unconfirmed`]; [`Denied::PagesOnly`] for a token.
-pub(in crate::ops) fn confirmed(
-    transaction: &mut Transaction<'_>,
-    actor: &Actor,
-    now: Timestamp,
-) -> Result<Account, OpError> {
-    if actor.scopes.is_some() {
-        return Err(Denied::PagesOnly.into());
-    }
-    let since = now - CONFIRMED_MINUTES.minutes();
-    if actor.confirmed.is_none_or(|confirmed| confirmed < since) {
-        return Err(Denied::Unconfirmed.into());
-    }
-    own(transaction, actor)
 }

@@ -14,10 +14,10 @@ use crate::web::Route;
 use askama::Template;
 
 pub(super) fn routes() -> Vec<Route> {
-    let mut routes = handlers::routes();
+    let routes = handlers::routes().into_iter();
     #[cfg(feature = "oidc")]
-    routes.extend(provider::routes());
-    routes
+    let routes = routes.chain(provider::routes());
+    routes.collect()
 }
 
 /// Name and password.

@@ -117,16 +117,15 @@ async fn returning(
     let session = extract::session(&app, &headers).await?;
     // Whatever comes of it, it comes once.
     let over = cookies.keep_attempt("");
-    let ended = match provider::end(&app, &id, begun, back, session, &origin).await {
-        Ok(Arrived::SignedIn(signed_in, next)) => {
-            let to = if signed_in.half { to_code(&local(&next)) } else { local(&next) };
-            ([cookies.begin(&signed_in.key)], see(&to)).into_response()
+    let mut ended = match provider::end(&app, &id, begun, back, session, &origin).await {
+        Ok(Arrived::SignedIn { key, half, next }) => {
+            let to = if half { to_code(&local(&next)) } else { local(&next) };
+            ([cookies.begin(&key)], see(&to)).into_response()
         }
         Ok(Arrived::Joined) => see("/account?said=joined"),
         Ok(Arrived::Linked) => see("/sign-in?said=joined"),
         Err(refused) => failed(&app, &around, &id, refused)?,
     };
-    let mut ended = ended;
     ended.headers_mut().append(over.0, over.1);
     Ok(ended)
 }

@@ -4,6 +4,7 @@ use super::words;
 
 words! {
     /// Sign-ins at OpenID providers.
+    #[cfg_attr(not(feature = "oidc"), expect(dead_code, reason = "there are none"))]
     Provider {
         sign_in: "Sign in with {provider}" | "Mit {provider} anmelden";
         confirm: "Confirm with {provider}" | "Mit {provider} bestätigen";
