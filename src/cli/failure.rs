@@ -48,15 +48,17 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// Says it; the exit status.
+    pub fn ended(self) -> ExitCode {
+        if !self.message.is_empty() {
+            eprintln!("{}", harmless(&self.message));
+        }
+        self.status.into()
+    }
+}
+
 /// The end of a command.
 pub(super) fn ended(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !failure.message.is_empty() {
-                eprintln!("{}", harmless(&failure.message));
-            }
-            failure.status.into()
-        }
-    }
+    result.map_or_else(Failure::ended, |()| ExitCode::SUCCESS)
 }

@@ -17,6 +17,7 @@ mod ledger_file;
 mod look_up;
 mod milter;
 mod progress;
+mod ready;
 mod reload;
 mod report;
 mod requirements;
@@ -46,7 +47,8 @@ mod status {
 const AFTER_HELP: &str = "\
 Exit status: 0 done; 64 wrong arguments; 65 input that cannot be read; 69 something that the
 system refused, such as a socket; 78 errors in the policy, the settings or, with
-check --postfix, in Postfix. doctor: 0 all is right, 1 warnings, 2 errors.";
+check --postfix, in Postfix. doctor: 0 all is right, 1 warnings, 2 errors. ready: 0 ready,
+1 not yet, 2 not enough evidence.";
 
 /// A milter for Postfix and Sendmail: takes mail for opted-in domains only over adequately
 /// encrypted sessions.
@@ -71,6 +73,8 @@ enum Command {
     Entries(entries::Args),
     /// Show who sends over what, who is or would be refused, and what became of them
     Report(report::Args),
+    /// Say which domains can be enforced, who stands in the way, and when it could begin
+    Ready(ready::Args),
     /// Show what another policy would have meant for the mail of the last weeks
     Simulate(simulate::Args),
     /// Tell the contacts of domains who was, or would be, refused for the first time
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Entries(args) => entries::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Ready(args) => ready::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Import(args) => import::run(&args),

@@ -12,7 +12,7 @@
 //! - [`hops`]: how mail came and how it left, beside each other.
 //! - [`handshakes`]: TLS handshakes that failed, by client.
 //! - `sqlite`: the file, and all SQL: [`Store`] writes, [`Reader`] reads.
-//! - [`report`], [`simulation`], [`digest`]: what is made of the rows of a [`History`].
+//! - [`report`], [`readiness`], [`simulation`], [`digest`]: what is made of the rows of a [`History`].
 //! - [`postfix_log`]: what a log tells of mail that the milter did not judge, of its delivery, and of
 //!   handshakes that failed.
 //! - `intake`: that becomes rows, each once ([`Intake`]).
@@ -29,13 +29,16 @@
     clippy::todo
 )]
 
+mod correspondent;
 pub mod digest;
 pub mod handshakes;
 mod history;
 pub mod hops;
 mod intake;
 mod model;
+pub mod partner;
 pub mod postfix_log;
+pub mod readiness;
 mod recorder;
 pub mod report;
 pub mod simulation;

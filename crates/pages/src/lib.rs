@@ -15,5 +15,6 @@
 
 pub mod digest;
 pub mod hops;
+pub mod readiness;
 pub mod report;
 pub mod text;

@@ -16,7 +16,7 @@ use policy::Language;
 /// How numbers are written where the text goes.
 pub type Number = fn(u64) -> String;
 
-fn pick(language: Language, [english, german]: [&'static str; 2]) -> &'static str {
+pub(crate) fn pick(language: Language, [english, german]: [&'static str; 2]) -> &'static str {
     match language {
         Language::English => english,
         Language::German => german,
