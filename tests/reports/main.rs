@@ -6,6 +6,7 @@ mod hops;
 mod import;
 mod logs;
 mod page;
+mod ready;
 mod report;
 mod simulate;
 mod support;

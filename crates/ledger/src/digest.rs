@@ -10,6 +10,7 @@ use crate::model::handshake::Afterwards;
 use crate::model::key::SubjectKind;
 use crate::model::reason::RecordedReason;
 use crate::model::row::{OTHERS, Row};
+use crate::readiness::{Readiness, State};
 use crate::report::{Outcome, Outcomes};
 use policy::{Decision, DomainName, Language, Policy, ReasonKind, Schedule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,6 +31,33 @@ pub struct Digest {
     pub peers: Vec<PeerNews>,
     /// How mail left, where that was not as it should be.
     pub hops: Vec<HopNews>,
+    /// Domains that are monitored, and can be enforced.
+    pub ready: Vec<Readiness>,
+}
+
+/// By what a domain that can be enforced is known again among what the contact was told. No client is called so.
+#[must_use]
+pub fn ready_as(domain: &str) -> String {
+    format!("ready:{domain}")
+}
+
+/// Adds to the news of the last days which of these domains can be enforced now.
+pub fn add_ready(digests: &mut Vec<Digest>, answers: Vec<Readiness>, policy: &Policy) {
+    for answer in answers {
+        // Where a day is set, it is known.
+        if answer.state != State::Ready || answer.planned.is_some() {
+            continue;
+        }
+        let Some((name, news)) = contact(policy, &answer.domain) else { continue };
+        let place = digests.iter().position(|digest| digest.entry == name);
+        match place.and_then(|place| digests.get_mut(place)) {
+            Some(digest) => digest.ready.push(answer),
+            None => {
+                let ready = vec![answer];
+                digests.push(Digest { ready, ..news.finish(name, 0, 0) });
+            }
+        }
+    }
 }
 
 /// That mail left a gateway unencrypted, or could not leave it.
@@ -277,7 +305,7 @@ impl EntryNews {
         });
         let hops = hops.collect();
         let Self { contact, language, enforce_from, .. } = self;
-        Digest { entry, contact, language, enforce_from, peers, hops }
+        Digest { entry, contact, language, enforce_from, peers, hops, ready: Vec::new() }
     }
 }
 
@@ -285,7 +313,8 @@ impl Digest {
     /// Whether there is something that was not told before.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.peers.iter().any(|news| !news.told) || !self.hops.is_empty()
+        let is_new = self.peers.iter().any(|news| !news.told);
+        is_new || !self.hops.is_empty() || !self.ready.is_empty()
     }
 
     /// Leaves out what was told already.
@@ -295,6 +324,7 @@ impl Digest {
         }
         self.peers.retain(|news| !news.told || news.is_others());
         self.hops.retain(|news| !told.contains(&(news.told_as(), false)));
+        self.ready.retain(|news| !told.contains(&(ready_as(&news.domain), false)));
     }
 }
 

@@ -33,13 +33,7 @@ pub fn answer(readiness: &Readiness, language: Language, number: Number) -> Stri
     };
     match readiness.state {
         State::NotYet => counted(NOT_YET),
-        State::NotEnough => {
-            let lacks: Vec<_> =
-                readiness.lacks.iter().map(|one| lack(*one, readiness, language, number)).collect();
-            let words =
-                pick(language, ["Not enough is known: {}.", "Es ist zu wenig bekannt: {}."]);
-            words.replace("{}", &lacks.join("; "))
-        }
+        State::NotEnough => lacks(readiness, language, number).unwrap_or_default(),
         State::Ready => pick(
             language,
             [
@@ -76,7 +70,16 @@ const REFUSED: [Counted; 2] = [
     },
 ];
 
-/// What the evidence lacks, as a part of a sentence.
+/// What the evidence lacks; none where it is enough.
+#[must_use]
+pub fn lacks(readiness: &Readiness, language: Language, number: Number) -> Option<String> {
+    let lacks: Vec<_> =
+        readiness.lacks.iter().map(|one| lack(*one, readiness, language, number)).collect();
+    let words = pick(language, ["Not enough is known: {}.", "Es ist zu wenig bekannt: {}."]);
+    (!lacks.is_empty()).then(|| words.replace("{}", &lacks.join("; ")))
+}
+
+/// One of these, as a part of a sentence.
 fn lack(lack: Lack, readiness: &Readiness, language: Language, number: Number) -> String {
     let evidence = &readiness.evidence;
     let words = match lack {
@@ -113,11 +116,8 @@ fn lack(lack: Lack, readiness: &Readiness, language: Language, number: Number) -
 pub fn because(readiness: &Readiness, language: Language, number: Number) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(rests_on(readiness, language, number));
-    if readiness.state == State::NotYet && !readiness.lacks.is_empty() {
-        let lacks = readiness.lacks.iter().map(|one| lack(*one, readiness, language, number));
-        let words = ["Besides, little is known: {}.", "Ausserdem ist wenig bekannt: {}."];
-        let lacks = lacks.collect::<Vec<_>>().join("; ");
-        sentences.push(pick(language, words).replace("{}", &lacks));
+    if readiness.state == State::NotYet {
+        sentences.extend(lacks(readiness, language, number));
     }
     for (standing, words) in APART {
         let count = readiness.correspondents.iter().filter(|one| one.standing == standing).count();
@@ -154,12 +154,12 @@ fn rests_on(readiness: &Readiness, language: Language, number: Number) -> Option
     let first = evidence.first?;
     let words = match evidence.at_fault {
         0 => [
-            "Of {all} recipients since {first}, none would be refused.",
-            "Von {all} Empfängern seit {first} würde keiner abgewiesen.",
+            "Of {all} recipients since {first}, mode enforce refuses none.",
+            "Von {all} Empfängern seit {first} weist der Modus «enforce» keinen ab.",
         ],
         _ => [
-            "Of {all} recipients since {first}, {fault} would be refused.",
-            "Von {all} Empfängern seit {first} würden {fault} abgewiesen.",
+            "Of {all} recipients since {first}, mode enforce refuses {fault}.",
+            "Von {all} Empfängern seit {first} weist der Modus «enforce» {fault} ab.",
         ],
     };
     let mut text = pick(language, words)
@@ -188,12 +188,12 @@ const APART: [(Standing, [Counted; 2]); 3] = [
         Standing::Mended,
         [
             Counted {
-                one: "1 more has come with TLS since.",
-                many: "{} more have come with TLS since.",
+                one: "1 correspondent who would have been refused has come with TLS since.",
+                many: "{} correspondents who would have been refused have come with TLS since.",
             },
             Counted {
-                one: "1 weiterer kam seither mit TLS.",
-                many: "{} weitere kamen seither mit TLS.",
+                one: "1 Absender, der abgewiesen worden wäre, kam seither mit TLS.",
+                many: "{} Absender, die abgewiesen worden wären, kamen seither mit TLS.",
             },
         ],
     ),
@@ -201,12 +201,12 @@ const APART: [(Standing, [Counted; 2]); 3] = [
         Standing::Silent,
         [
             Counted {
-                one: "1 more has not written for much longer than is usual for it.",
-                many: "{} more have not written for much longer than is usual for them.",
+                one: "1 correspondent who would have been refused has not written for much longer than is usual for it.",
+                many: "{} correspondents who would have been refused have not written for much longer than is usual for them.",
             },
             Counted {
-                one: "1 weiterer schrieb viel länger nicht mehr, als es bei ihm üblich ist.",
-                many: "{} weitere schrieben viel länger nicht mehr, als es bei ihnen üblich ist.",
+                one: "1 Absender, der abgewiesen worden wäre, schrieb viel länger nicht mehr, als es bei ihm üblich ist.",
+                many: "{} Absender, die abgewiesen worden wären, schrieben viel länger nicht mehr, als es bei ihnen üblich ist.",
             },
         ],
     ),
@@ -214,11 +214,11 @@ const APART: [(Standing, [Counted; 2]); 3] = [
         Standing::Stray,
         [
             Counted {
-                one: "Of 1 more, nothing shows that anybody would miss its mail: it came on one day only, did not try again, and has no name, or gave nobody or your own domain as its sender, as scanners and forgers do.",
-                many: "Of {} more, nothing shows that anybody would miss their mail: each server came on one day only, did not try again, and has no name, or gave nobody or your own domain as its sender, as scanners and forgers do.",
+                one: "Of 1 other, nothing shows that anybody would miss its mail: each server came on one day only, did not try again, and has no name, or gave nobody or your own domain as its sender, as scanners and forgers do.",
+                many: "Of {} others, nothing shows that anybody would miss their mail: each server came on one day only, did not try again, and has no name, or gave nobody or your own domain as its sender, as scanners and forgers do.",
             },
             Counted {
-                one: "Bei 1 weiteren zeigt nichts, dass jemand die E-Mails vermissen würde: Der Server kam nur an einem Tag, versuchte es nicht wieder und hat keinen Namen, oder er gab niemanden oder Ihre eigene Domain als Absender an, wie es Scanner und Fälscher tun.",
+                one: "Bei 1 weiteren zeigt nichts, dass jemand die E-Mails vermissen würde: Jeder Server kam nur an einem Tag, versuchte es nicht wieder und hat keinen Namen, oder er gab niemanden oder Ihre eigene Domain als Absender an, wie es Scanner und Fälscher tun.",
                 many: "Bei {} weiteren zeigt nichts, dass jemand die E-Mails vermissen würde: Jeder Server kam nur an einem Tag, versuchte es nicht wieder und hat keinen Namen, oder er gab niemanden oder Ihre eigene Domain als Absender an, wie es Scanner und Fälscher tun.",
             },
         ],

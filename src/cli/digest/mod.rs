@@ -9,8 +9,9 @@ use config::policy_file;
 use config::settings::{LedgerSettings, MailFrom, Settings};
 use delivery::{Undelivered, hand_over};
 use jiff::Timestamp;
-use ledger::digest::{Digest, digests};
-use ledger::{Day, History, Reader, Store, StoreError};
+use ledger::digest::{Digest, add_ready, digests};
+use ledger::readiness::{Inquiry, WINDOW, readiness};
+use ledger::{Day, Domains, History, Reader, Store, StoreError, day_of};
 use lettre::{Address, message::Mailbox};
 use pages::digest::message;
 use policy::Policy;
@@ -23,7 +24,7 @@ use std::{
 const AFTER_HELP: &str = "\
 Each entry of the policy with a `contact` gets a mail of its own, in its `language`, if there is
 something to say: servers that were, or in monitor would be, refused and of which it was not told
-before. Without --send the mails are printed, and nothing is noted.
+before; and, once, that encryption can be required from now on. Without --send the mails are printed, and nothing is noted.
 
 With --send they go out through sendmail(1), or by SMTP where the settings say so. A mail that
 could not be handed over is sent the next time; one whose fate is not known is not sent again.
@@ -55,8 +56,17 @@ fn digested(args: &Args) -> Result<(), Failure> {
         .policy
         .map_err(|problems| Failure::config(&problems))?;
     let ledger = args.place.open()?;
-    let found =
-        digests(&ledger, &policy, args.since).map_err(|error| cannot_read(&path, &error))?;
+    let failed = |error| cannot_read(&path, &error);
+    let mut found = digests(&ledger, &policy, args.since).map_err(failed)?;
+    let now = Timestamp::now();
+    let inquiry = Inquiry {
+        policy: &policy,
+        on_unknown_tls: settings.on_unknown_tls,
+        now,
+        since: day_of(now.as_second()) - WINDOW,
+        domains: Domains::All,
+    };
+    add_ready(&mut found, readiness(&ledger, &inquiry).map_err(failed)?, &policy);
     if args.send { send(found, &settings, &path) } else { print(found, &ledger, &settings, &path) }
 }
 

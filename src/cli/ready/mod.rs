@@ -2,6 +2,8 @@
 
 mod output;
 
+pub(super) use output::answers;
+
 use super::entry_name::{EntryName, deciding};
 use super::failure::Failure;
 use super::ledger_file::{LedgerFile, cannot_read};
@@ -10,7 +12,7 @@ use clap::ValueEnum;
 use config::policy_file;
 use jiff::Timestamp;
 use ledger::partner::{Part, Partner, PartnerError};
-use ledger::readiness::{Question, Readiness, State, WINDOW, readiness, sort};
+use ledger::readiness::{Inquiry, Readiness, State, WINDOW, readiness, sort};
 use ledger::{Day, Domains, Reader, day_of};
 use policy::{Entry, Language, Mode, Pattern, Policy, Schedule};
 use std::process::ExitCode;
@@ -105,8 +107,8 @@ fn answered(args: &Args) -> Result<u8, Failure> {
     let history = Part::without(&ledger, &args.without);
     let on_unknown_tls = settings.on_unknown_tls;
     let ask = |domains| {
-        let question = Question { policy: &policy, on_unknown_tls, now, since, domains };
-        readiness(&history, &question).map_err(|error| cannot_read(&path, &error))
+        let inquiry = Inquiry { policy: &policy, on_unknown_tls, now, since, domains };
+        readiness(&history, &inquiry).map_err(|error| cannot_read(&path, &error))
     };
     let mut answers: Vec<Readiness> = Vec::new();
     if args.domains.is_empty() {

@@ -68,8 +68,8 @@ pub(super) fn csv(answers: &[Readiness]) -> io::Result<()> {
     csv.flush()
 }
 
-pub(super) fn table(answers: &[Readiness], limit: usize) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+/// The answers, each with what it rests on.
+pub(in crate::cli) fn answers(answers: &[Readiness], limit: usize) -> Table {
     let mut table = Table::new(vec!["DOMAIN", "ANSWER", "RECIPIENTS", "AT FAULT", "DAYS"]);
     let most = if answers.len() == 1 { usize::MAX } else { MOST };
     for one in answers.iter().take(limit) {
@@ -86,16 +86,22 @@ pub(super) fn table(answers: &[Readiness], limit: usize) -> io::Result<()> {
             sentences: sentences(one, most),
         });
     }
-    match answers {
+    table
+}
+
+pub(super) fn table(all: &[Readiness], limit: usize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let table = answers(all, limit);
+    match all {
         [] => note(
             &mut out,
             "Nothing can be said: the ledger holds no mail of this time for a domain that the policy judges. To learn about a domain, opt it in with `mode: monitor`.",
         )?,
         [_] => table.print(&mut out, 1, limit)?,
         _ => {
-            table.print(&mut out, answers.len(), limit)?;
+            table.print(&mut out, all.len(), limit)?;
             writeln!(out)?;
-            note(&mut out, &summary(answers))?;
+            note(&mut out, &summary(all))?;
         }
     }
     out.flush()

@@ -5,7 +5,9 @@ use crate::cli::entry_name::deciding;
 use crate::cli::ledger_file::LedgerFile;
 use config::policy_file;
 use jiff::Timestamp;
+use ledger::readiness::{Inquiry, WINDOW, readiness};
 use ledger::report::Report;
+use ledger::{Domains, Reader, StoreError, day_of};
 use policy::{Language, Pattern, Policy};
 use std::cell::OnceCell;
 
@@ -43,6 +45,27 @@ impl<'p> Beside<'p> {
     pub fn language(&self, name: Option<&Pattern>) -> Language {
         let entry = name.and_then(|name| deciding(self.policy()?, name));
         entry.map_or(Language::English, |entry| entry.language)
+    }
+
+    /// Whether the domains of a report can be enforced, so far as the policy judges them.
+    pub fn answer(
+        &self,
+        report: &mut Report,
+        of: Option<&Pattern>,
+        ledger: &Reader,
+    ) -> Result<(), StoreError> {
+        if let Some(of) = of
+            && let Some(policy) = self.policy()
+            && let Ok(settings) = self.place.settings()
+        {
+            let on_unknown_tls = settings.on_unknown_tls;
+            let now = Timestamp::now();
+            let since = day_of(now.as_second()) - WINDOW;
+            let domains = Domains::from(of);
+            let inquiry = Inquiry { policy, on_unknown_tls, now, since, domains };
+            report.readiness = readiness(ledger, &inquiry)?;
+        }
+        Ok(())
     }
 
     /// Says of what left unencrypted, or waits, what is demanded of its hop now.

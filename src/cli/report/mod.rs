@@ -159,10 +159,11 @@ fn report(args: &Args) -> Result<(), Failure> {
         );
     }
     let query = Query { since: args.since, of, by, verdict };
-    let mut report = Report::new(&ledger, &query)
-        .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
+    let failed = |error| cannot_read(&args.place.path().unwrap_or_default(), &error);
+    let mut report = Report::new(&ledger, &query).map_err(failed)?;
     let beside = Beside::new(&args.place);
     beside.compare(&mut report);
+    beside.answer(&mut report, query.of.as_ref(), &ledger).map_err(failed)?;
     let limit = |usual| match args.limit {
         None => usual,
         Some(0) => usize::MAX,

@@ -1,6 +1,7 @@
 //! A report for a terminal, to be read at a glance.
 
 use super::hops;
+use crate::cli::ready;
 use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
 use ledger::DAY;
@@ -50,10 +51,20 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     }
     writeln!(out)?;
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
+    readiness(out, report, limit)?;
     hops::both(out, report, limit)?;
     table(shown, by).print(out, report.groups.len(), limit)?;
     hops::handshakes(out, report, limit)?;
     footnotes(out, report)
+}
+
+/// Whether the domains can be enforced.
+fn readiness(out: &mut impl Write, report: &Report, limit: usize) -> io::Result<()> {
+    if report.readiness.is_empty() {
+        return Ok(());
+    }
+    ready::answers(&report.readiness, limit).print(out, report.readiness.len(), limit)?;
+    writeln!(out)
 }
 
 /// That no mail was judged, and where to look.

@@ -11,8 +11,9 @@ use super::since::since;
 use clap::ValueEnum;
 use config::policy_file;
 use jiff::Timestamp;
+use ledger::readiness::{Inquiry, WINDOW, readiness};
 use ledger::simulation::{Simulation, Trial, simulate};
-use ledger::{Day, Domains, History, Reader, Selection};
+use ledger::{Day, Domains, History, Reader, Selection, day_of};
 use policy::hop::{Deliver, Demand, Level};
 use policy::{Entry, Mode, Pattern, Policy, Schedule};
 use std::{
@@ -139,10 +140,26 @@ fn tried(args: &Args) -> Result<(), Failure> {
     let trial = Trial { old: &old, new: &new, now, on_unknown_tls: settings.on_unknown_tls };
     let simulation = judged(&ledger, &selection, trial, args.progress)
         .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?;
+    let answers = match &args.what.domain {
+        Some(name) if args.mode == ModeArg::Enforce => {
+            let policy = monitored(&new, &name.0);
+            let on_unknown_tls = settings.on_unknown_tls;
+            let Selection { since, domains } = selection;
+            // The evidence is of the time that it takes, whatever a table is about.
+            let since = since.min(day_of(now.as_second()) - WINDOW);
+            let inquiry = Inquiry { policy: &policy, on_unknown_tls, now, since, domains };
+            readiness(&ledger, &inquiry)
+                .map_err(|error| cannot_read(&args.place.path().unwrap_or_default(), &error))?
+        }
+        _ => Vec::new(),
+    };
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     match args.format {
-        Format::Table => output::table(&simulation, args.since, &settings.policy, limit)?,
-        Format::Json => output::json(&simulation)?,
+        Format::Table => {
+            output::table(&simulation, args.since, &settings.policy, limit)?;
+            output::readiness(&answers, limit)?;
+        }
+        Format::Json => output::json(&simulation, &answers)?,
         Format::Csv => output::csv(&simulation)?,
     }
     Ok(())
@@ -163,6 +180,16 @@ fn judged(
         false => Progress::hidden(),
     };
     simulate(ledger, selection, trial, || progress.step())
+}
+
+/// The same in monitor: whether it can be enforced is asked before it is.
+fn monitored(policy: &Policy, name: &Pattern) -> Policy {
+    let mut policy = policy.clone();
+    if let Some(entry) = deciding(&policy, name).cloned() {
+        let schedule = Schedule::Always(Mode::Monitor);
+        policy.domains.replace(name, Entry { schedule, ..entry });
+    }
+    policy
 }
 
 /// The policy in force with another entry of this name.

@@ -1,13 +1,16 @@
 //! What a simulation found, for people and for programs.
 
 use super::hops;
+use crate::cli::ready;
 use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
 use ledger::Day;
+use ledger::readiness::Readiness;
 use ledger::report::{date_text, day_text};
 use ledger::simulation::{Difference, PeerDifference, Simulation};
 use ledger::{OTHERS, RecordedReason};
 use pages::text::{blank_zero, few, number};
+use serde::Serialize;
 use std::{
     collections::HashSet,
     io::{self, Write},
@@ -15,9 +18,16 @@ use std::{
     path::Path,
 };
 
-pub(super) fn json(simulation: &Simulation) -> io::Result<()> {
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    simulation: &'a Simulation,
+    readiness: &'a [Readiness],
+}
+
+pub(super) fn json(simulation: &Simulation, readiness: &[Readiness]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, simulation)?;
+    serde_json::to_writer_pretty(&mut out, &Found { simulation, readiness })?;
     writeln!(out)
 }
 
@@ -50,6 +60,16 @@ pub(super) fn csv(simulation: &Simulation) -> io::Result<()> {
         ])?;
     }
     csv.flush()
+}
+
+/// Whether the domain that was asked about can be enforced.
+pub(super) fn readiness(answers: &[Readiness], limit: usize) -> io::Result<()> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out)?;
+    ready::answers(answers, limit).print(&mut out, answers.len(), limit)
 }
 
 fn join<'n>(names: impl Iterator<Item = &'n str>) -> String {

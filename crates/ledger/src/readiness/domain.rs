@@ -2,7 +2,7 @@
 
 use super::correspondents::{Building, Correspondent};
 use super::start::start;
-use super::{ENOUGH_SPAN, Evidence, Lack, Question, Readiness, Standing, State};
+use super::{ENOUGH_SPAN, Evidence, Inquiry, Lack, Readiness, Standing, State};
 use crate::correspondent::runs;
 use crate::model::case::OwnedCase;
 use crate::model::day::{DAY, Day, day_of};
@@ -30,12 +30,12 @@ pub(super) struct Draft {
 
 impl Draft {
     /// None of a domain that the policy does not judge.
-    pub fn new(domain: &str, question: &Question<'_>) -> Option<Self> {
+    pub fn new(domain: &str, inquiry: &Inquiry<'_>) -> Option<Self> {
         let domain = DomainName::parse(domain).ok()?;
-        let entry = question.policy.domains.find_domain(&domain)?.entry;
-        let mode = entry.schedule.mode_at(question.now);
+        let entry = inquiry.policy.domains.find_domain(&domain)?.entry;
+        let mode = entry.schedule.mode_at(inquiry.now);
         let planned = match entry.schedule {
-            Schedule::EnforceFrom(start) if start > question.now => Some(start.as_second()),
+            Schedule::EnforceFrom(start) if start > inquiry.now => Some(start.as_second()),
             Schedule::EnforceFrom(_) | Schedule::Always(_) => None,
         };
         (mode != Mode::Off).then(|| Self {
@@ -49,7 +49,7 @@ impl Draft {
         })
     }
 
-    pub fn add(&mut self, mut row: Row, question: &Question<'_>) {
+    pub fn add(&mut self, mut row: Row, inquiry: &Inquiry<'_>) {
         if !matches!(row.key.found, SubjectKind::Recipient | SubjectKind::Sender) {
             return;
         }
@@ -59,8 +59,8 @@ impl Draft {
             return;
         }
         let case = OwnedCase::from(&row.key);
-        let case = case.at(question.now, question.on_unknown_tls);
-        let Some((decision, kind)) = own_verdict(question.policy, &case) else { return };
+        let case = case.at(inquiry.now, inquiry.on_unknown_tls);
+        let Some((decision, kind)) = own_verdict(inquiry.policy, &case) else { return };
         use ReasonKind as Kind;
         match kind {
             Kind::TrustedClient

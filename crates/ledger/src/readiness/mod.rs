@@ -28,7 +28,7 @@ pub const WINDOW: Day = 90;
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub struct Question<'p> {
+pub struct Inquiry<'p> {
     /// The policy that judges. A domain in mode off, or without an entry, is not asked about.
     pub policy: &'p Policy,
     /// What is done where TLS is unknown.
@@ -194,10 +194,10 @@ impl Readiness {
 /// When what was recorded cannot be read.
 pub fn readiness<H: History>(
     history: &H,
-    question: &Question<'_>,
+    inquiry: &Inquiry<'_>,
 ) -> Result<Vec<Readiness>, H::Error> {
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
-    let selection = Selection { since: question.since, domains: question.domains.clone() };
+    let selection = Selection { since: inquiry.since, domains: inquiry.domains.clone() };
     history.each(&selection, |row: Row| {
         if row.key.is_of_any_domain() || row.key.domain.is_empty() {
             return;
@@ -205,21 +205,21 @@ pub fn readiness<H: History>(
         let draft = match drafts.entry(row.key.domain.clone()) {
             btree_map::Entry::Occupied(known) => known.into_mut(),
             btree_map::Entry::Vacant(new) => {
-                let Some(draft) = Draft::new(&row.key.domain, question) else { return };
+                let Some(draft) = Draft::new(&row.key.domain, inquiry) else { return };
                 new.insert(draft)
             }
         };
-        draft.add(row, question);
+        draft.add(row, inquiry);
     })?;
     // Asked for by its name, a domain has an answer without any mail, too.
-    if let Domains::One(domain) = &question.domains
-        && let Some(draft) = Draft::new(domain.as_str(), question)
+    if let Domains::One(domain) = &inquiry.domains
+        && let Some(draft) = Draft::new(domain.as_str(), inquiry)
     {
         drafts.entry(domain.to_string()).or_insert(draft);
     }
-    let now = question.now.as_second();
+    let now = inquiry.now.as_second();
     let ends = history.span()?.map(|(_, last)| last);
-    let lost = history.lost(question.since)?;
+    let lost = history.lost(inquiry.since)?;
     let answers = drafts.into_iter().map(|(domain, draft)| draft.finish(domain, ends, now, lost));
     let mut answers: Vec<_> = answers.collect();
     sort(&mut answers);

@@ -59,14 +59,14 @@ fn policy(schedule: Schedule) -> Policy {
 }
 
 fn asked(rows: &Vec<Row>, policy: &Policy) -> Readiness {
-    let question = Question {
+    let inquiry = Inquiry {
         policy,
         on_unknown_tls: OnUnknownTls::Defer,
         now: Timestamp::from_second(i64::from(TODAY) * DAY + DAY / 2).unwrap(),
         since: TODAY - WINDOW,
         domains: Domains::One(domain("example.com")),
     };
-    let answers = readiness(rows, &question).unwrap();
+    let answers = readiness(rows, &inquiry).unwrap();
     let [answer] = &*answers else { panic!("{answers:?}") };
     answer.clone()
 }
@@ -260,14 +260,14 @@ fn a_domain_that_is_enforced_or_will_be_is_not_given_another_day() {
     assert_eq!((planned.state, planned.mode), (State::NotYet, Mode::Monitor));
     assert_eq!((planned.start, planned.planned), (None, Some(day.as_second())));
     let off = policy(Schedule::Always(Mode::Off));
-    let question = Question {
+    let inquiry = Inquiry {
         policy: &off,
         on_unknown_tls: OnUnknownTls::Defer,
         now: day,
         since: 0,
         domains: Domains::All,
     };
-    assert!(readiness(&rows, &question).unwrap().is_empty());
+    assert!(readiness(&rows, &inquiry).unwrap().is_empty());
 }
 
 #[test]
@@ -326,14 +326,14 @@ fn the_worst_domain_comes_first() {
         to("d.example", provider(30)),
         to("e.example", [provider(30), vec![bad(1), bad(2)]].concat()),
     ];
-    let question = Question {
+    let inquiry = Inquiry {
         policy: &policy,
         on_unknown_tls: OnUnknownTls::Defer,
         now: Timestamp::from_second(i64::from(TODAY) * DAY + DAY / 2).unwrap(),
         since: 0,
         domains: Domains::All,
     };
-    let answers = readiness(&rows.concat(), &question).unwrap();
+    let answers = readiness(&rows.concat(), &inquiry).unwrap();
     let order: Vec<_> = answers.iter().map(|one| (&*one.domain, one.state.code())).collect();
     let expected = [
         ("e.example", "not-yet"),

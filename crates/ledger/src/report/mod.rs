@@ -20,6 +20,7 @@ use crate::model::baseline::Baseline;
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::handshake::Afterwards;
 use crate::model::row::{OTHERS, Row, Source};
+use crate::readiness::Readiness;
 use group::{Groups, sort};
 use policy::{Decision, Pattern};
 use serde::Serialize;
@@ -77,6 +78,8 @@ pub struct Report {
     pub hops: Hops,
     /// Clients whose TLS handshakes failed: those that then wrote to the domains that were asked for, or all.
     pub handshakes: Vec<FailedClient>,
+    /// Whether the domains that were asked for can be enforced, where somebody has asked that, too.
+    pub readiness: Vec<Readiness>,
 }
 
 impl Report {
@@ -263,6 +266,7 @@ impl Draft {
             groups,
             hops: self.hops.finish(lost, deliveries_until),
             handshakes,
+            readiness: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the contacts of domains were told of.
 
-use crate::digest::Digest;
+use crate::digest::{Digest, ready_as};
 use crate::history::Told;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::store::Store;
@@ -13,9 +13,12 @@ fn word(refused: bool) -> &'static str {
     verdict.code()
 }
 
-/// The news of the second hop, as the table has them: in place of a client, what happened to which server.
-fn hops(digest: &Digest) -> impl Iterator<Item = (String, bool)> {
-    digest.hops.iter().map(|news| (news.told_as(), false))
+/// The news that are of no client, as the table has them: in its place, what happened to which server of the second
+/// hop, or which domain can be enforced.
+fn others(digest: &Digest) -> impl Iterator<Item = (String, bool)> {
+    let hops = digest.hops.iter().map(|news| news.told_as());
+    let ready = digest.ready.iter().map(|news| ready_as(&news.domain));
+    hops.chain(ready).map(|news| (news, false))
 }
 
 impl Store {
@@ -30,7 +33,7 @@ impl Store {
         let told = self.at_once(|store| {
             let mut told = Told::new();
             let peers = digest.peers.iter().map(|news| (news.client.clone(), news.refused));
-            for (client, refused) in peers.chain(hops(digest)) {
+            for (client, refused) in peers.chain(others(digest)) {
                 // Of one that goes on it is remembered that it was told.
                 let known = store.connection.execute(
                     "UPDATE told SET at = ?4 WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
@@ -60,7 +63,7 @@ impl Store {
         let mut taken_back = 0;
         let peers = digest.peers.iter().filter(|news| !news.told);
         let peers = peers.map(|news| (news.client.clone(), news.refused));
-        for (client, refused) in peers.chain(hops(digest)) {
+        for (client, refused) in peers.chain(others(digest)) {
             taken_back += self.connection.execute(
                 "DELETE FROM told WHERE entry = ?1 AND client = ?2 AND verdict = ?3",
                 params![digest.entry, client, word(refused)],

@@ -2,16 +2,19 @@
 
 use super::words::{Count, Words, reason};
 use crate::hops::{self, Reader};
+use crate::readiness;
 use crate::text::{few, number};
 use askama::Template;
 use ledger::digest::{Digest, HopNews, PeerNews};
 use ledger::handshakes::HandshakeFault;
+use ledger::readiness::Readiness;
 use ledger::report::date_text;
 use ledger::{NULL_SENDER, RecordedReason};
 use lettre::Message;
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
+use policy::Language;
 
 /// The most peers of a kind that are named: mail servers refuse a mail that is too large.
 const MOST_PEERS: usize = 100;
@@ -26,6 +29,8 @@ struct Text<'d> {
     sections: &'d [Section],
     hops: &'d [HopLine],
     hops_hint: String,
+    ready: &'d [ReadyLine],
+    ready_hint: String,
 }
 
 #[derive(Template)]
@@ -38,6 +43,15 @@ struct Html<'d> {
     advice: String,
     sections: &'d [Section],
     hops: &'d [HopLine],
+    ready: &'d [ReadyLine],
+}
+
+/// A domain that can be enforced.
+struct ReadyLine {
+    domain: String,
+    /// What that rests on.
+    because: String,
+    because_text: String,
 }
 
 /// How mail left, where that was not as it should be.
@@ -113,10 +127,16 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
     ];
     sections.retain(|section| !section.peers.is_empty() || !section.others.is_empty());
     let subject = words.subject(digest, count(digest, true), count(digest, false));
-    let intro = if sections.is_empty() { words.hops_intro } else { words.intro };
+    let intro = match () {
+        () if !sections.is_empty() => words.intro,
+        () if !digest.hops.is_empty() => words.hops_intro,
+        () => words.ready_intro,
+    };
     let intro = intro.replace("{}", &digest.entry);
     let advice = advice(digest, words);
     let hops: Vec<_> = digest.hops.iter().take(MOST_PEERS).map(|news| hop(news, digest)).collect();
+    let ready: Vec<_> =
+        digest.ready.iter().take(MOST_PEERS).map(|one| ready(one, digest.language)).collect();
     let text = Text {
         words,
         intro: wrapped(&intro),
@@ -124,6 +144,8 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         sections: &sections,
         hops: &hops,
         hops_hint: wrapped(words.hops_hint),
+        ready: &ready,
+        ready_hint: wrapped(words.ready_hint),
     };
     let html = Html {
         words,
@@ -133,6 +155,7 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         advice,
         sections: &sections,
         hops: &hops,
+        ready: &ready,
     };
     let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
     let domain = from.email.domain();
@@ -169,6 +192,11 @@ fn hop(news: &HopNews, digest: &Digest) -> HopLine {
     let what = if news.domain == digest.entry { what } else { format!("{}: {what}", news.domain) };
     let advice = hops::advice(&news.exception, language, Reader::Contact).unwrap_or_default();
     HopLine { what_text: hanging(&what), what, advice_text: hanging(&advice), advice }
+}
+
+fn ready(one: &Readiness, language: Language) -> ReadyLine {
+    let because = readiness::because(one, language, number).join(" ");
+    ReadyLine { domain: one.domain.clone(), because_text: hanging(&because), because }
 }
 
 /// The peers of a digest that were refused, or those that would be.

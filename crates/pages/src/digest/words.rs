@@ -47,6 +47,11 @@ pub(super) struct Words {
     pub hops: &'static str,
     pub hops_hint: &'static str,
     pub hops_intro: &'static str,
+    /// Domains that can be enforced: the title, and the intro of a mail about nothing else.
+    pub ready: &'static str,
+    pub ready_hint: &'static str,
+    pub ready_intro: &'static str,
+    pub subject_ready: &'static str,
     /// For the subject.
     pub subject_left: &'static str,
     pub subject_held_up: &'static str,
@@ -85,6 +90,10 @@ const ENGLISH: Words = Words {
     hops: "On the way to your server",
     hops_hint: "How mail left this gateway for your own server. You are told of each server once.",
     hops_intro: "Mail for {} did not leave this gateway as it should.",
+    ready: "You can require encryption now",
+    ready_hint: "So far the domain is only monitored, and nothing is refused. You are told this once.",
+    ready_intro: "Mail for {} comes encrypted well enough that encryption can be required.",
+    subject_ready: "encryption can be required now",
     subject_left: "mail left unencrypted",
     subject_held_up: "mail could not leave",
     advice: "What to tell them",
@@ -121,6 +130,10 @@ const GERMAN: Words = Words {
     hops: "Auf dem Weg zu Ihrem Server",
     hops_hint: "Wie E-Mails von diesem Gateway zu Ihrem eigenen Server weitergingen. Jeder Server wird Ihnen nur einmal gemeldet.",
     hops_intro: "E-Mails an {} gingen von diesem Gateway nicht so weiter, wie sie sollten.",
+    ready: "Sie können Verschlüsselung jetzt verlangen",
+    ready_hint: "Bisher wird die Domain nur beobachtet, und nichts wird abgewiesen. Dies wird Ihnen einmal gemeldet.",
+    ready_intro: "E-Mails an {} kommen so gut verschlüsselt, dass Verschlüsselung verlangt werden kann.",
+    subject_ready: "Verschlüsselung kann verlangt werden",
     subject_left: "E-Mails gingen unverschlüsselt weiter",
     subject_held_up: "E-Mails konnten nicht weitergehen",
     advice: "Was Sie ihnen sagen können",
@@ -156,6 +169,7 @@ impl Words {
             let is_so = |news: &HopNews| news.exception.what.is_left_unencrypted() != held_up;
             parts.extend(digest.hops.iter().any(is_so).then(|| part.to_owned()));
         }
+        parts.extend((!digest.ready.is_empty()).then(|| self.subject_ready.to_owned()));
         format!("[{}] {}", digest.entry, parts.join(", "))
     }
 

@@ -8,6 +8,7 @@ mod chart;
 mod groups;
 mod handshakes;
 mod hops;
+mod ready;
 mod tiles;
 mod versions;
 
@@ -22,6 +23,7 @@ use hops::HopCards;
 use ledger::DAY;
 use ledger::report::{By, Report};
 use policy::Language;
+use ready::ReadyCard;
 use tiles::Tile;
 use versions::VersionLine;
 
@@ -45,6 +47,7 @@ struct Page {
     period: String,
     /// None where no mail was judged: there is nothing to draw then.
     figures: Option<Figures>,
+    ready: Vec<ReadyCard>,
     hops: HopCards,
     handshakes: HandshakeTable,
     notes: Vec<String>,
@@ -98,6 +101,7 @@ struct Part {
     title: String,
     period: String,
     figures: Option<Figures>,
+    ready: Vec<ReadyCard>,
     hops: HopCards,
     handshakes: HandshakeTable,
     notes: Vec<String>,
@@ -121,7 +125,7 @@ pub fn page(
     limit: usize,
     language: Language,
 ) -> Result<String, askama::Error> {
-    let Part { words, title, period, figures, hops, handshakes, notes } =
+    let Part { words, title, period, figures, ready, hops, handshakes, notes } =
         content(report, by, limit, language);
     let page = Page {
         tag: language.into(),
@@ -132,6 +136,7 @@ pub fn page(
         title,
         period,
         figures,
+        ready,
         hops,
         handshakes,
         notes,
@@ -193,6 +198,7 @@ fn content(report: &Report, by: By, limit: usize, language: Language) -> Part {
         title: words.head.title.replace("{}", whose),
         period: period(report, words),
         figures,
+        ready: ready::cards(report, language),
         hops: HopCards::new(report, reader, words),
         handshakes: HandshakeTable::new(report, reader, words),
         notes,

@@ -17,6 +17,7 @@ pub(super) const ENGLISH: Words = Words {
         nothing: "No mail was judged in this time.",
         nothing_hint: "The ledger has mail for domains that are opted in, and what was imported.",
         summary: "At a glance",
+        ready: "Can encryption be required?",
     },
     tiles: Tiles {
         encrypted: "encrypted",

@@ -17,6 +17,7 @@ pub(super) const GERMAN: Words = Words {
         nothing: "In dieser Zeit wurde keine E-Mail geprüft.",
         nothing_hint: "Das Ledger hat E-Mails an Domains, für die verschlüsselte E-Mails verlangt werden, und was importiert wurde.",
         summary: "Auf einen Blick",
+        ready: "Kann Verschlüsselung verlangt werden?",
     },
     tiles: Tiles {
         encrypted: "verschlüsselt",

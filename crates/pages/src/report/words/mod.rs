@@ -46,6 +46,8 @@ pub(super) struct Head {
     pub nothing: &'static str,
     pub nothing_hint: &'static str,
     pub summary: &'static str,
+    /// Whether encryption can be required.
+    pub ready: &'static str,
 }
 
 /// The figures at the head of the page: each with what it is, and what it says.

@@ -21,8 +21,10 @@ pub use standing::Standing;
 use super::OpError;
 use super::domains::OwnedDomain;
 use jiff::Timestamp;
+use ledger::readiness::{Inquiry, Readiness, WINDOW};
 use ledger::report::{By, Query, Report};
-use ledger::{Day, day_of};
+use ledger::{Day, Domains, Reader, day_of};
+use policy::{Pattern, Policy};
 
 /// The most days that can be asked for.
 const MOST_DAYS: u32 = 3660;
@@ -50,5 +52,30 @@ pub fn report(
     let of = Some(domain.name().pattern());
     let query = Query { since: since(domain, days, now), of, by, verdict: None };
     let ledger = gateway.ledger()?;
-    Report::new(&ledger, &query).map_err(|error| gateway.unreadable(&error))
+    let failed = |error| gateway.unreadable(&error);
+    let mut report = Report::new(&ledger, &query).map_err(failed)?;
+    // A policy that cannot be read keeps nobody from the report.
+    if let Ok(policy) = gateway.policy() {
+        let pattern = domain.name().pattern();
+        report.readiness = readiness(gateway, &ledger, (domain, &pattern), &policy, now)?;
+    }
+    Ok(report)
+}
+
+/// Whether a domain can be enforced by a policy; of a wildcard, each domain below it, the worst first.
+fn readiness(
+    gateway: &Gateway,
+    ledger: &Reader,
+    (domain, pattern): (&OwnedDomain, &Pattern),
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Vec<Readiness>, OpError> {
+    let inquiry = Inquiry {
+        policy,
+        on_unknown_tls: gateway.on_unknown_tls(),
+        now,
+        since: since(domain, WINDOW.unsigned_abs(), now),
+        domains: Domains::from(pattern),
+    };
+    ledger::readiness::readiness(ledger, &inquiry).map_err(|error| gateway.unreadable(&error))
 }

@@ -6,10 +6,11 @@ use crate::ops::OpError;
 use crate::ops::domains::OwnedDomain;
 use config::policy_file::WrittenEntry;
 use jiff::Timestamp;
+use ledger::readiness::{Readiness, State};
 use ledger::report::{By, Outcome, Query, Report};
 use ledger::simulation::{Simulation, Trial, simulate};
 use ledger::{Domains, History, RecordedReason, Selection};
-use policy::{Mode, Schedule};
+use policy::{Entry, Mode, Schedule};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -30,6 +31,9 @@ pub struct Preview {
     pub peers: Vec<PreviewPeer>,
     /// What to do.
     pub advice: Advice,
+    /// Whether it can be enforced, and what that rests on; of a wildcard, each domain below it, the worst
+    /// first.
+    pub readiness: Vec<Readiness>,
     /// All that `mandatory-tls simulate` tells.
     pub simulation: Simulation,
 }
@@ -57,18 +61,15 @@ pub struct PreviewPeer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Advice {
-    /// There is no evidence, or less than two weeks of it: monitor first.
+    /// There is no evidence, or too little: monitor first.
     MonitorFirst,
     /// Tell those who would be refused before.
     TellFirst,
-    /// Nobody would be refused who has not come with TLS since.
+    /// Nobody would be refused that somebody is known to miss.
     Ready,
     /// Nothing is asked of anybody.
     Nothing,
 }
-
-/// Evidence of less time than this says little, in seconds.
-const ENOUGH: i64 = 14 * ledger::DAY;
 
 /// Judges the mail of the last days with another entry for a domain, as from the moment at which that
 /// entry enforces.
@@ -94,6 +95,8 @@ pub fn preview(
     let enforces = new_entry.schedule.mode_at(at) == Mode::Enforce;
     let old = gateway.policy()?;
     let mut new = (*old).clone();
+    let schedule = Schedule::Always(Mode::Monitor);
+    let monitored = Entry { schedule, ..new_entry.clone() };
     new.domains.replace(&pattern, new_entry);
     let trial = Trial { old: &old, new: &new, now: at, on_unknown_tls: gateway.on_unknown_tls() };
     let ledger = gateway.ledger()?;
@@ -101,6 +104,14 @@ pub fn preview(
     let selection = Selection { since, domains: Domains::from(&pattern) };
     let failed = |error| gateway.unreadable(&error);
     let simulation = simulate(&ledger, &selection, trial, || ()).map_err(failed)?;
+    // Whether it can be enforced is asked before it is.
+    let readiness = if is_on && enforces {
+        let mut policy = new.clone();
+        policy.domains.replace(&pattern, monitored);
+        super::readiness(gateway, &ledger, (domain, &pattern), &policy, now)?
+    } else {
+        Vec::new()
+    };
     let query = Query { since, of: Some(pattern), by: By::Peer, verdict: None };
     let report = Report::new(&ledger, &query).map_err(failed)?;
     let outcomes: HashMap<&str, Option<Outcome>> =
@@ -109,17 +120,13 @@ pub fn preview(
     let ledger_begins = ledger.span().map_err(failed)?.map(|(first, _)| first);
     let difference = simulation.difference;
     let refused = difference.newly_refused + difference.newly_would_refuse;
-    let evidence = simulation.judged > 0
-        && ledger_begins.is_some_and(|begins| begins <= now.as_second() - ENOUGH);
-    let resolved = |peer: &PreviewPeer| {
-        matches!(peer.outcome, Some(Outcome::Resolved { .. } | Outcome::OtherServer { .. }))
-    };
+    let worst = readiness.first();
     let advice = match () {
         () if !is_on => Advice::Nothing,
         () if !enforces => Advice::Ready,
-        () if !evidence => Advice::MonitorFirst,
-        () if peers.iter().all(resolved) => Advice::Ready,
-        () => Advice::TellFirst,
+        () if worst.is_none_or(|worst| !worst.lacks.is_empty()) => Advice::MonitorFirst,
+        () if worst.is_some_and(|worst| worst.state == State::NotYet) => Advice::TellFirst,
+        () => Advice::Ready,
     };
     Ok(Preview {
         days,
@@ -129,6 +136,7 @@ pub fn preview(
         let_through: difference.newly_let_through,
         peers,
         advice,
+        readiness,
         simulation,
     })
 }

@@ -19,6 +19,8 @@ use axum::http::StatusCode;
 use config::policy_file::WrittenException;
 use jiff::{Timestamp, ToSpan};
 use ledger::report::{By, Report};
+use pages::readiness;
+use pages::text::tight_number;
 use policy::Mode;
 use serde::Deserialize;
 use std::time::Duration;
@@ -283,6 +285,15 @@ fn recent(report: Option<&Report>, words: &Words) -> Vec<String> {
     }
     if totals.refused == 0 && totals.would_refuse == 0 {
         sentences.push(text.none_refused.into());
+    }
+    // Of a wildcard, what is said of the worst; the report has them all.
+    if let Some(worst) = report.readiness.first() {
+        let said = readiness::answer(worst, words.language, tight_number);
+        sentences.push(match report.readiness.len() {
+            1 => said,
+            _ => format!("{}: {said}", Shown::new(&worst.domain).plain()),
+        });
+        sentences.extend(readiness::because(worst, words.language, tight_number));
     }
     sentences
 }

@@ -14,8 +14,9 @@ use crate::web::{Access, Route};
 use askama::Template;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use ledger::report::{Outcome, date_text};
+use pages::readiness;
 use pages::text::{few, tight_number, unbroken};
 use policy::Mode;
 use serde::Deserialize;
@@ -237,8 +238,11 @@ fn told(
     };
     let advice = match seen.advice {
         Advised::MonitorFirst => {
-            let begins = seen.ledger_begins.map(date_text).unwrap_or_default();
-            let text = fill(text.little, &[("date", &begins)]);
+            let lacks = seen
+                .readiness
+                .first()
+                .and_then(|one| readiness::lacks(one, words.language, tight_number));
+            let text = format!("{} {}", lacks.unwrap_or_default(), text.no_evidence);
             Some(Advice { text, link: matches!(wanted, Wanted::Mode(_)).then(monitor).flatten() })
         }
         Advised::TellFirst => Some(Advice { text: text.tell_first.into(), link: None }),
@@ -250,6 +254,14 @@ fn told(
 /// Who it would be, and what to write to them.
 fn evidence(page: &mut SwitchPage, seen: &Preview, words: &Words) {
     let text = &words.switch;
+    if let Some(worst) = seen.readiness.first() {
+        page.notes.push(readiness::answer(worst, words.language, tight_number));
+        page.notes.extend(readiness::because(worst, words.language, tight_number));
+        let start = worst.start.and_then(|at| Timestamp::from_second(at).ok());
+        if let (Some(proposed), Some(start)) = (&mut page.day, start) {
+            *proposed = day(start).into();
+        }
+    }
     let shown = seen.peers.iter().take(PEERS);
     page.peers = shown.map(|peer| row(peer, &page.domain, words)).collect();
     let more = seen.peers.len().saturating_sub(PEERS) as u64;

@@ -31,7 +31,6 @@ words! {
         lead_none: "In the last {days} days, {all} came, and none of them would have been refused." | "In den letzten {days} Tagen kamen {all}, und keine davon wäre abgewiesen worden.";
         lead_no_evidence: "Nothing is known yet of the mail for {domain}." | "Über E-Mails an {domain} ist noch nichts bekannt.";
         no_evidence: "Monitor it first, for two weeks say. Nothing is refused in that time, and this page then shows who would have been." | "Beobachten Sie zuerst, zum Beispiel zwei Wochen lang. In dieser Zeit wird nichts abgewiesen, und diese Seite zeigt danach, wen es getroffen hätte.";
-        little: "The record begins on {date}. That is little: who writes once a month may not be in it. Monitor for two weeks first." | "Die Aufzeichnung beginnt am {date}. Das ist wenig: Wer einmal im Monat schreibt, ist vielleicht nicht dabei. Beobachten Sie zuerst zwei Wochen lang.";
         tell_first: "Write to them first, and choose a day that leaves them time." | "Schreiben Sie ihnen zuerst, und wählen Sie einen Tag, der ihnen Zeit lässt.";
         lead_no_record: "What it would mean for {domain} cannot be told: there is no record of mail at present." | "Was es für {domain} bedeuten würde, lässt sich nicht sagen: Zurzeit gibt es keine Aufzeichnung.";
         other_server: "comes by another server with TLS, last {when}" | "kommt über einen anderen Server mit TLS, zuletzt {when}";

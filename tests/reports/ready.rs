@@ -1,0 +1,174 @@
+//! `ready`: which domains can be enforced.
+
+use crate::support::{Ledger, Mail, Over, TLS13, two_weeks};
+use ledger::day_of;
+use policy::{Decision, ReasonKind};
+use serde_json::Value;
+use std::{fs, path::Path, process::Command};
+
+/// A domain with mail of a provider that encrypts, on each of so many days.
+fn provider(ledger: &mut Ledger, to: &'static str, days: i32) {
+    for day in 0..days {
+        ledger.add(day, 10, good(to));
+    }
+}
+
+fn good(to: &'static str) -> Mail {
+    Mail {
+        to,
+        client: "203.0.113.10",
+        name: "mail-out.bigmail.example",
+        sender: "bigmail.example",
+        over: TLS13,
+        verdict: Decision::Accept,
+        reason: ReasonKind::Adequate,
+    }
+}
+
+fn clear(to: &'static str) -> Mail {
+    Mail {
+        client: "192.0.2.77",
+        name: "mail.lawyers.example",
+        sender: "lawyers.example",
+        over: Over::Plaintext,
+        verdict: Decision::WouldRefuse,
+        reason: ReasonKind::Plaintext,
+        ..good(to)
+    }
+}
+
+#[test]
+fn the_exit_status_tells_a_script_whether_all_are_ready() {
+    let policy =
+        "domains: [{ domain: '*', mode: monitor }, { domain: off.example, mode: off }, on.example]";
+    let mut ledger = Ledger::new(policy, "");
+    // Nothing is known of anybody.
+    for (arguments, status) in [(&["ready"][..], 2), (&["ready", "a@example.org"], 64)] {
+        assert_eq!(ledger.run(arguments).status.code(), Some(status), "{arguments:?}");
+    }
+    provider(&mut ledger, "good.example", 20);
+    provider(&mut ledger, "on.example", 20);
+    provider(&mut ledger, "off.example", 20);
+    for (arguments, status) in [
+        (&["ready"][..], 0),
+        (&["ready", "good.example"], 0),
+        (&["ready", "on.example"], 0),
+        // What came while it was off counts as it would if it was not.
+        (&["ready", "off.example"], 0),
+        (&["ready", "good.example", "unheard-of.example"], 2),
+        (&["ready", "*.good.example"], 2),
+    ] {
+        assert_eq!(ledger.run(arguments).status.code(), Some(status), "{arguments:?}");
+    }
+    provider(&mut ledger, "young.example", 5);
+    assert_eq!(ledger.run(&["ready"]).status.code(), Some(2));
+    ledger.add(1, 3, clear("good.example"));
+    assert_eq!(ledger.run(&["ready"]).status.code(), Some(1));
+    let without = ["ready", "good.example", "--without"];
+    for (peer, status) in [
+        ("lawyers.example", 0),
+        ("mail.lawyers.example", 0),
+        ("192.0.2.77", 0),
+        ("192.0.2.0/24", 0),
+        ("192.0.2.78", 1),
+        ("awyers.example", 1),
+        ("192.0.2.300", 64),
+    ] {
+        let run = ledger.run(&[&without[..], &[peer]].concat());
+        assert_eq!(run.status.code(), Some(status), "{peer}");
+    }
+}
+
+#[test]
+fn a_table_says_who_stands_in_the_way_and_when_it_could_begin() {
+    let mut ledger = Ledger::new("domains: [{ domain: example.com, mode: monitor }]", "");
+    provider(&mut ledger, "example.com", 20);
+    ledger.add(1, 3, clear("example.com"));
+    ledger.add(3, 1, clear("example.com"));
+    let run = ledger.run(&["ready", "example.com"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "example.com not yet 204 4 20 ",
+        "Not yet: mail of 1 correspondent would be refused.",
+        "- lawyers.example: 4 recipients; last on ",
+        "; writes about every 2 days; from lawyers.example; not encrypted",
+        "Of 204 recipients since ",
+        "If they are told now, it can begin on ",
+    ] {
+        assert!(flat.contains(part), "{part}:\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let of_all = ledger.run(&["ready"]);
+    assert_eq!(of_all.status.code(), Some(1));
+    let none = two_weeks().run(&["ready", "unheard-of.example"]);
+    let none = String::from_utf8(none.stdout).unwrap();
+    assert!(none.contains("no mail came for the domain that was judged"), "{none}");
+    // What others have named is no formula, and does not play with the terminal.
+    let csv = String::from_utf8(ledger.run(&["ready", "--format", "csv"]).stdout).unwrap();
+    assert!(csv.lines().nth(1).unwrap().starts_with("example.com,not-yet,monitor,20"), "{csv}");
+}
+
+/// What of a year is expected, and the ledger that holds it.
+fn year(seed: u32) -> (Ledger, Value) {
+    let policy = |enforced: &str| format!("domains: [{{ domain: '*', mode: monitor }}{enforced}]");
+    let mut ledger = Ledger::new(&policy(""), "on_unknown_tls: pass");
+    // The file has its tables once something was written.
+    ledger.add(0, 1, good("elsewhere.example.net"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports/year.py");
+    let today = day_of(jiff::Timestamp::now().as_second());
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(ledger.path("ledger.sqlite"))
+        .args([today.to_string(), seed.to_string()])
+        .output()
+        .unwrap();
+    let expected: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let enforced: Vec<_> = expected["enforced"].as_array().unwrap().iter().collect();
+    let enforced: String =
+        enforced.iter().map(|name| format!(", {}", name.as_str().unwrap())).collect();
+    fs::write(ledger.path("policy.yaml"), policy(&enforced)).unwrap();
+    (ledger, expected)
+}
+
+#[test]
+fn of_a_year_of_two_hundred_domains_each_answer_is_that_of_an_independent_count() {
+    for seed in [21, 22, 23] {
+        year_is_as_expected(seed);
+    }
+}
+
+fn year_is_as_expected(seed: u32) {
+    let (ledger, expected) = year(seed);
+    let run = ledger.run(&["ready", "*.example.org", "--format", "json"]);
+    let found: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let found = found["domains"].as_array().unwrap();
+    assert_eq!(found.len(), 200);
+    let mut wrong = Vec::new();
+    for one in found {
+        let name = one["domain"].as_str().unwrap();
+        let evidence = &one["evidence"];
+        let all = one["correspondents"].as_array().unwrap().iter();
+        let mut in_the_way: Vec<_> = all
+            .filter(|one| one["standing"] == "fails")
+            .map(|one| one["name"].as_str().unwrap())
+            .collect();
+        in_the_way.sort_unstable();
+        let said = serde_json::json!({
+            "state": one["state"], "lacks": one["lacks"], "recipients": evidence["recipients"],
+            "at_fault": evidence["at_fault"], "days": evidence["days"], "span": evidence["span"],
+            "in_the_way": in_the_way, "start": one["start"],
+        });
+        if said != expected["ready"][name] {
+            wrong.push(format!("{name}: {said}\n  expected {}\n  {one}", expected["ready"][name]));
+        }
+    }
+    assert!(wrong.is_empty(), "seed {seed}: {} wrong\n{}", wrong.len(), wrong.first().unwrap());
+    // Each answer occurs, and the worst is first.
+    let states: Vec<_> = found.iter().map(|one| one["state"].as_str().unwrap()).collect();
+    let mut order = states.clone();
+    order.dedup();
+    assert_eq!(order, ["not-yet", "not-enough", "ready", "enforced"]);
+    assert_eq!(run.status.code(), Some(1));
+}
