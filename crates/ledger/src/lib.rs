@@ -43,6 +43,7 @@ mod recorder;
 pub mod report;
 pub mod simulation;
 mod sqlite;
+pub mod story;
 
 pub use history::{Domains, History, Selection, Told};
 pub use intake::{Fate, FromLine, Intake, Wanted};

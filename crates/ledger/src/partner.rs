@@ -7,6 +7,7 @@ use crate::model::handshake::Handshake;
 use crate::model::row::Row;
 use ipnet::IpNet;
 use policy::DomainName;
+use std::fmt;
 use std::net::IpAddr;
 
 /// Somebody who writes, as people name it.
@@ -20,6 +21,21 @@ pub struct Partner {
     host: Option<DomainName>,
     /// Whose mail it brings.
     sender: Option<DomainName>,
+}
+
+impl fmt::Display for Partner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { network, client, host, sender } = self;
+        match (network, client, host.as_ref().or(sender.as_ref())) {
+            (Some(network), ..) if network.prefix_len() == network.max_prefix_len() => {
+                write!(f, "{}", network.addr())
+            }
+            (Some(network), ..) => write!(f, "{network}"),
+            (_, Some(client), _) => f.write_str(client),
+            (_, _, Some(domain)) => write!(f, "{domain}"),
+            (None, None, None) => Ok(()),
+        }
+    }
 }
 
 /// Why a text names nobody.

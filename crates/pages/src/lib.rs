@@ -17,4 +17,5 @@ pub mod digest;
 pub mod hops;
 pub mod readiness;
 pub mod report;
+pub mod story;
 pub mod text;

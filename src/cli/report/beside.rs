@@ -32,7 +32,8 @@ impl<'p> Beside<'p> {
             if policy.is_err() {
                 eprintln!(
                     "The policy cannot be read: a page is in English unless --language says otherwise, and \
-                     what is demanded of next hops is not said. `mandatory-tls check` says why."
+                     neither what is demanded of next hops nor whether a domain can be enforced is said. \
+                     `mandatory-tls check` says why."
                 );
             }
             policy.ok()

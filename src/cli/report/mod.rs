@@ -4,18 +4,22 @@
 mod beside;
 mod hops;
 mod prometheus;
+mod story;
 mod table;
 
 use super::entry_name::EntryName;
 use super::failure::{Failure, ended};
 use super::ledger_file::{LedgerFile, cannot_read};
+use super::ready::peer;
 use super::since::since;
 use beside::Beside;
 use clap::ValueEnum;
 use jiff::Timestamp;
+use ledger::partner::{Part, Partner};
 use ledger::report::{By, Query, Report};
-use ledger::{Day, Reader};
-use policy::{Decision, Language, Pattern};
+use ledger::story::story;
+use ledger::{Day, Domains, Reader, Selection, StoreError};
+use policy::{Decision, DomainError, DomainName, Language, Pattern};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -49,6 +53,7 @@ Examples:
   mandatory-tls report example.org --since 30d --by sender
   mandatory-tls report '*.example.org'
   mandatory-tls report example.org --since 30d --format html > report.html
+  mandatory-tls report example.org --since 90d --peer mail.partner.example
   mandatory-tls report --since 1d --format prometheus";
 
 /// Arguments of `report`.
@@ -61,6 +66,12 @@ pub(super) struct Args {
     /// Since when: 7d, 4w or 2027-01-31
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = since)]
     since: Day,
+    /// Only mail of these servers: an address, a network, a name, or a domain with all names below it
+    #[arg(long, value_name = "PEER", value_parser = peer)]
+    peer: Option<Partner>,
+    /// Only mail in the name of this domain, whoever brings it
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "peer", value_parser = sender)]
+    sender: Option<Partner>,
     /// What to group by
     #[arg(long, value_enum, default_value_t = ByArg::Peer)]
     by: ByArg,
@@ -88,6 +99,8 @@ const PAGE_LINES: usize = 10_000;
 enum ByArg {
     /// The sending server
     Peer,
+    /// Who runs the sending servers: the registered domain of their names, or their network
+    Correspondent,
     /// The sender's domain
     Sender,
     /// The recipient's domain
@@ -133,6 +146,10 @@ enum LanguageArg {
     De,
 }
 
+fn sender(text: &str) -> Result<Partner, DomainError> {
+    DomainName::parse(text).map(Partner::sender)
+}
+
 pub(super) fn run(args: &Args) -> ExitCode {
     ended(report(args))
 }
@@ -141,6 +158,7 @@ fn report(args: &Args) -> Result<(), Failure> {
     let ledger: Reader = args.place.open()?;
     let by = match args.by {
         ByArg::Peer => By::Peer,
+        ByArg::Correspondent => By::Correspondent,
         ByArg::Sender => By::Sender,
         ByArg::Domain => By::Domain,
         ByArg::Version => By::Version,
@@ -160,10 +178,28 @@ fn report(args: &Args) -> Result<(), Failure> {
     }
     let query = Query { since: args.since, of, by, verdict };
     let failed = |error| cannot_read(&args.place.path().unwrap_or_default(), &error);
-    let mut report = Report::new(&ledger, &query).map_err(failed)?;
     let beside = Beside::new(&args.place);
+    if let Some(partner) = args.peer.as_ref().or(args.sender.as_ref()) {
+        let report = of_partner(&ledger, &query, partner).map_err(failed)?;
+        return write(args, &report, by, &beside);
+    }
+    let mut report = Report::new(&ledger, &query).map_err(failed)?;
     beside.compare(&mut report);
     beside.answer(&mut report, query.of.as_ref(), &ledger).map_err(failed)?;
+    write(args, &report, by, &beside)
+}
+
+/// The report on one partner, with its story.
+fn of_partner(ledger: &Reader, query: &Query, partner: &Partner) -> Result<Report, StoreError> {
+    let mut report = Report::new(&Part::of(ledger, partner), query)?;
+    let domains = query.of.as_ref().map(Domains::from).unwrap_or_default();
+    let selection = Selection { since: query.since, domains };
+    report.story = Some(story(ledger, &selection, partner)?);
+    Ok(report)
+}
+
+/// In the form that was asked for.
+fn write(args: &Args, report: &Report, by: By, beside: &Beside<'_>) -> Result<(), Failure> {
     let limit = |usual| match args.limit {
         None => usual,
         Some(0) => usize::MAX,
@@ -171,20 +207,20 @@ fn report(args: &Args) -> Result<(), Failure> {
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {
-        Format::Table => table::write(&mut out, &report, by, limit(TABLE_LINES))?,
+        Format::Table => table::write(&mut out, report, by, limit(TABLE_LINES))?,
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+            serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Csv => pages::report::write_csv(&mut out, &report, by)?,
-        Format::Prometheus => prometheus::write(&mut out, &report, Timestamp::now())?,
+        Format::Csv => pages::report::write_csv(&mut out, report, by)?,
+        Format::Prometheus => prometheus::write(&mut out, report, Timestamp::now())?,
         Format::Html => {
             let language = match args.language {
                 Some(LanguageArg::En) => Language::English,
                 Some(LanguageArg::De) => Language::German,
                 None => beside.language(args.domain.as_ref().map(|name| &name.0)),
             };
-            let page = pages::report::page(&report, by, limit(PAGE_LINES), language)
+            let page = pages::report::page(report, by, limit(PAGE_LINES), language)
                 .map_err(io::Error::other)?;
             out.write_all(page.as_bytes())?;
         }

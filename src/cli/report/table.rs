@@ -1,6 +1,6 @@
 //! A report for a terminal, to be read at a glance.
 
-use super::hops;
+use super::{hops, story};
 use crate::cli::ready;
 use crate::cli::table::{Row, Table, note};
 use crate::wording::counted;
@@ -24,7 +24,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
         hops::handshakes(out, report, limit)?;
         return footnotes(out, report);
     }
-    let whose = report.domain.as_deref().unwrap_or("All domains");
+    let whose = whose(report);
     let (since, until) = (date_text(report.since), date_text(report.until));
     let later = report.ledger_begins.filter(|begins| *begins >= report.since + DAY);
     let begins = later.map(|begins| format!(" (the ledger begins on {})", date_text(begins)));
@@ -54,8 +54,21 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     readiness(out, report, limit)?;
     hops::both(out, report, limit)?;
     table(shown, by).print(out, report.groups.len(), limit)?;
+    if let Some(story) = &report.story {
+        writeln!(out)?;
+        story::write(out, story, limit)?;
+    }
     hops::handshakes(out, report, limit)?;
     footnotes(out, report)
+}
+
+/// What a report is about.
+fn whose(report: &Report) -> String {
+    match (&report.story, report.domain.as_deref()) {
+        (None, domain) => domain.unwrap_or("All domains").to_owned(),
+        (Some(story), None) => format!("Mail of {}", story.partner),
+        (Some(story), Some(domain)) => format!("Mail of {} for {domain}", story.partner),
+    }
 }
 
 /// Whether the domains can be enforced.
@@ -69,7 +82,7 @@ fn readiness(out: &mut impl Write, report: &Report, limit: usize) -> io::Result<
 
 /// That no mail was judged, and where to look.
 fn nothing(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let whose = report.domain.as_deref().unwrap_or("All domains");
+    let whose = whose(report);
     writeln!(out, "{whose}, since {}", date_text(report.since))?;
     writeln!(out, "\nNo mail was judged in this time.")?;
     if report.trusted > 0 {
@@ -128,6 +141,7 @@ fn outcomes(report: &Report) -> String {
 fn table(groups: &[Group], by: By) -> Table {
     let head = match by {
         By::Peer => "PEER",
+        By::Correspondent => "CORRESPONDENT",
         By::Sender => "SENDER",
         By::Domain => "DOMAIN",
         By::Version => "VERSION",

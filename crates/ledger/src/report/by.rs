@@ -5,6 +5,8 @@
 pub enum By {
     /// The sending server.
     Peer,
+    /// Who runs the sending server.
+    Correspondent,
     /// The sender's domain.
     Sender,
     /// The recipient's domain.
@@ -23,6 +25,7 @@ impl By {
     pub fn name(self) -> &'static str {
         match self {
             Self::Peer => "peer",
+            Self::Correspondent => "correspondent",
             Self::Sender => "sender",
             Self::Domain => "domain",
             Self::Version => "version",

@@ -11,8 +11,10 @@ pub use by::By;
 pub use group::Group;
 pub use outcome::Outcome;
 pub(crate) use outcome::Outcomes;
+use outcome::worse;
 pub use totals::{Totals, share};
 
+use crate::correspondent::runs;
 use crate::handshakes::{self, FailedClient};
 use crate::history::{Domains, History, Selection};
 use crate::hops::{self, Hops, read_deliveries};
@@ -21,6 +23,7 @@ use crate::model::day::{DAY, Day, day_of};
 use crate::model::handshake::Afterwards;
 use crate::model::row::{OTHERS, Row, Source};
 use crate::readiness::Readiness;
+use crate::story::Story;
 use group::{Groups, sort};
 use policy::{Decision, Pattern};
 use serde::Serialize;
@@ -80,6 +83,8 @@ pub struct Report {
     pub handshakes: Vec<FailedClient>,
     /// Whether the domains that were asked for can be enforced, where somebody has asked that, too.
     pub readiness: Vec<Readiness>,
+    /// Of a report on one partner: what else there is to tell of it.
+    pub story: Option<Story>,
 }
 
 impl Report {
@@ -119,6 +124,8 @@ struct Draft {
     hops: hops::Builder,
     handshakes: handshakes::Builder,
     encrypted: Baseline,
+    /// Who runs each server, where that is asked for.
+    runs: HashMap<String, String>,
 }
 
 /// What a domain did with mail that was not adequate.
@@ -143,6 +150,7 @@ impl Draft {
             hops: hops::Builder::default(),
             handshakes: handshakes::Builder::default(),
             encrypted: Baseline::default(),
+            runs: HashMap::new(),
         }
     }
 
@@ -165,6 +173,13 @@ impl Draft {
         let day_name;
         let key = &row.key;
         let name = match self.by {
+            By::Correspondent => {
+                let Self { runs: known, .. } = self;
+                if !known.contains_key(&key.client) {
+                    known.insert(key.client.clone(), runs(&key.client, &key.name));
+                }
+                known.get(&key.client).unwrap_or(&key.client)
+            }
             By::Peer => &key.client,
             By::Sender => &key.sender,
             By::Domain => &key.domain,
@@ -188,7 +203,7 @@ impl Draft {
             }
             match self.by {
                 By::Peer => building.with(&key.sender),
-                By::Sender => building.with(&key.client),
+                By::Sender | By::Correspondent => building.with(&key.client),
                 By::Domain | By::Version | By::Cipher | By::Day => {}
             }
         }
@@ -222,6 +237,12 @@ impl Draft {
         let handshakes = self.handshakes.finish();
         let failures: HashMap<&str, &FailedClient> =
             handshakes.iter().map(|client| (&*client.client, client)).collect();
+        let mut of_houses: HashMap<String, Outcome> = HashMap::new();
+        for (client, runs) in self.runs {
+            if let Some(outcome) = worst.peers.get(&client) {
+                worse(of_houses.entry(runs).or_insert(*outcome), *outcome);
+            }
+        }
         let mut groups = self.groups.finish();
         for group in &mut groups {
             if query.by == By::Peer
@@ -233,6 +254,7 @@ impl Draft {
             group.outcome = match query.by {
                 By::Peer => worst.peers.get(&group.name).copied(),
                 By::Sender => worst.senders.get(&group.name).copied(),
+                By::Correspondent => of_houses.get(&group.name).copied(),
                 By::Domain | By::Version | By::Cipher | By::Day => None,
             };
         }
@@ -267,6 +289,7 @@ impl Draft {
             hops: self.hops.finish(lost, deliveries_until),
             handshakes,
             readiness: Vec::new(),
+            story: None,
         }
     }
 }

@@ -42,7 +42,7 @@ pub fn write_csv(out: &mut impl Write, report: &Report, by: By) -> io::Result<()
     head.extend_from_slice(match by {
         By::Domain => &HOPS,
         By::Peer => &["failed_handshakes", "handshake_faults"],
-        By::Sender | By::Version | By::Cipher | By::Day => &[],
+        By::Correspondent | By::Sender | By::Version | By::Cipher | By::Day => &[],
     });
     csv.write_record(head)?;
     let hops: HashMap<_, _> =
@@ -76,7 +76,7 @@ pub fn write_csv(out: &mut impl Write, report: &Report, by: By) -> io::Result<()
         match by {
             By::Domain => record.extend(both(hops.get(&*group.name).copied())),
             By::Peer => record.extend(failed(&group.handshakes)),
-            By::Sender | By::Version | By::Cipher | By::Day => {}
+            By::Correspondent | By::Sender | By::Version | By::Cipher | By::Day => {}
         }
         csv.write_record(record)?;
     }

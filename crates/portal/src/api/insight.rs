@@ -76,6 +76,8 @@ pub(super) enum ByWord {
     /// The sending server.
     #[default]
     Peer,
+    /// Who runs the sending server.
+    Correspondent,
     /// The sender's domain.
     Sender,
     /// The version of TLS.
@@ -99,6 +101,7 @@ pub(super) async fn report(
     within("days", Some(asked.days), 1..=3660)?;
     let by = match asked.by {
         ByWord::Peer => By::Peer,
+        ByWord::Correspondent => By::Correspondent,
         ByWord::Sender => By::Sender,
         ByWord::Version => By::Version,
         ByWord::Cipher => By::Cipher,

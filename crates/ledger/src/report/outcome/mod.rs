@@ -231,7 +231,7 @@ fn named(
 
 /// Keeps the worse of two outcomes. Of two that are equally bad, the one that goes on for longer, or
 /// was seen last.
-fn worse(kept: &mut Outcome, other: Outcome) {
+pub(super) fn worse(kept: &mut Outcome, other: Outcome) {
     let (old, new) = (kept.rank(), other.rank());
     let more = match other {
         Outcome::StillFailing { since } => since < kept.moment(),

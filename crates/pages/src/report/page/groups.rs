@@ -67,12 +67,12 @@ impl GroupTable {
             name: words.by(by),
             others: match by {
                 By::Peer => Some(text.senders),
-                By::Sender => Some(text.peers),
+                By::Sender | By::Correspondent => Some(text.peers),
                 By::Domain | By::Version | By::Cipher | By::Day => None,
             },
             whose: match by {
                 By::Peer => "senders",
-                By::Sender => "peers",
+                By::Sender | By::Correspondent => "peers",
                 By::Domain | By::Version | By::Cipher | By::Day => "",
             },
             in_sight,

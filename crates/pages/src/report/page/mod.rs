@@ -9,6 +9,7 @@ mod groups;
 mod handshakes;
 mod hops;
 mod ready;
+mod story;
 mod tiles;
 mod versions;
 
@@ -24,6 +25,7 @@ use ledger::DAY;
 use ledger::report::{By, Report};
 use policy::Language;
 use ready::ReadyCard;
+use story::StoryTables;
 use tiles::Tile;
 use versions::VersionLine;
 
@@ -48,6 +50,7 @@ struct Page {
     /// None where no mail was judged: there is nothing to draw then.
     figures: Option<Figures>,
     ready: Vec<ReadyCard>,
+    story: Option<StoryTables>,
     hops: HopCards,
     handshakes: HandshakeTable,
     notes: Vec<String>,
@@ -102,6 +105,7 @@ struct Part {
     period: String,
     figures: Option<Figures>,
     ready: Vec<ReadyCard>,
+    story: Option<StoryTables>,
     hops: HopCards,
     handshakes: HandshakeTable,
     notes: Vec<String>,
@@ -125,7 +129,7 @@ pub fn page(
     limit: usize,
     language: Language,
 ) -> Result<String, askama::Error> {
-    let Part { words, title, period, figures, ready, hops, handshakes, notes } =
+    let Part { words, title, period, figures, ready, story, hops, handshakes, notes } =
         content(report, by, limit, language);
     let page = Page {
         tag: language.into(),
@@ -137,6 +141,7 @@ pub fn page(
         period,
         figures,
         ready,
+        story,
         hops,
         handshakes,
         notes,
@@ -195,10 +200,18 @@ fn content(report: &Report, by: By, limit: usize, language: Language) -> Part {
     notes.extend(to_know_more(&report.hops, language).map(|text| quoted(text, language)));
     Part {
         words,
-        title: words.head.title.replace("{}", whose),
+        title: match &report.story {
+            None => words.head.title.replace("{}", whose),
+            Some(story) => words
+                .head
+                .title_of
+                .replace("{partner}", &visible(&story.partner))
+                .replace("{}", whose),
+        },
         period: period(report, words),
         figures,
         ready: ready::cards(report, language),
+        story: report.story.as_ref().map(|story| StoryTables::new(story, language)),
         hops: HopCards::new(report, reader, words),
         handshakes: HandshakeTable::new(report, reader, words),
         notes,

@@ -1,7 +1,8 @@
 //! A report in English.
 
 use super::{
-    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, Tiles, Versions, Words,
+    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, StoryWords, Tiles,
+    Versions, Words,
 };
 use crate::text::Counted;
 use policy::Language;
@@ -11,6 +12,7 @@ pub(super) const ENGLISH: Words = Words {
     decimal_point: ".",
     head: Head {
         title: "Encrypted mail for {}",
+        title_of: "Mail of {partner} for {}",
         all_domains: "all domains",
         period: "{span} · {days}, in UTC",
         days: Counted { one: "1 day", many: "{} days" },
@@ -109,6 +111,14 @@ pub(super) const ENGLISH: Words = Words {
         then: "What they did then",
         times: "Times",
         last: "Last",
+    },
+    story: StoryWords {
+        houses: "Its servers",
+        sessions: "How its mail came",
+        changes: "What changed, and when",
+        how: "How mail came from then on",
+        elsewhere: "The same senders by other servers",
+        elsewhere_hint: "Other servers that bring mail of the same sender domains.",
     },
     statuses: Statuses {
         attempts: Counted { one: "1 attempt", many: "{} attempts" },

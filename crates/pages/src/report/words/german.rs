@@ -1,7 +1,8 @@
 //! A report in German.
 
 use super::{
-    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, Tiles, Versions, Words,
+    Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, StoryWords, Tiles,
+    Versions, Words,
 };
 use crate::text::Counted;
 use policy::Language;
@@ -11,6 +12,7 @@ pub(super) const GERMAN: Words = Words {
     decimal_point: ",",
     head: Head {
         title: "Verschlüsselte E-Mails an {}",
+        title_of: "E-Mails von {partner} an {}",
         all_domains: "alle Domains",
         period: "{span} · {days}, in UTC",
         days: Counted { one: "1 Tag", many: "{} Tage" },
@@ -112,6 +114,14 @@ pub(super) const GERMAN: Words = Words {
         then: "Was sie dann taten",
         times: "Male",
         last: "Zuletzt",
+    },
+    story: StoryWords {
+        houses: "Die Server",
+        sessions: "Wie die E-Mails kamen",
+        changes: "Was sich wann änderte",
+        how: "Wie E-Mails von da an kamen",
+        elsewhere: "Dieselben Absender über andere Server",
+        elsewhere_hint: "Andere Server, die E-Mails derselben Absender-Domains bringen.",
     },
     statuses: Statuses {
         attempts: Counted { one: "1 Versuch", many: "{} Versuche" },

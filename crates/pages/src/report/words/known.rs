@@ -53,6 +53,7 @@ impl Words {
     pub fn by(&self, by: By) -> &'static str {
         let [english, german] = match by {
             By::Peer => ["Sending server", "Sendender Server"],
+            By::Correspondent => ["Runs the servers", "Betreibt die Server"],
             By::Sender => ["Sender domain", "Absender-Domain"],
             By::Domain => ["Recipient domain", "Empfänger-Domain"],
             By::Version => ["TLS version", "TLS-Version"],
@@ -66,6 +67,7 @@ impl Words {
     pub fn by_title(&self, by: By) -> &'static str {
         let [english, german] = match by {
             By::Peer => ["Sending servers", "Sendende Server"],
+            By::Correspondent => ["Correspondents", "Betreiber der sendenden Server"],
             By::Sender => ["Sender domains", "Absender-Domains"],
             By::Domain => ["Recipient domains", "Empfänger-Domains"],
             By::Version => ["TLS versions", "TLS-Versionen"],

@@ -31,6 +31,7 @@ pub(super) struct Words {
     pub groups: Groups,
     pub hops: Hops,
     pub handshakes: Handshakes,
+    pub story: StoryWords,
     pub statuses: Statuses,
     pub names: Names,
     pub notes: Notes,
@@ -39,6 +40,8 @@ pub(super) struct Words {
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Head {
     pub title: &'static str,
+    /// Of one partner alone.
+    pub title_of: &'static str,
     pub all_domains: &'static str,
     /// The first day, the last one, how many.
     pub period: &'static str,
@@ -134,6 +137,17 @@ pub(super) struct Groups {
     pub show_more: &'static str,
     pub show_all: &'static str,
     pub sorted: &'static str,
+}
+
+/// One partner's story.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct StoryWords {
+    pub houses: &'static str,
+    pub sessions: &'static str,
+    pub changes: &'static str,
+    pub how: &'static str,
+    pub elsewhere: &'static str,
+    pub elsewhere_hint: &'static str,
 }
 
 /// Both hops: what stands around their sentences.

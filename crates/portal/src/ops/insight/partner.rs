@@ -5,59 +5,10 @@ use super::since;
 use crate::ops::OpError;
 use crate::ops::domains::OwnedDomain;
 use jiff::Timestamp;
+use ledger::partner::{Part, Partner};
 use ledger::report::{By, Query, Report};
-use ledger::{Day, Delivery, Handshake, History, Reader, Row, Selection, StoreError, Told};
-
-/// What the ledger has of one partner.
-struct Of<'r> {
-    reader: &'r Reader,
-    /// An address or a name of a server, or a domain of senders; in lower case.
-    partner: &'r str,
-}
-
-impl Of<'_> {
-    fn is(&self, row: &Row) -> bool {
-        let key = &row.key;
-        [&key.client, &key.name, &key.sender].into_iter().any(|name| *name == self.partner)
-    }
-}
-
-impl History for Of<'_> {
-    type Error = StoreError;
-
-    fn each(&self, selection: &Selection, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
-        self.reader.each(selection, |row| {
-            if self.is(&row) {
-                each(row)
-            }
-        })
-    }
-
-    fn deliveries(&self, _: &Selection, _: impl FnMut(Delivery)) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn handshakes(&self, _: &Selection, _: impl FnMut(Handshake)) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn count(&self, selection: &Selection) -> Result<u64, StoreError> {
-        self.reader.count(selection)
-    }
-
-    fn lost(&self, _: Day) -> Result<u64, StoreError> {
-        // That is about all partners.
-        Ok(0)
-    }
-
-    fn span(&self) -> Result<Option<(i64, i64)>, StoreError> {
-        self.reader.span()
-    }
-
-    fn told(&self, _: &str) -> Result<Told, StoreError> {
-        Ok(Told::default())
-    }
-}
+use ledger::story::story;
+use ledger::{Domains, Selection};
 
 /// The report on a domain, of the mail of one partner alone; none where nothing came from there. By
 /// peer, if it is a sender domain, else by sender.
@@ -73,14 +24,17 @@ pub fn partner(
     now: Timestamp,
 ) -> Result<Option<Report>, OpError> {
     let ledger = gateway.ledger()?;
-    let partner = partner.trim().trim_end_matches('.').to_lowercase();
-    let of = Of { reader: &ledger, partner: &partner };
+    let Ok(partner) = Partner::either(partner) else { return Ok(None) };
+    let pattern = domain.name().pattern();
     let query = Query {
         since: since(domain, days, now),
-        of: Some(domain.name().pattern()),
+        of: Some(pattern.clone()),
         by: By::Peer,
         verdict: None,
     };
-    let report = Report::new(&of, &query).map_err(|error| gateway.unreadable(&error))?;
+    let failed = |error| gateway.unreadable(&error);
+    let mut report = Report::new(&Part::of(&ledger, &partner), &query).map_err(failed)?;
+    let selection = Selection { since: query.since, domains: Domains::from(&pattern) };
+    report.story = Some(story(&ledger, &selection, &partner).map_err(failed)?);
     Ok((report.totals.judged > 0).then_some(report))
 }
