@@ -428,7 +428,7 @@ fn a_ledger_that_fails_on_the_way_hides_neither_what_was_sent_nor_what_was_not()
     let output = ledger.run(&["digest", "--send"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(69), "{error}");
-    assert_eq!(output.stdout, b"1 sent\n");
+    assert_eq!(output.stdout, b"1 sent\n", "{error}");
     assert!(error.contains("the mail to boss@example.org was not sent: CHECK"), "{error}");
     assert!(!error.contains("chef@example.com"), "{error}");
     let_in("true");

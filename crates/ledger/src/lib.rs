@@ -29,6 +29,7 @@
     clippy::todo
 )]
 
+pub mod complaint;
 mod correspondent;
 pub mod digest;
 pub mod handshakes;

@@ -15,6 +15,7 @@
 
 pub mod digest;
 pub mod hops;
+pub mod letter;
 pub mod readiness;
 pub mod report;
 pub mod story;

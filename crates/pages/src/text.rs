@@ -130,6 +130,24 @@ pub fn quoted(text: &str, language: Language) -> String {
     text.chars().map(|one| if one == '`' { next.next().unwrap_or(one) } else { one }).collect()
 }
 
+/// Broken into lines of at most so many characters, as far as its words allow.
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        if let Some(line) = lines.last_mut() {
+            if line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines.join("\n")
+}
+
 /// The same as [`number`], but empty for zero.
 #[must_use]
 pub fn blank_zero(count: u64) -> String {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::readiness::{Inquiry, WINDOW, readiness};
 use ledger::report::Report;
 use ledger::{Domains, Reader, StoreError, day_of};
-use policy::{Language, Pattern, Policy};
+use policy::{Language, Pattern, Policy, Schedule};
 use std::cell::OnceCell;
 
 /// The policy, read when it is first needed: one of a million domains takes its time.
@@ -46,6 +46,14 @@ impl<'p> Beside<'p> {
     pub fn language(&self, name: Option<&Pattern>) -> Language {
         let entry = name.and_then(|name| deciding(self.policy()?, name));
         entry.map_or(Language::English, |entry| entry.language)
+    }
+
+    /// From when on what has this name is enforced, where that is still to come, in seconds since 1970-01-01.
+    pub fn enforced_from(&self, name: &Pattern) -> Option<i64> {
+        match deciding(self.policy()?, name)?.schedule {
+            Schedule::EnforceFrom(start) if start > Timestamp::now() => Some(start.as_second()),
+            Schedule::EnforceFrom(_) | Schedule::Always(_) => None,
+        }
     }
 
     /// Whether the domains of a report can be enforced, so far as the policy judges them.

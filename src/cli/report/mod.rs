@@ -3,6 +3,7 @@
 
 mod beside;
 mod hops;
+mod letter;
 mod prometheus;
 mod story;
 mod table;
@@ -15,7 +16,7 @@ use super::since::since;
 use beside::Beside;
 use clap::ValueEnum;
 use jiff::Timestamp;
-use ledger::partner::{Part, Partner};
+use ledger::partner::{Part, Partner, PartnerError};
 use ledger::report::{By, Query, Report};
 use ledger::story::story;
 use ledger::{Day, Domains, Reader, Selection, StoreError};
@@ -54,6 +55,7 @@ Examples:
   mandatory-tls report '*.example.org'
   mandatory-tls report example.org --since 30d --format html > report.html
   mandatory-tls report example.org --since 90d --peer mail.partner.example
+  mandatory-tls report example.org --since 90d --letter mail.partner.example --language de
   mandatory-tls report --since 1d --format prometheus";
 
 /// Arguments of `report`.
@@ -72,6 +74,10 @@ pub(super) struct Args {
     /// Only mail in the name of this domain, whoever brings it
     #[arg(long, value_name = "DOMAIN", conflicts_with = "peer", value_parser = sender)]
     sender: Option<Partner>,
+    /// In place of a report, a letter to the postmaster of these servers, or of this sender domain: what they did,
+    /// what is needed, how to test it
+    #[arg(long, value_name = "PEER", conflicts_with_all = ["peer", "sender", "by", "verdict", "format"], value_parser = either)]
+    letter: Option<Partner>,
     /// What to group by
     #[arg(long, value_enum, default_value_t = ByArg::Peer)]
     by: ByArg,
@@ -84,7 +90,7 @@ pub(super) struct Args {
     /// How many lines there are at most; 0: all [default: 25 in a table, 10000 on a page]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
-    /// The language of a page; else it is that of the domain's entry in the policy
+    /// The language of a page or a letter; else it is that of the domain's entry in the policy
     #[arg(long, value_enum)]
     language: Option<LanguageArg>,
     #[command(flatten)]
@@ -146,6 +152,10 @@ enum LanguageArg {
     De,
 }
 
+fn either(text: &str) -> Result<Partner, PartnerError> {
+    Partner::either(text)
+}
+
 fn sender(text: &str) -> Result<Partner, DomainError> {
     DomainName::parse(text).map(Partner::sender)
 }
@@ -179,6 +189,17 @@ fn report(args: &Args) -> Result<(), Failure> {
     let query = Query { since: args.since, of, by, verdict };
     let failed = |error| cannot_read(&args.place.path().unwrap_or_default(), &error);
     let beside = Beside::new(&args.place);
+    if let Some(partner) = &args.letter {
+        let language = language(args, &beside);
+        let found = letter::of(&ledger, &query, partner, (&beside, language)).map_err(failed)?;
+        let Some(found) = found else {
+            eprintln!("Nothing of {partner} was or would be refused in this time.");
+            return Ok(());
+        };
+        let mut out = io::stdout().lock();
+        letter::write(&mut out, &found, language)?;
+        return Ok(out.flush()?);
+    }
     if let Some(partner) = args.peer.as_ref().or(args.sender.as_ref()) {
         let report = of_partner(&ledger, &query, partner).map_err(failed)?;
         return write(args, &report, by, &beside);
@@ -198,6 +219,15 @@ fn of_partner(ledger: &Reader, query: &Query, partner: &Partner) -> Result<Repor
     Ok(report)
 }
 
+/// The language that was asked for, or that of the entry.
+fn language(args: &Args, beside: &Beside<'_>) -> Language {
+    match args.language {
+        Some(LanguageArg::En) => Language::English,
+        Some(LanguageArg::De) => Language::German,
+        None => beside.language(args.domain.as_ref().map(|name| &name.0)),
+    }
+}
+
 /// In the form that was asked for.
 fn write(args: &Args, report: &Report, by: By, beside: &Beside<'_>) -> Result<(), Failure> {
     let limit = |usual| match args.limit {
@@ -215,11 +245,7 @@ fn write(args: &Args, report: &Report, by: By, beside: &Beside<'_>) -> Result<()
         Format::Csv => pages::report::write_csv(&mut out, report, by)?,
         Format::Prometheus => prometheus::write(&mut out, report, Timestamp::now())?,
         Format::Html => {
-            let language = match args.language {
-                Some(LanguageArg::En) => Language::English,
-                Some(LanguageArg::De) => Language::German,
-                None => beside.language(args.domain.as_ref().map(|name| &name.0)),
-            };
+            let language = language(args, beside);
             let page = pages::report::page(report, by, limit(PAGE_LINES), language)
                 .map_err(io::Error::other)?;
             out.write_all(page.as_bytes())?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixtures::{TODAY, domain, key, tls};
 use crate::model::clients::Clients;
-use crate::model::key::{Key, SenderDomain, SubjectKind};
+use crate::model::key::{Key, SenderDomain};
 use crate::model::logged_tls::LoggedTls;
 use crate::model::row::{RowKey, Source};
 use crate::model::tally::Tally;

@@ -2,8 +2,9 @@
 
 use super::words::{Count, Words, reason};
 use crate::hops::{self, Reader};
+use crate::letter::letter;
 use crate::readiness;
-use crate::text::{few, number};
+use crate::text::{self, few, number};
 use askama::Template;
 use ledger::digest::{Digest, HopNews, PeerNews};
 use ledger::handshakes::HandshakeFault;
@@ -12,8 +13,9 @@ use ledger::report::date_text;
 use ledger::{NULL_SENDER, RecordedReason};
 use lettre::Message;
 use lettre::address::AddressError;
+use lettre::message::header::ContentType;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Attachment, Mailbox, MultiPart};
 use policy::Language;
 
 /// The most peers of a kind that are named: mail servers refuse a mail that is too large.
@@ -158,6 +160,16 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         ready: &ready,
     };
     let parts = MultiPart::alternative_plain_html(text.render()?, html.render()?);
+    let letters = letters(digest);
+    let parts = match letters.is_empty() {
+        true => parts,
+        false => {
+            let mixed = MultiPart::mixed().multipart(parts);
+            letters.into_iter().fold(mixed, |mixed, (name, text)| {
+                mixed.singlepart(Attachment::new(name).body(text, ContentType::TEXT_PLAIN))
+            })
+        }
+    };
     let domain = from.email.domain();
     Ok(Message::builder()
         .from(from.clone())
@@ -173,6 +185,29 @@ pub fn message(digest: &Digest, from: &Mailbox) -> Result<Message, MailError> {
         .raw_header(header("X-Auto-Response-Suppress", "All".into()))
         .raw_header(header("Content-Language", words.tag.into()))
         .multipart(parts)?)
+}
+
+/// The most letters that go with a mail.
+const MOST_LETTERS: usize = 10;
+
+/// A letter to the postmaster of each server that has not come with TLS since, as a file: its name and text.
+fn letters(digest: &Digest) -> Vec<(String, String)> {
+    let is_open = |news: &&PeerNews| !news.resolved && !news.told && !news.is_others();
+    let open = digest.peers.iter().filter(is_open);
+    let letters = open.filter_map(|news| {
+        let letter = letter(&news.into(), digest.enforce_from, digest.language, Reader::Contact);
+        let text = letter.text(digest.language).filter(|_| !letter.to.is_empty())?;
+        // The name of a file has nothing of what somebody else might play with.
+        let place = if news.host.is_empty() { &news.client } else { &news.host };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+        let place: String = place.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+        let words = Words::of(digest.language);
+        Some((
+            format!("{}-{place}.txt", words.letter),
+            format!("{}\n\n{text}", letter.to.join(", ")),
+        ))
+    });
+    letters.take(MOST_LETTERS).collect()
 }
 
 /// What to tell postmasters of servers that have no remedy of their own; empty where all have one.
@@ -298,19 +333,5 @@ fn hanging(text: &str) -> String {
 
 /// Broken into lines of at most 76 characters.
 fn wrapped(text: &str) -> String {
-    const WIDTH: usize = 76;
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        if let Some(line) = lines.last_mut() {
-            if line.is_empty() || line.chars().count() + 1 + word.chars().count() <= WIDTH {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            } else {
-                lines.push(word.to_owned());
-            }
-        }
-    }
-    lines.join("\n")
+    text::wrapped(text, 76)
 }

@@ -59,6 +59,8 @@ pub(super) struct Words {
     /// Before the advice, where some servers have a remedy of their own.
     pub advice_else: &'static str,
     pub advice_text: &'static str,
+    /// The name of a letter's file.
+    pub letter: &'static str,
     pub footer: &'static str,
 }
 
@@ -99,6 +101,7 @@ const ENGLISH: Words = Words {
     advice: "What to tell them",
     advice_else: "Where nothing else is said above: ",
     advice_text: "Ask the postmaster of the sender domain (postmaster@DOMAIN) to switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer. Postfix: smtp_tls_security_level = may. Exchange: leave \"opportunistic TLS\" of the send connector on. Devices such as scanners are best pointed at a mail server of their own organisation. Where a sender cannot do it and its mail is needed all the same, ask the administrator of this gateway for an exception with an end date.",
+    letter: "letter",
     footer: "Written by mandatory-tls for the contact of this domain.",
 };
 
@@ -139,6 +142,7 @@ const GERMAN: Words = Words {
     advice: "Was Sie ihnen sagen können",
     advice_else: "Wo oben nichts anderes steht: ",
     advice_text: "Bitten Sie den Postmaster der Absender-Domain (postmaster@DOMAIN), für ausgehende E-Mails TLS (STARTTLS) einzuschalten, mit TLS 1.2 oder neuer. Postfix: smtp_tls_security_level = may. Exchange: «opportunistisches TLS» des Sendeconnectors eingeschaltet lassen. Geräte wie Scanner senden am besten über einen Mailserver der eigenen Organisation. Wenn ein Absender das nicht kann und seine E-Mails trotzdem gebraucht werden, bitten Sie den Betreiber dieses Gateways um eine befristete Ausnahme.",
+    letter: "brief",
     footer: "Geschrieben von mandatory-tls für den Kontakt dieser Domain.",
 };
 

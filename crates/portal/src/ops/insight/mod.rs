@@ -14,7 +14,7 @@ mod standing;
 pub use explain::{Question, explain};
 pub use file_state::FileState;
 pub use gateway::{Gateway, OperatorEntry, RequirementText, WRITTEN_BY};
-pub use partner::partner;
+pub use partner::{Partnered, partner};
 pub use preview::{Advice, Preview, PreviewPeer, preview};
 pub use standing::Standing;
 

@@ -15,7 +15,7 @@ use policy::Mode;
 
 pub(super) use list::{DomainRow, row};
 pub(super) use overview::whose;
-pub(super) use switch::{letter, since_then};
+pub(super) use switch::since_then;
 #[cfg(test)]
 pub(super) use {
     exceptions::ExceptionPage,

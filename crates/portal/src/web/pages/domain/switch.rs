@@ -278,7 +278,7 @@ fn evidence(page: &mut SwitchPage, seen: &Preview, words: &Words) {
 }
 
 /// What to write to a server's postmaster.
-pub(in crate::web::pages) fn letter(words: &Words, domain: &Named, last: i64) -> String {
+fn letter(words: &Words, domain: &Named, last: i64) -> String {
     let text = &words.switch;
     fill(
         text.letter,

@@ -345,6 +345,8 @@ impl Gallery {
             ),
             report: None,
             letter: None,
+            to: self.text("postmaster@lawyers.example"),
+            first: vec![self.text("The fault may be here: tell whoever runs this gateway.")],
         };
         let trial = TrialPage {
             shell: self.admin("/domains/example.org/test"),

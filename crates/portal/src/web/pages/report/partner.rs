@@ -4,9 +4,9 @@ use super::LINES;
 use crate::app::{App, now};
 use crate::ops::OpError;
 use crate::ops::domains::OwnedDomain;
-use crate::ops::insight;
+use crate::ops::insight::{self, Partnered};
 use crate::web::pages::around::Around;
-use crate::web::pages::domain::{Named, letter, since_then};
+use crate::web::pages::domain::{Named, since_then};
 use crate::web::pages::page::{Result, answer};
 use crate::web::pages::shell::Shell;
 use crate::web::pages::shown::Shown;
@@ -16,6 +16,8 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use ledger::report::By;
+use pages::hops::Reader;
+use pages::letter::letter;
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -36,6 +38,10 @@ pub(in crate::web::pages) struct PartnerPage {
     /// HTML of crates/pages; none where nothing came.
     pub report: Option<String>,
     pub letter: Option<String>,
+    /// To whom it may be sent; empty where nobody is known.
+    pub to: Shown,
+    /// What to know before it is sent.
+    pub first: Vec<Shown>,
 }
 section!(PartnerPage, Domains);
 
@@ -56,10 +62,16 @@ async fn partner(
             insight::partner(gateway, &of, &name, DAYS, now())
         })
         .await;
-    let report = match found {
-        Ok(report) => report,
+    let found = match found {
+        Ok(found) => found,
         Err(OpError::Unavailable(_)) => None,
         Err(error) => return Err(error.into()),
+    };
+    let (report, complaint, from) = match found {
+        Some(Partnered { report, complaint, enforced_from }) => {
+            (Some(report), complaint, enforced_from)
+        }
+        None => (None, None, None),
     };
     let (words, named) = (around.words, Named::of(&domain));
     let partner = Shown::new(&asked.partner);
@@ -69,11 +81,10 @@ async fn partner(
         _ => None,
     });
     let outcome = one.and_then(|one| one.outcome).map(|outcome| since_then(Some(outcome), words));
-    let at_fault = report.as_ref().filter(|report| report.totals.at_fault() > 0);
     let is_better = outcome.as_ref().is_some_and(|(_, is_better)| *is_better);
-    let last = at_fault
+    let letter = complaint
         .filter(|_| !is_better)
-        .and_then(|report| report.groups.iter().map(|group| group.last).max());
+        .map(|complaint| letter(&complaint, from, words.language, Reader::Contact));
     let values: [(&str, &dyn std::fmt::Display); 2] =
         [("partner", &partner.plain()), ("domain", &named.shown.plain())];
     let title = fill(words.partner.title, &values);
@@ -84,7 +95,13 @@ async fn partner(
         shell: around.shell(),
         hint: fill(words.partner.hint, &[values[0], values[1], ("days", &DAYS)]),
         report: html.transpose().unwrap_or_default(),
-        letter: last.map(|last| letter(words, &named, last)),
+        first: letter
+            .iter()
+            .flat_map(|letter| &letter.first)
+            .map(|text| Shown::new(text))
+            .collect(),
+        to: letter.as_ref().map(|letter| letter.to.join(", ")).unwrap_or_default().into(),
+        letter: letter.and_then(|letter| letter.text(words.language)),
         partner,
         domain: named,
     };

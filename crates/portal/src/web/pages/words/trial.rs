@@ -33,6 +33,8 @@ words! {
     Partner {
         hint: "Mail of {partner} for {domain}, in the last {days} days." | "E-Mails von {partner} an {domain}, in den letzten {days} Tagen.";
         title: "Mail of {partner} for {domain}" | "E-Mails von {partner} an {domain}";
+        write: "What to write to its postmaster" | "Was Sie dem Postmaster schreiben können";
+        to: "To" | "An";
         nothing: "Nothing came from there in this time." | "Von dort kam in dieser Zeit nichts.";
     }
 }
