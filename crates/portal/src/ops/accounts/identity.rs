@@ -1,7 +1,7 @@
 //! Identities: sign-ins at OpenID providers that are joined to an account. One is an issuer and a subject, and
 //! nothing else: whoever has a mail address at a provider may have chosen it.
 
-use super::{Account, by_id, check_other, confirmed, end_other_sessions, end_sessions};
+use super::{Account, by_id, check_other, confirmed, end_other_sessions};
 use crate::bind;
 use crate::ops::audit::{self, Action, Subject};
 use crate::ops::{Actor, OpError, Operator};
@@ -236,7 +236,9 @@ pub fn remove_identity(
     let all = of(transaction, &account.id)?;
     let identity = all.iter().find(|identity| identity.id == id).ok_or(OpError::NotFound)?;
     delete(transaction, operator.actor(), &account, identity, now)?;
-    end_sessions(transaction, &account.id)
+    // A link that was made for them to come back by goes on.
+    end_other_sessions(transaction, &account.id, "")?;
+    Ok(())
 }
 
 /// Takes all identities from an account.

@@ -208,8 +208,10 @@ on_both_engines! {
         let id = site.identities()[0].id.clone();
         crate::support::is_denied(remove(&token, &id), Denied::PagesOnly);
         crate::support::is_not_found(remove(&confirmed, "0"));
+        let link = site.link(&site.portal.a.administrator);
         remove(&confirmed, &id).unwrap();
         assert!(!site.is_signed_in(&browser));
+        assert_eq!(site.get(&mut browser, &format!("/link/{}", link.reveal())).status, 200);
     }
 
     fn no_other_site_begins_or_joins_anything(site: Site) {
