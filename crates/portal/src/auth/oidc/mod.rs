@@ -29,11 +29,17 @@ const AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// It cannot be reached, or is not set up as it should be.
-    #[error("{0}")]
+    #[error("{}", line(.0))]
     Unavailable(String),
     /// What it said is not believed.
-    #[error("{0}")]
+    #[error("{}", line(.0))]
     NotBelieved(String),
+}
+
+/// A line for the log: what a provider wrote may be a part of it.
+fn line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().take(300).map(shown).collect()
 }
 
 /// What one attempt to sign in hangs on: a secret that only the browser holds in which it began. State, nonce
@@ -295,5 +301,34 @@ impl Provider {
                 "the provider names {text:?}, which is not https://"
             ))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_writes_is_one_line_of_the_log() {
+        let long = "x".repeat(100_000);
+        for text in ["a\nforged", "a\r\n2026-11-28 INFO forged\u{1b}[2J", &long] {
+            for error in
+                [ProviderError::Unavailable(text.into()), ProviderError::NotBelieved(text.into())]
+            {
+                let line = error.to_string();
+                assert!(line.len() <= 900 && !line.contains(char::is_control), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_an_attempt_nothing_that_others_see_tells_the_secret_or_something_else_of_it() {
+        // RFC 7636, appendix B.
+        let attempt = Attempt::of(Secret::shown("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
+        assert_eq!(attempt.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let all = [attempt.state(), attempt.nonce(), attempt.challenge(), attempt.0.hash()];
+        for (place, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(place + 1).all(|other| other != one), "{all:?}");
+        }
     }
 }
