@@ -21,7 +21,7 @@
 //! - [`reload`]: watches the policy's files, swaps the policy, says what changed.
 //! - [`last_good`]: the policy and the settings that were last good, for a start beside broken files.
 //! - [`standing`]: what the milter runs under. [`status`]: how it is.
-//! - `smtp`: a session that `doctor` or `setup` has with the MTA.
+//! - `visit`: a session that `doctor` or `setup` has with the MTA.
 //! - `postfix`: what a Postfix is set to, and what that means.
 //! - `unpack`: logs that rotation packed.
 //! - `wording`: numbers and times in words, for messages.
@@ -47,12 +47,12 @@ pub mod last_good;
 pub mod metrics;
 mod postfix;
 pub mod reload;
-mod smtp;
 pub mod socketmap;
 pub mod standing;
 mod state_dir;
 pub mod status;
 mod unpack;
+mod visit;
 mod wording;
 
 pub use ::milter;

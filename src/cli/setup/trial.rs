@@ -3,10 +3,11 @@
 use super::NotDone;
 use crate::net::own_addresses;
 use crate::postfix::{PostfixFacts, doorways, smtp_address};
-use crate::smtp::{Answer, Cover, Door, End, Reply, Trial, visit};
 use crate::trial::TrialKey;
+use crate::visit::{Answer, Cover, Door, End, Trial, visit};
 use config::settings::Settings;
 use jiff::Timestamp;
+use smtp::Reply;
 use std::{
     path::Path,
     thread,

@@ -2,7 +2,6 @@
 
 use super::{FindingId, Seen};
 use crate::postfix::Parameters;
-use crate::smtp::{CertificateView, Trust};
 use crate::wording::age;
 use jiff::Timestamp;
 use rustls::crypto::ring::sign::any_supported_type;
@@ -10,6 +9,7 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
+use smtp::{CertificateView, Trust};
 use std::{fs, io, path::Path};
 
 /// How long before its end a certificate is worth a warning, in seconds: those of Let's Encrypt are renewed
@@ -17,6 +17,8 @@ use std::{fs, io, path::Path};
 const SOON: i64 = 14 * 86400;
 /// What is said of a file that this user may not read.
 pub(super) const UNSEEN: &str = "cannot be looked at by this user";
+/// How many of a certificate's names are said.
+const NAMES: usize = 5;
 /// Whom a flaw in the certificate concerns.
 const WHO_CARES: &str = "mail from those who check (MTA-STS, DANE, partners) does not come in; most servers do not check";
 
@@ -46,7 +48,10 @@ pub(super) fn words(view: &CertificateView, is_signed: bool, name: &str, seen: &
     if !view.has_name && view.trust != Trust::SelfSigned {
         let names = match view.names.as_slice() {
             [] => "it names no server".to_owned(),
-            names => format!("it is for {}", names.join(", ")),
+            names => {
+                let first: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+                format!("it is for {}", first.join(", "))
+            }
         };
         seen.push(Seen::warning(
             FindingId::CertificateOtherName,

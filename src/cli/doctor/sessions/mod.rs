@@ -12,14 +12,13 @@ mod sendmail;
 mod tls;
 
 use super::{Answer, Health, Patient};
-use crate::smtp::{
-    self, Cover, Door, End, HelloAnswer, OldVersion, Speaks, Trial, Visit, ask_old, visit,
-};
 use crate::trial::TrialKey;
+use crate::visit::{self, Cover, Door, End, Trial, Visit, ask_old, visit};
 use config::finding::FindingId;
 use jiff::Timestamp;
 use places::Place;
 use policy::{Mode, Policy};
+use smtp::{HelloAnswer, OldVersion, Speaks};
 use std::{fmt, thread};
 
 /// At how many places sessions are had at a time.
@@ -236,7 +235,7 @@ fn words(place: &Place, visits: &Visits, policy: Option<&Policy>, runs: bool) ->
     tls::words(place, visits, policy, &mut seen);
     let best = visits.tls.iter().find_map(|(_, visit)| visit.handshake.as_ref());
     if let Some(handshake) = best {
-        match smtp::certificate(handshake, &place.door.name) {
+        match visit::certificate(handshake, &place.door.name) {
             Ok(view) => {
                 certificate::words(&view, handshake.is_signed, &place.door.name, &mut seen);
             }

@@ -4,7 +4,7 @@ use super::{Health, SUBJECT, certificate, sendmail};
 use crate::cli::doctor::Answer;
 use crate::net::own_addresses;
 use crate::postfix::{PostfixFacts, doorways, gather_all};
-use crate::smtp::Door;
+use crate::visit::Door;
 use config::finding::FindingId;
 use std::{fs, net::IpAddr, path::Path};
 

@@ -1,8 +1,8 @@
 //! What became of the recipient: whether this milter judged it, what it was told, what it said.
 
 use super::{Cover, End, FindingId, Seen, Speaks, Visit, Visits};
-use crate::smtp::Reply;
 use crate::trial::TrialReport;
+use smtp::Reply;
 
 const SEE_CONFIGURATION: &str =
     "see what is said about the MTA's configuration; after a change, reload it";

@@ -2,10 +2,10 @@
 
 use super::certificate::UNSEEN;
 use super::{End, FindingId, HelloAnswer, OldVersion, Place, Seen, Speaks, Visit, Visits};
-use crate::smtp::{Handshake, HandshakeError};
 use jiff::Timestamp;
 use policy::requirement::Requirement;
 use policy::{Mode, Policy, ReasonKind, TlsState};
+use smtp::{Handshake, HandshakeError};
 use std::io;
 
 const LOG: &str =

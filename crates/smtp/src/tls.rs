@@ -1,20 +1,21 @@
 //! The handshake, with a TLS 1.2 or 1.3 of today. What the MTA presents is looked at afterwards: nothing
 //! here depends on whether it is trusted.
 
+use super::bounded::BoundedStream;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
-    PeerIncompatible, SignatureScheme, StreamOwned, version,
+    PeerIncompatible, ProtocolVersion, SignatureScheme, StreamOwned, version,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fmt, io, net::TcpStream, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
-/// The one version that is offered.
+/// A version that is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Speaks {
+pub enum Speaks {
     /// TLS 1.2.
     V1_2,
     /// TLS 1.3.
@@ -32,7 +33,9 @@ impl fmt::Display for Speaks {
 
 /// What came of a handshake.
 #[derive(Clone, Debug)]
-pub(crate) struct Handshake {
+pub struct Handshake {
+    /// The version, where it is one of these.
+    pub version: Option<Speaks>,
     /// The cipher suite, in the words of IANA.
     pub suite: String,
     /// What the MTA presents: its own certificate, and those that it sends along.
@@ -43,9 +46,11 @@ pub(crate) struct Handshake {
 
 /// Why there was none.
 #[derive(Debug)]
-pub(crate) enum HandshakeError {
+pub enum HandshakeError {
     /// The MTA says no, and why.
     Alert(AlertDescription),
+    /// It said nothing for too long.
+    Late,
     /// The MTA wants a version that is not offered.
     Version,
     /// It hung up.
@@ -60,6 +65,7 @@ impl fmt::Display for HandshakeError {
             Self::Alert(alert) => {
                 write!(f, "the server ends the handshake with the alert {alert:?}")
             }
+            Self::Late => f.write_str("the server says nothing during the handshake"),
             Self::Version => f.write_str("the server wants another version"),
             Self::Closed => f.write_str("the server hangs up during the handshake"),
             Self::Other(what) => f.write_str(what),
@@ -69,41 +75,48 @@ impl fmt::Display for HandshakeError {
 
 /// Shakes hands on a connection. `name` is the server that is asked for (SNI).
 pub(super) fn handshake(
-    stream: TcpStream,
-    speaks: Speaks,
-    name: &str,
-) -> Result<(StreamOwned<ClientConnection, TcpStream>, Handshake), HandshakeError> {
+    mut stream: BoundedStream,
+    speaks: &[Speaks],
+    name: Option<&str>,
+) -> Result<(StreamOwned<ClientConnection, BoundedStream>, Handshake), HandshakeError> {
     let other = |error: Error| HandshakeError::Other(error.to_string());
     let provider = Arc::new(crypto::ring::default_provider());
     let witness =
         Arc::new(Witness { provider: Arc::clone(&provider), signed: AtomicBool::new(false) });
-    let versions = match speaks {
-        Speaks::V1_2 => [&version::TLS12],
-        Speaks::V1_3 => [&version::TLS13],
-    };
+    let versions = speaks.iter().map(|version| match version {
+        Speaks::V1_2 => &version::TLS12,
+        Speaks::V1_3 => &version::TLS13,
+    });
+    let versions: Vec<_> = versions.collect();
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)
         .map_err(other)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    // A server without a name of its own is asked for none.
-    let name = ServerName::try_from(name.to_owned())
-        .or_else(|_| stream.peer_addr().map(|address| ServerName::from(address.ip())))
+    // A server without a name of its own is asked for none: addresses are not sent (RFC 6066, section 3).
+    let name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+    let name = name
+        .map_or_else(|| stream.peer_ip().map(ServerName::from), Ok)
         .map_err(|error| HandshakeError::Other(error.to_string()))?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(other)?;
-    let mut stream = stream;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).map_err(why)?;
     }
     let suite = connection.negotiated_cipher_suite();
     let suite = suite.map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => Some(Speaks::V1_2),
+        Some(ProtocolVersion::TLSv1_3) => Some(Speaks::V1_3),
+        _ => None,
+    };
     let chain = connection.peer_certificates().unwrap_or_default();
     let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
     let is_signed = witness.signed.load(Ordering::Relaxed);
     // As IANA has it; rustls marks those of TLS 1.3.
     let suite = suite.replace("TLS13_", "TLS_");
-    Ok((StreamOwned::new(connection, stream), Handshake { suite, chain, is_signed }))
+    let handshake = Handshake { version, suite, chain, is_signed };
+    Ok((StreamOwned::new(connection, stream), handshake))
 }
 
 fn why(error: io::Error) -> HandshakeError {
@@ -125,6 +138,7 @@ fn why(error: io::Error) -> HandshakeError {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionAborted,
         ) => HandshakeError::Closed,
+        (None, io::ErrorKind::TimedOut) => HandshakeError::Late,
         (None, _) => HandshakeError::Other(error.to_string()),
     }
 }

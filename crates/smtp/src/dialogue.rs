@@ -1,25 +1,20 @@
 //! SMTP, a command and its reply at a time, within bounds.
 
+use super::bounded::{BoundedStream, Bounds};
 use super::tls::{self, Handshake, HandshakeError, Speaks};
 use rustls::{ClientConnection, StreamOwned};
 use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
+    net::{IpAddr, SocketAddr},
 };
 
-/// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long the MTA may take for an answer: longer than postscreen makes clients wait, and than the
-/// milter takes to start.
-const ANSWER: Duration = Duration::from_secs(60);
 /// The most that is read of a reply: RFC 5321 (section 4.5.3.1.5) has lines of 512 octets.
 const MOST_REPLY: usize = 64 * 1024;
 
 /// An SMTP reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
+pub struct Reply {
     /// The code, 250 and so on.
     pub code: u16,
     /// The text of each line, without the code.
@@ -28,11 +23,13 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Whether the command was done.
+    #[must_use]
     pub fn is_positive(&self) -> bool {
         (200..400).contains(&self.code)
     }
 
     /// Whether it has this keyword of an extension (RFC 5321, section 4.1.1.1).
+    #[must_use]
     pub fn has_keyword(&self, keyword: &str) -> bool {
         let first = |line: &String| line.split_whitespace().next().map(str::to_ascii_uppercase);
         self.lines.iter().skip(1).any(|line| first(line).as_deref() == Some(keyword))
@@ -48,9 +45,10 @@ impl fmt::Display for Reply {
     }
 }
 
+#[derive(Debug)]
 enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(BoundedStream),
+    Tls(Box<StreamOwned<ClientConnection, BoundedStream>>),
 }
 
 impl Stream {
@@ -66,7 +64,8 @@ trait ReadWrite: Read + Write {}
 impl<T: Read + Write> ReadWrite for T {}
 
 /// A connection to an MTA.
-pub(super) struct Dialogue {
+#[derive(Debug)]
+pub struct Dialogue {
     stream: Stream,
     received: Vec<u8>,
     local: SocketAddr,
@@ -74,29 +73,57 @@ pub(super) struct Dialogue {
 
 impl Dialogue {
     /// Connects. Nothing is read or written yet.
-    pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
+    ///
+    /// # Errors
+    ///
+    /// When nobody takes the connection in time.
+    pub fn connect(address: SocketAddr, bounds: Bounds) -> io::Result<Self> {
+        let stream = BoundedStream::connect(address, bounds)?;
         let local = stream.local_addr()?;
         Ok(Self { stream: Stream::Plain(stream), received: Vec::new(), local })
     }
 
     /// This end's address.
+    #[must_use]
     pub fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The connection itself, for whoever speaks something else on it.
-    pub fn into_stream(self) -> Option<TcpStream> {
+    /// EHLO under this name. Without one, the client's address stands for it (RFC 5321, section 4.1.3): that is
+    /// always true.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or what comes is no reply.
+    pub fn ehlo(&mut self, name: Option<&str>) -> io::Result<Reply> {
+        let name = match (name, self.local.ip()) {
+            (Some(name), _) => name.to_owned(),
+            (None, IpAddr::V4(ip)) => format!("[{ip}]"),
+            (None, IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        };
+        self.command(&format!("EHLO {name}"))
+    }
+
+    /// The connection itself, for whoever speaks something else on it; none: it is encrypted.
+    #[must_use]
+    pub fn into_stream(self) -> Option<BoundedStream> {
         match self.stream {
             Stream::Plain(stream) => Some(stream),
             Stream::Tls(_) => None,
         }
     }
 
-    /// Shakes hands.
-    pub fn encrypt(self, speaks: Speaks, name: &str) -> Result<(Self, Handshake), HandshakeError> {
+    /// Shakes hands, with one of these versions. `name` is the server that is asked for (SNI); none: whichever
+    /// answers.
+    ///
+    /// # Errors
+    ///
+    /// Why there was no handshake.
+    pub fn encrypt(
+        self,
+        speaks: &[Speaks],
+        name: Option<&str>,
+    ) -> Result<(Self, Handshake), HandshakeError> {
         let local = self.local;
         // What came in the clear is not taken for what was encrypted.
         let stream = self.into_stream().ok_or(HandshakeError::Closed)?;
@@ -106,12 +133,20 @@ impl Dialogue {
     }
 
     /// One command and its reply.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or what comes is no reply.
     pub fn command(&mut self, command: &str) -> io::Result<Reply> {
         self.send(&format!("{command}\r\n"))?;
         self.reply()
     }
 
     /// Characters as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
     pub fn send(&mut self, text: &str) -> io::Result<()> {
         let stream = self.stream.as_mut();
         stream.write_all(text.as_bytes())?;
@@ -119,6 +154,10 @@ impl Dialogue {
     }
 
     /// The next reply.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or what comes is no reply.
     pub fn reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         let mut length = 0;
@@ -154,13 +193,6 @@ impl Dialogue {
             let mut octets = [0; 4096];
             let count = match self.stream.as_mut().read(&mut octets) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                // What a read that has a time limit says when that is over.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
-                    let what = format!("no answer within {} seconds", ANSWER.as_secs());
-                    return Err(io::Error::new(ErrorKind::TimedOut, what));
-                }
                 result => result?,
             };
             if count == 0 {

@@ -15,7 +15,7 @@ use x509_cert::time::Time;
 
 /// Whether a certificate can be traced to somebody whom senders trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub enum Trust {
     /// It can, with what is sent along.
     Public,
     /// It has signed itself.
@@ -32,9 +32,11 @@ pub(crate) enum Trust {
 
 /// A certificate, as far as it matters to senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CertificateView {
-    /// The names that it is for; the first few.
+pub struct CertificateView {
+    /// The names that it is for; not more than a few hundred.
     pub names: Vec<String>,
+    /// The common name of whom it was issued to: where there are no names, it stands for one.
+    pub common_name: Option<String>,
     /// Whether the server's name is one of them.
     pub has_name: bool,
     /// From when it is valid, if that can be read.
@@ -92,11 +94,15 @@ impl CertificateView {
             )) if second != now.as_second() => who_is_missing(&certificate, &along_read),
             Err(error) => Trust::Other(error.to_string()),
         };
-        Ok(Self { names: names(&certificate), has_name, not_before, not_after, trust })
+        let (names, common_name) = (names(&certificate), common_name(&certificate));
+        Ok(Self { names, common_name, has_name, not_before, not_after, trust })
     }
 }
 
-/// The names of servers that it is for; the first few.
+/// The most names that are kept of a certificate.
+const MOST_NAMES: usize = 200;
+
+/// The names of servers that it is for.
 fn names(certificate: &Certificate) -> Vec<String> {
     let found = certificate.tbs_certificate().get_extension::<SubjectAltName>();
     let Ok(Some((_, SubjectAltName(names)))) = found else { return Vec::new() };
@@ -104,17 +110,23 @@ fn names(certificate: &Certificate) -> Vec<String> {
         GeneralName::DnsName(name) => Some(name.as_str().to_owned()),
         _ => None,
     };
-    names.iter().filter_map(name).take(5).collect()
+    names.iter().filter_map(name).take(MOST_NAMES).collect()
+}
+
+fn common_name(certificate: &Certificate) -> Option<String> {
+    let name = certificate.tbs_certificate().subject().common_name().ok()??;
+    Some(name.value().into_owned())
 }
 
 /// Whose certificates this system trusts; none where it has no list of them.
-pub(super) fn roots() -> RootCertStore {
+#[must_use]
+pub fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
-fn check(
+pub(super) fn check(
     own: &ParsedCertificate<'_>,
     along: &[CertificateDer<'_>],
     roots: &RootCertStore,

@@ -1,15 +1,13 @@
-//! One session with an MTA, from the connection to the answer to a recipient; never further.
+//! A session that `doctor` or `setup` has with an MTA, from the connection to the answer to a recipient; never
+//! further. No message is sent.
 
-use super::certificate::{CertificateView, roots};
-use super::dialogue::{Dialogue, Reply};
-use super::hello::{self, HelloAnswer, OldVersion};
-use super::tls::{Handshake, HandshakeError, Speaks};
 use crate::trial::{TrialId, TrialReport};
 use jiff::Timestamp;
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
+use smtp::{
+    Bounds, CertificateView, Dialogue, Handshake, HandshakeError, HelloAnswer, OldVersion, Reply,
+    Speaks, roots,
 };
+use std::{io, net::SocketAddr};
 
 /// Where an MTA takes mail, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +128,7 @@ fn converse(
             starttls(&mut dialogue)?;
         }
         let (encrypted, handshake) =
-            dialogue.encrypt(speaks, &door.name).map_err(End::Handshake)?;
+            dialogue.encrypt(&[speaks], Some(&door.name)).map_err(End::Handshake)?;
         dialogue = encrypted;
         *shaken = Some(handshake);
     }
@@ -149,7 +147,8 @@ fn broken(at: &'static str) -> impl FnOnce(io::Error) -> End {
 }
 
 fn connect(door: &Door) -> Result<Dialogue, End> {
-    let mut dialogue = Dialogue::connect(door.address).map_err(End::Unreachable)?;
+    let mut dialogue =
+        Dialogue::connect(door.address, Bounds::PATIENT).map_err(End::Unreachable)?;
     if door.proxied {
         let (from, to) = (dialogue.local(), door.address);
         let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
@@ -165,13 +164,8 @@ fn greeting(dialogue: &mut Dialogue) -> Result<(), End> {
     if greeting.is_positive() { Ok(()) } else { Err(End::Greeting(greeting)) }
 }
 
-/// The client's address stands for its name (RFC 5321, section 4.1.3): it is always true.
 fn ehlo(dialogue: &mut Dialogue) -> Result<Reply, End> {
-    let literal = match dialogue.local().ip() {
-        IpAddr::V4(ip) => format!("[{ip}]"),
-        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
-    };
-    let reply = dialogue.command(&format!("EHLO {literal}")).map_err(broken("EHLO"))?;
+    let reply = dialogue.ehlo(None).map_err(broken("EHLO"))?;
     if reply.is_positive() { Ok(reply) } else { Err(End::Ehlo(reply)) }
 }
 
@@ -243,7 +237,7 @@ pub(crate) fn ask_old(door: &Door) -> Vec<(OldVersion, Result<HelloAnswer, Strin
             offered.map_err(|_| "it does not start TLS")?;
         }
         let stream = dialogue.into_stream().ok_or("it is encrypted already")?;
-        hello::ask(stream, version).map_err(|error| error.to_string())
+        smtp::ask_old(stream, version).map_err(|error| error.to_string())
     };
     versions.into_iter().map(|version| (version, ask(version))).collect()
 }

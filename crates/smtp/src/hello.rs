@@ -9,7 +9,7 @@ use std::{
 
 /// A version before TLS 1.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum OldVersion {
+pub enum OldVersion {
     /// SSL 3.
     Ssl3,
     /// TLS 1.0.
@@ -50,7 +50,7 @@ impl fmt::Display for OldVersion {
 
 /// What the server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HelloAnswer {
+pub enum HelloAnswer {
     /// It would take this.
     Takes(OldVersion, &'static str),
     /// It would not.
@@ -106,7 +106,7 @@ const SUITES: [(u16, &str); 40] = [
 /// # Errors
 ///
 /// When the server answers nothing that belongs there.
-pub(super) fn ask(mut stream: impl Read + Write, version: OldVersion) -> io::Result<HelloAnswer> {
+pub fn ask_old(mut stream: impl Read + Write, version: OldVersion) -> io::Result<HelloAnswer> {
     stream.write_all(&client_hello(version))?;
     let mut header = [0; 5];
     match stream.read_exact(&mut header) {
@@ -208,7 +208,7 @@ mod tests {
                 Ok(())
             }
         }
-        ask(Server(octets), OldVersion::V1_2)
+        ask_old(Server(octets), OldVersion::V1_2)
     }
 
     #[test]
