@@ -20,3 +20,4 @@ pub mod readiness;
 pub mod report;
 pub mod story;
 pub mod text;
+pub mod trend;

@@ -6,7 +6,7 @@ use crate::cli::ledger_file::LedgerFile;
 use config::policy_file;
 use jiff::Timestamp;
 use ledger::readiness::{Inquiry, WINDOW, readiness};
-use ledger::report::Report;
+use ledger::report::{Query, Report, trend};
 use ledger::{Domains, Reader, StoreError, day_of};
 use policy::{Language, Pattern, Policy, Schedule};
 use std::cell::OnceCell;
@@ -46,6 +46,15 @@ impl<'p> Beside<'p> {
     pub fn language(&self, name: Option<&Pattern>) -> Language {
         let entry = name.and_then(|name| deciding(self.policy()?, name));
         entry.map_or(Language::English, |entry| entry.language)
+    }
+
+    /// How it goes with the domains of a report.
+    pub fn trend(report: &mut Report, query: &Query, ledger: &Reader) -> Result<(), StoreError> {
+        if let Some(of) = &query.of {
+            let today = day_of(Timestamp::now().as_second());
+            report.trend = Some(trend(ledger, (0, query.since, today), &Domains::from(of))?);
+        }
+        Ok(())
     }
 
     /// From when on what has this name is enforced, where that is still to come, in seconds since 1970-01-01.

@@ -207,6 +207,7 @@ fn report(args: &Args) -> Result<(), Failure> {
     let mut report = Report::new(&ledger, &query).map_err(failed)?;
     beside.compare(&mut report);
     beside.answer(&mut report, query.of.as_ref(), &ledger).map_err(failed)?;
+    Beside::trend(&mut report, &query, &ledger).map_err(failed)?;
     write(args, &report, by, &beside)
 }
 

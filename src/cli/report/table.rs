@@ -49,6 +49,11 @@ pub(super) fn write(out: &mut impl Write, report: &Report, by: By, limit: usize)
     if !report.outcomes.is_empty() {
         line(out, "peers at fault", &number(report.outcomes.values().sum()), &outcomes(report))?;
     }
+    if let Some(trend) = &report.trend {
+        for (name, text) in pages::trend::lines(report, trend, Language::English) {
+            line(out, name, "", &text)?;
+        }
+    }
     writeln!(out)?;
     let shown = report.groups.get(..limit.min(report.groups.len())).unwrap_or_default();
     readiness(out, report, limit)?;

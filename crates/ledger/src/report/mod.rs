@@ -5,6 +5,7 @@ mod by;
 mod group;
 mod outcome;
 mod totals;
+mod trend;
 
 pub use crate::model::day::{date_text, day_text, moment_text};
 pub use by::By;
@@ -13,6 +14,7 @@ pub use outcome::Outcome;
 pub(crate) use outcome::Outcomes;
 use outcome::worse;
 pub use totals::{Totals, share};
+pub use trend::{Trend, trend};
 
 use crate::correspondent::runs;
 use crate::handshakes::{self, FailedClient};
@@ -83,6 +85,8 @@ pub struct Report {
     pub handshakes: Vec<FailedClient>,
     /// Whether the domains that were asked for can be enforced, where somebody has asked that, too.
     pub readiness: Vec<Readiness>,
+    /// How it goes, where somebody has asked that, too.
+    pub trend: Option<Trend>,
     /// Of a report on one partner: what else there is to tell of it.
     pub story: Option<Story>,
 }
@@ -289,6 +293,7 @@ impl Draft {
             hops: self.hops.finish(lost, deliveries_until),
             handshakes,
             readiness: Vec::new(),
+            trend: None,
             story: None,
         }
     }

@@ -42,8 +42,7 @@ pub fn letter(
     let causes = complaint.causes();
     let domain = named(&complaint.domains, language);
     let pick = |words| pick(language, words);
-    let subject =
-        pick(["Mail of your server to {} and TLS", "E-Mails Ihres Servers an {} und TLS"]);
+    let subject = pick(["Encryption of your mail to {}", "Verschlüsselung Ihrer E-Mails an {}"]);
     let is_worth = causes.iter().any(|cause| is_for_postmaster(*cause));
     Letter {
         to: to(complaint),
@@ -125,7 +124,11 @@ fn body(
             advice.push(text);
         }
     }
-    parts.extend(advice.into_iter().map(|text| wrapped(text, WIDTH)));
+    // A setting stands in a line of its own.
+    let line =
+        |line: &str| if line.starts_with(' ') { line.to_owned() } else { wrapped(line, WIDTH) };
+    let lines = |text: &str| text.split('\n').map(line).collect::<Vec<_>>();
+    parts.extend(advice.into_iter().map(|text| lines(text).join("\n")));
     parts.push(wrapped(words.exceptions, WIDTH));
     parts.push(words.test.to_owned());
     parts.extend(words.how.iter().map(|text| {
@@ -181,7 +184,7 @@ fn server(server: &Complained, complaint: &Complaint, language: Language) -> Str
 
 /// A moment to the minute: what finds a line in a log.
 fn moment(seconds: i64) -> String {
-    moment_text(seconds)
+    moment_text(seconds).trim_end_matches(" UTC").to_owned()
 }
 
 impl Letter {

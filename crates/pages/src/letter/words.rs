@@ -45,7 +45,7 @@ const ENGLISH: Words = Words {
     soon: "We are about to take mail over encrypted connections only.",
     seen: "What we saw (times in UTC)\n--------------------------",
     unnamed: "a server of yours",
-    recipients: Counted { one: "1 message", many: "{} messages" },
+    recipients: Counted { one: "mail to 1 recipient", many: "mail to {} recipients" },
     attempts: " in {} attempts",
     once: "on {at}",
     span: "from {first} to {last}",
@@ -71,7 +71,7 @@ const GERMAN: Words = Words {
     soon: "Wir werden E-Mails bald nur noch über verschlüsselte Verbindungen annehmen.",
     seen: "Was wir gesehen haben (Zeiten in UTC)\n-------------------------------------",
     unnamed: "ein Server von Ihnen",
-    recipients: Counted { one: "1 E-Mail", many: "{} E-Mails" },
+    recipients: Counted { one: "E-Mails an 1 Empfänger", many: "E-Mails an {} Empfänger" },
     attempts: " in {} Versuchen",
     once: "am {at}",
     span: "von {first} bis {last}",
@@ -193,13 +193,13 @@ pub(super) fn did(cause: Cause, language: Language) -> Option<&'static str> {
 }
 
 const VERSION: [&str; 2] = [
-    "Allow TLS 1.2 and TLS 1.3 for outgoing mail. If the server knows neither, its mail program, TLS library or operating system has to be updated. Postfix: smtp_tls_protocols = >=TLSv1.2. Windows and Exchange: switch TLS 1.2 on for clients (Schannel).",
-    "Lassen Sie für ausgehende E-Mails TLS 1.2 und TLS 1.3 zu. Kennt der Server beide nicht, so müssen Mailprogramm, TLS-Bibliothek oder Betriebssystem aktualisiert werden. Postfix: smtp_tls_protocols = >=TLSv1.2. Windows und Exchange: TLS 1.2 für Clients einschalten (Schannel).",
+    "Allow TLS 1.2 and TLS 1.3 for outgoing mail. If the server knows neither, its mail program, TLS library or operating system has to be updated.\n    Postfix: smtp_tls_protocols = >=TLSv1.2\n    Windows and Exchange: TLS 1.2 for clients on (Schannel)",
+    "Lassen Sie für ausgehende E-Mails TLS 1.2 und TLS 1.3 zu. Kennt der Server beide nicht, so müssen Mailprogramm, TLS-Bibliothek oder Betriebssystem aktualisiert werden.\n    Postfix: smtp_tls_protocols = >=TLSv1.2\n    Windows und Exchange: TLS 1.2 für Clients ein (Schannel)",
 ];
 
 const CIPHER: [&str; 2] = [
-    "Allow current cipher suites for outgoing mail, such as those with ECDHE and AES-GCM, and none with RC4, 3DES or NULL. Postfix: smtp_tls_ciphers = high. An update of the TLS library or the operating system often does it, too.",
-    "Lassen Sie für ausgehende E-Mails aktuelle Cipher-Suites zu, etwa jene mit ECDHE und AES-GCM, und keine mit RC4, 3DES oder NULL. Postfix: smtp_tls_ciphers = high. Oft genügt es, TLS-Bibliothek oder Betriebssystem zu aktualisieren.",
+    "Allow current cipher suites for outgoing mail, such as those with ECDHE and AES-GCM, and none with RC4, 3DES or NULL.\n    Postfix: smtp_tls_ciphers = high\nAn update of the TLS library or the operating system often does it, too.",
+    "Lassen Sie für ausgehende E-Mails aktuelle Cipher-Suites zu, etwa jene mit ECDHE und AES-GCM, und keine mit RC4, 3DES oder NULL.\n    Postfix: smtp_tls_ciphers = high\nOft genügt es, TLS-Bibliothek oder Betriebssystem zu aktualisieren.",
 ];
 
 const BETWEEN: [&str; 2] = [
@@ -212,18 +212,18 @@ pub(super) fn needed(cause: Cause, language: Language) -> Option<&'static str> {
     let words = match cause {
         Cause::NotTold | Cause::Handshake(Fault::Ours | Fault::ClientCertificate) => return None,
         Cause::Plaintext => [
-            "Switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer; you need no certificate for that. Postfix: smtp_tls_security_level = may. Exchange: the send connector must not ignore STARTTLS (Set-SendConnector ... -IgnoreSTARTTLS $false). If it is on already, a firewall may take STARTTLS out of the connection: let it pass SMTP on port 25 unchanged. Devices and programs, such as scanners and web sites, are best made to send through your own mail server.",
-            "Schalten Sie für ausgehende E-Mails TLS (STARTTLS) ein, mit TLS 1.2 oder neuer; ein Zertifikat brauchen Sie dafür nicht. Postfix: smtp_tls_security_level = may. Exchange: Der Sendeconnector darf STARTTLS nicht ignorieren (Set-SendConnector ... -IgnoreSTARTTLS $false). Ist es schon eingeschaltet, so nimmt vielleicht eine Firewall STARTTLS aus der Verbindung: Lassen Sie SMTP auf Port 25 unverändert durch. Geräte und Programme wie Scanner und Websites senden am besten über Ihren eigenen Mailserver.",
+            "Switch on TLS (STARTTLS) for outgoing mail, with TLS 1.2 or newer; you need no certificate for that.\n    Postfix: smtp_tls_security_level = may\n    Exchange: Set-SendConnector NAME -IgnoreSTARTTLS $false\nIf it is on already, a firewall may take STARTTLS out of the connection: let it pass SMTP on port 25 unchanged. Devices and programs, such as scanners and web sites, are best made to send through your own mail server.",
+            "Schalten Sie für ausgehende E-Mails TLS (STARTTLS) ein, mit TLS 1.2 oder neuer; ein Zertifikat brauchen Sie dafür nicht.\n    Postfix: smtp_tls_security_level = may\n    Exchange: Set-SendConnector NAME -IgnoreSTARTTLS $false\nIst es schon eingeschaltet, so nimmt vielleicht eine Firewall STARTTLS aus der Verbindung: Lassen Sie SMTP auf Port 25 unverändert durch. Geräte und Programme wie Scanner und Websites senden am besten über Ihren eigenen Mailserver.",
         ],
         Cause::Version | Cause::Handshake(Fault::Version) => VERSION,
         Cause::Cipher | Cause::Handshake(Fault::NothingShared) => CIPHER,
         Cause::Certificate => [
-            "Let your server show its certificate when it sends to us, as we have agreed; ask us which one we expect. Postfix: smtp_tls_chain_files.",
-            "Lassen Sie Ihren Server sein Zertifikat vorweisen, wenn er uns sendet, wie wir es vereinbart haben; fragen Sie uns, welches wir erwarten. Postfix: smtp_tls_chain_files.",
+            "Let your server show its certificate when it sends to us, as we have agreed; ask us which one we expect.\n    Postfix: smtp_tls_chain_files",
+            "Lassen Sie Ihren Server sein Zertifikat vorweisen, wenn er uns sendet, wie wir es vereinbart haben; fragen Sie uns, welches wir erwarten.\n    Postfix: smtp_tls_chain_files",
         ],
         Cause::Handshake(Fault::OurCertificate) => [
-            "See what your server's log says of our certificate at the times above, and tell us: it may be ours to mend. To encrypt, your server need not verify a certificate (Postfix: smtp_tls_security_level = may).",
-            "Schauen Sie nach, was das Log Ihres Servers zu den obigen Zeiten über unser Zertifikat sagt, und melden Sie es uns: Vielleicht liegt es an uns. Um zu verschlüsseln, muss Ihr Server kein Zertifikat verifizieren (Postfix: smtp_tls_security_level = may).",
+            "See what your server's log says of our certificate at the times above, and tell us: it may be ours to mend. To encrypt, your server need not verify a certificate.\n    Postfix: smtp_tls_security_level = may",
+            "Schauen Sie nach, was das Log Ihres Servers zu den obigen Zeiten über unser Zertifikat sagt, und melden Sie es uns: Vielleicht liegt es an uns. Um zu verschlüsseln, muss Ihr Server kein Zertifikat verifizieren.\n    Postfix: smtp_tls_security_level = may",
         ],
         Cause::Handshake(Fault::TheyRefused | Fault::NotLogged | Fault::Other) => [
             "Look into the log of your server at the times above: it says why TLS failed. If it is about our server, please tell us.",

@@ -11,6 +11,7 @@ mod hops;
 mod ready;
 mod story;
 mod tiles;
+mod trend;
 mod versions;
 
 use super::words::Words;
@@ -27,6 +28,7 @@ use policy::Language;
 use ready::ReadyCard;
 use story::StoryTables;
 use tiles::Tile;
+use trend::TrendLines;
 use versions::VersionLine;
 
 /// How a page looks.
@@ -50,6 +52,7 @@ struct Page {
     /// None where no mail was judged: there is nothing to draw then.
     figures: Option<Figures>,
     ready: Vec<ReadyCard>,
+    trend: Option<TrendLines>,
     story: Option<StoryTables>,
     hops: HopCards,
     handshakes: HandshakeTable,
@@ -105,6 +108,7 @@ struct Part {
     period: String,
     figures: Option<Figures>,
     ready: Vec<ReadyCard>,
+    trend: Option<TrendLines>,
     story: Option<StoryTables>,
     hops: HopCards,
     handshakes: HandshakeTable,
@@ -129,7 +133,7 @@ pub fn page(
     limit: usize,
     language: Language,
 ) -> Result<String, askama::Error> {
-    let Part { words, title, period, figures, ready, story, hops, handshakes, notes } =
+    let Part { words, title, period, figures, ready, trend, story, hops, handshakes, notes } =
         content(report, by, limit, language);
     let page = Page {
         tag: language.into(),
@@ -141,6 +145,7 @@ pub fn page(
         period,
         figures,
         ready,
+        trend,
         story,
         hops,
         handshakes,
@@ -211,6 +216,7 @@ fn content(report: &Report, by: By, limit: usize, language: Language) -> Part {
         period: period(report, words),
         figures,
         ready: ready::cards(report, language),
+        trend: report.trend.as_ref().map(|trend| TrendLines::new(report, trend, words)),
         story: report.story.as_ref().map(|story| StoryTables::new(story, language)),
         hops: HopCards::new(report, reader, words),
         handshakes: HandshakeTable::new(report, reader, words),

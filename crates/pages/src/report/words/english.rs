@@ -2,7 +2,7 @@
 
 use super::{
     Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, StoryWords, Tiles,
-    Versions, Words,
+    TrendWords, Versions, Words,
 };
 use crate::text::Counted;
 use policy::Language;
@@ -111,6 +111,11 @@ pub(super) const ENGLISH: Words = Words {
         then: "What they did then",
         times: "Times",
         last: "Last",
+    },
+    trend: TrendWords {
+        title: "How it goes",
+        share: "The encrypted share, by month. The lines above and below stand for all and none.",
+        month: "Month",
     },
     story: StoryWords {
         houses: "Its servers",

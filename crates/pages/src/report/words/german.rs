@@ -2,7 +2,7 @@
 
 use super::{
     Chart, Fates, Groups, Handshakes, Head, Hops, Names, Notes, Statuses, StoryWords, Tiles,
-    Versions, Words,
+    TrendWords, Versions, Words,
 };
 use crate::text::Counted;
 use policy::Language;
@@ -114,6 +114,11 @@ pub(super) const GERMAN: Words = Words {
         then: "Was sie dann taten",
         times: "Male",
         last: "Zuletzt",
+    },
+    trend: TrendWords {
+        title: "Wie es sich entwickelt",
+        share: "Der verschlüsselte Anteil, nach Monaten. Die Linien oben und unten stehen für alle und keine.",
+        month: "Monat",
     },
     story: StoryWords {
         houses: "Die Server",

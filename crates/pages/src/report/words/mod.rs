@@ -31,6 +31,7 @@ pub(super) struct Words {
     pub groups: Groups,
     pub hops: Hops,
     pub handshakes: Handshakes,
+    pub trend: TrendWords,
     pub story: StoryWords,
     pub statuses: Statuses,
     pub names: Names,
@@ -137,6 +138,14 @@ pub(super) struct Groups {
     pub show_more: &'static str,
     pub show_all: &'static str,
     pub sorted: &'static str,
+}
+
+/// How it goes.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct TrendWords {
+    pub title: &'static str,
+    pub share: &'static str,
+    pub month: &'static str,
 }
 
 /// One partner's story.

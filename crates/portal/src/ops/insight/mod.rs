@@ -22,7 +22,7 @@ use super::OpError;
 use super::domains::OwnedDomain;
 use jiff::Timestamp;
 use ledger::readiness::{Inquiry, Readiness, WINDOW};
-use ledger::report::{By, Query, Report};
+use ledger::report::{By, Query, Report, trend};
 use ledger::{Day, Domains, Reader, day_of};
 use policy::{Pattern, Policy};
 
@@ -54,6 +54,10 @@ pub fn report(
     let ledger = gateway.ledger()?;
     let failed = |error| gateway.unreadable(&error);
     let mut report = Report::new(&ledger, &query).map_err(failed)?;
+    // Of what was another organisation's, nothing is told.
+    let days = (since(domain, MOST_DAYS, now), query.since, day_of(now.as_second()));
+    let domains = Domains::from(&domain.name().pattern());
+    report.trend = Some(trend(&ledger, days, &domains).map_err(failed)?);
     // A policy that cannot be read keeps nobody from the report.
     if let Ok(policy) = gateway.policy() {
         let pattern = domain.name().pattern();
