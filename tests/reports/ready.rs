@@ -172,3 +172,111 @@ fn year_is_as_expected(seed: u32) {
     assert_eq!(order, ["not-yet", "not-enough", "ready", "enforced"]);
     assert_eq!(run.status.code(), Some(1));
 }
+
+#[test]
+fn report_simulate_and_digest_say_the_same() {
+    let policy = "domains: [{ domain: example.com, mode: monitor, contact: boss@example.com, language: de }]";
+    let mut ledger = Ledger::new(policy, "digest: { from: gate@example.net, sendmail: /bin/true }");
+    provider(&mut ledger, "example.com", 20);
+    let page = ledger.text(&["report", "example.com", "--format", "html"]);
+    assert!(page.contains("Kann Verschlüsselung verlangt werden?"), "{page}");
+    assert!(page.contains("Bereit: Verschlüsselung kann ab sofort verlangt werden"), "{page}");
+    for arguments in [&["report", "example.com"][..], &["simulate", "--domain", "example.com"]] {
+        let text = ledger.text(arguments);
+        assert!(text.contains("Ready: encryption can be required from now on"), "{text}");
+        let json = ledger.json(arguments);
+        assert_eq!(json["readiness"][0]["state"], "ready");
+    }
+    // The contact is told once.
+    let mail = ledger.text(&["digest"]);
+    assert!(mail.contains("Sie k=C3=B6nnen Verschl=C3=BCsselung jetzt verlangen"), "{mail}");
+    assert_eq!(ledger.text(&["digest", "--send"]), "1 sent\n");
+    assert_eq!(ledger.text(&["digest", "--send"]), "0 sent\n");
+    // Somebody is in the way now.
+    ledger.add(1, 3, clear("example.com"));
+    let text = ledger.text(&["simulate", "--domain", "example.com"]);
+    assert!(text.contains("Not yet: mail of 1 correspondent"), "{text}");
+}
+
+#[test]
+fn a_partner_has_a_story_and_a_letter_of_its_own() {
+    let policy = "domains: [{ domain: example.com, mode: monitor, language: de }]";
+    let mut ledger = Ledger::new(policy, "");
+    provider(&mut ledger, "example.com", 20);
+    let good = Mail {
+        over: TLS13,
+        verdict: Decision::Accept,
+        reason: ReasonKind::Adequate,
+        ..clear("example.com")
+    };
+    ledger.add(9, 3, clear("example.com"));
+    ledger.add(5, 2, good);
+    ledger.add(
+        4,
+        1,
+        Mail { client: "192.0.2.78", name: "b.lawyers.example", ..clear("example.com") },
+    );
+    ledger.add(3, 4, Mail { client: "203.0.113.99", name: "out.bigmail.example", ..good });
+    let arguments = ["report", "example.com", "--since", "30d"];
+    let of = |more: &[&'static str]| [&arguments[..], more].concat();
+    for (option, partner, recipients, elsewhere) in [
+        ("--peer", "192.0.2.77", 5, &["lawyers.example", "bigmail.example"][..]),
+        ("--peer", "lawyers.example", 6, &["bigmail.example"]),
+        ("--peer", "192.0.2.0/24", 6, &["bigmail.example"]),
+        ("--sender", "lawyers.example", 10, &[]),
+    ] {
+        let json = ledger.json(&of(&[option, partner]));
+        assert_eq!(json["totals"]["judged"], recipients, "{partner}");
+        let names: Vec<_> = json["story"]["elsewhere"].as_array().unwrap().iter().collect();
+        let mut names: Vec<_> = names.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        let mut elsewhere = elsewhere.to_vec();
+        elsewhere.sort_unstable();
+        assert_eq!(names, elsewhere, "{partner}");
+    }
+    let text = ledger.text(&of(&["--peer", "lawyers.example"]));
+    for part in [
+        "Mail of lawyers.example for example.com",
+        "WHO RUNS IT",
+        "WHAT CHANGED",
+        "TLSv1.3; before: not encrypted",
+        "SAME SENDERS, OTHER SERVERS",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // What is said of both hops is said of all mail.
+    assert!(!text.contains("Every message") && !text.contains("Not every message"), "{text}");
+    let page = ledger.text(&of(&["--peer", "lawyers.example", "--format", "html"]));
+    assert!(page.contains("E-Mails von lawyers.example an example.com"), "{page}");
+    let letter = ledger.text(&of(&["--letter", "lawyers.example"]));
+    for part in [
+        "An: postmaster@lawyers.example\n",
+        "b.lawyers.example [192.0.2.78]",
+        "STARTTLS",
+        "Freundliche Grüsse",
+    ] {
+        assert!(letter.contains(part), "{part}: {letter}");
+    }
+    let nothing = ledger.run(&of(&["--letter", "bigmail.example"]));
+    let said = String::from_utf8(nothing.stderr).unwrap();
+    assert!(nothing.status.success() && said.contains("Nothing of bigmail.example was"), "{said}");
+    let correspondents = ledger.json(&of(&["--by", "correspondent"]));
+    let names: Vec<_> =
+        correspondents["groups"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["lawyers.example", "bigmail.example"]);
+}
+
+#[test]
+fn a_letter_about_what_may_be_ours_says_so_first_and_not_to_them() {
+    let mut ledger = Ledger::new("domains: [{ domain: example.com, mode: monitor }]", "");
+    ledger.add(1, 3, clear("example.com"));
+    let lawyers = ("192.0.2.77", "mail.lawyers.example");
+    let shared = ("no shared cipher", ledger::Afterwards::Taken);
+    ledger.fail_handshakes(1, 2, lawyers, shared, &["example.com"]);
+    let run = ledger.run(&["report", "example.com", "--letter", "192.0.2.77"]);
+    let (letter, first) =
+        (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
+    assert!(first.starts_with("Before you send this:\n- This may be ours"), "{first}");
+    assert!(letter.contains("cipher suites") && !letter.contains("Switch on TLS"), "{letter}");
+    assert!(!letter.contains("ours:") && !letter.contains("doctor"), "{letter}");
+}

@@ -14,7 +14,7 @@ pub fn session(session: &Session, language: Language) -> String {
     }
 }
 
-/// What changed: `TLSv1.3; before, not encrypted`.
+/// What changed: `TLSv1.3; before: not encrypted`.
 #[must_use]
 pub fn change(change: &Change, language: Language) -> String {
     let list = |versions: &[String]| {
@@ -22,7 +22,7 @@ pub fn change(change: &Change, language: Language) -> String {
         all.join(pick(language, [" and ", " und "]))
     };
     let before = pick(language, ["before", "vorher"]);
-    format!("{}; {before} {}", list(&change.after), list(&change.before))
+    format!("{}; {before}: {}", list(&change.after), list(&change.before))
 }
 
 fn version(version: &str, language: Language) -> &str {

@@ -16,10 +16,9 @@ use super::since::since;
 use beside::Beside;
 use clap::ValueEnum;
 use jiff::Timestamp;
-use ledger::partner::{Part, Partner, PartnerError};
+use ledger::partner::{Partner, PartnerError};
 use ledger::report::{By, Query, Report};
-use ledger::story::story;
-use ledger::{Day, Domains, Reader, Selection, StoreError};
+use ledger::{Day, Reader};
 use policy::{Decision, DomainError, DomainName, Language, Pattern};
 use std::{
     io::{self, Write},
@@ -201,7 +200,7 @@ fn report(args: &Args) -> Result<(), Failure> {
         return Ok(out.flush()?);
     }
     if let Some(partner) = args.peer.as_ref().or(args.sender.as_ref()) {
-        let report = of_partner(&ledger, &query, partner).map_err(failed)?;
+        let report = Report::of_partner(&ledger, &query, partner).map_err(failed)?;
         return write(args, &report, by, &beside);
     }
     let mut report = Report::new(&ledger, &query).map_err(failed)?;
@@ -209,15 +208,6 @@ fn report(args: &Args) -> Result<(), Failure> {
     beside.answer(&mut report, query.of.as_ref(), &ledger).map_err(failed)?;
     Beside::trend(&mut report, &query, &ledger).map_err(failed)?;
     write(args, &report, by, &beside)
-}
-
-/// The report on one partner, with its story.
-fn of_partner(ledger: &Reader, query: &Query, partner: &Partner) -> Result<Report, StoreError> {
-    let mut report = Report::new(&Part::of(ledger, partner), query)?;
-    let domains = query.of.as_ref().map(Domains::from).unwrap_or_default();
-    let selection = Selection { since: query.since, domains };
-    report.story = Some(story(ledger, &selection, partner)?);
-    Ok(report)
 }
 
 /// The language that was asked for, or that of the entry.

@@ -24,8 +24,9 @@ use crate::model::baseline::Baseline;
 use crate::model::day::{DAY, Day, day_of};
 use crate::model::handshake::Afterwards;
 use crate::model::row::{OTHERS, Row, Source};
+use crate::partner::{Part, Partner};
 use crate::readiness::Readiness;
-use crate::story::Story;
+use crate::story::{Story, story};
 use group::{Groups, sort};
 use policy::{Decision, Pattern};
 use serde::Serialize;
@@ -111,6 +112,27 @@ impl Report {
         let until = read_deliveries(history, &selection, |delivery| draft.hops.left(delivery))?;
         let (span, lost) = (history.span()?, history.lost(query.since)?);
         Ok(draft.into_report(query, span, lost, until))
+    }
+}
+
+impl Report {
+    /// The same of one partner alone, with its story.
+    ///
+    /// # Errors
+    ///
+    /// When what was recorded cannot be read.
+    pub fn of_partner<H: History>(
+        history: &H,
+        query: &Query,
+        partner: &Partner,
+    ) -> Result<Self, H::Error> {
+        let mut report = Self::new(&Part::of(history, partner), query)?;
+        // What is said of both hops is said of all mail for a domain.
+        report.hops.domains.clear();
+        let domains = query.of.as_ref().map(Domains::from).unwrap_or_default();
+        let selection = Selection { since: query.since, domains };
+        report.story = Some(story(history, &selection, partner)?);
+        Ok(report)
     }
 }
 

@@ -6,9 +6,8 @@ use crate::ops::OpError;
 use crate::ops::domains::OwnedDomain;
 use jiff::Timestamp;
 use ledger::complaint::{Complaint, complaint};
-use ledger::partner::{Part, Partner};
+use ledger::partner::Partner;
 use ledger::report::{By, Query, Report};
-use ledger::story::story;
 use ledger::{Domains, Selection};
 use policy::Schedule;
 
@@ -46,9 +45,8 @@ pub fn partner(
         verdict: None,
     };
     let failed = |error| gateway.unreadable(&error);
-    let mut report = Report::new(&Part::of(&ledger, &partner), &query).map_err(failed)?;
+    let report = Report::of_partner(&ledger, &query, &partner).map_err(failed)?;
     let selection = Selection { since: query.since, domains: Domains::from(&pattern) };
-    report.story = Some(story(&ledger, &selection, &partner).map_err(failed)?);
     let complaint = complaint(&ledger, &selection, &partner).map_err(failed)?;
     // A policy that cannot be read says no day.
     let policy = gateway.policy().ok();
