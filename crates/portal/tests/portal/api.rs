@@ -218,6 +218,12 @@ on_both_engines! {
             (json!({"contact": "a@b.example\r\nBcc: x@y.example"}), 422),
             (json!({"exceptions": [{"reason": ""}]}), 422),
             (json!({"exceptions": [{"reason": "r", "client": ["192.0.2.1/24"]}]}), 422),
+            // What nobody means.
+            (json!({"exceptions": [{"sender": "x.example", "reason": " "}]}), 422),
+            (json!({"exceptions": [{"sender": "x.example", "reason": "r", "until": "2020-01-31"}]}), 422),
+            (json!({"exceptions": [{"sender": "x.example", "reason": "r", "until": "2020-01-31T12:00:00Z"}]}), 422),
+            (json!({"exceptions": [{"client": ["192.0.2.1", "0.0.0.0/0"], "reason": "r"}]}), 422),
+            (json!({"exceptions": [{"client": ["::/0"], "reason": "r"}]}), 422),
             (json!({"language": "fr"}), 422),
             // What would make the file of all unreadable, or too large.
             (json!({"exceptions": [{"sender": "x.example", "reason": "a\u{2028}b"}]}), 422),

@@ -153,6 +153,7 @@ pub fn change(
     let offer = offer::get(transaction)?;
     check_offer(&offer.offer, &before.entry, &entry)?;
     check_next_hops(owned.actor(), &before.entry, &entry)?;
+    check_new_exceptions(&before.entry, &entry, now)?;
     check(&entry)?;
     set(transaction, before, entry, owned.actor(), now, None)
 }
@@ -205,6 +206,44 @@ pub(super) fn check_next_hops(
     }
     let message = "only whoever runs the gateway says which next hops are a domain's";
     Err(OpError::invalid("deliver", message, "leave `nexthop` out: those that there are stay"))
+}
+
+/// Refuses exceptions that nobody means: without a reason, over before they begin, or for everybody.
+fn check_new_exceptions(
+    before: &WrittenEntry,
+    entry: &WrittenEntry,
+    now: Timestamp,
+) -> Result<(), OpError> {
+    let invalid = |message: String, help: &str| Err(OpError::invalid("exceptions", message, help));
+    for one in entry.exceptions.iter().filter(|one| !before.exceptions.contains(one)) {
+        if one.reason.trim().is_empty() {
+            return invalid("an exception has a reason".into(), "say why, for who reads it later");
+        }
+        if let Some(until) = one.until.as_ref().filter(|until| is_over(until, now)) {
+            return invalid(
+                format!("{until} is over"),
+                "name a day that is still to come, or none",
+            );
+        }
+        if let Some(all) = one.client.iter().find(|client| is_everybody(client)) {
+            return invalid(format!("{all} is everybody"), "choose mode monitor for that");
+        }
+    }
+    Ok(())
+}
+
+/// Whether the last day of an exception, or its last moment, has passed. What is neither is not for here.
+pub(crate) fn is_over(until: &str, now: Timestamp) -> bool {
+    let today = jiff::tz::Offset::UTC.to_datetime(now).date();
+    match until.parse::<jiff::civil::Date>() {
+        Ok(day) => day < today,
+        Err(_) => until.parse::<Timestamp>().is_ok_and(|moment| moment <= now),
+    }
+}
+
+/// Whether a network has all addresses in it.
+pub(crate) fn is_everybody(network: &str) -> bool {
+    network.parse::<ipnet::IpNet>().is_ok_and(|network| network.prefix_len() == 0)
 }
 
 /// Has the reader of policies read the entry. Requirements of the operator's own are looked up in the

@@ -9,8 +9,8 @@ mod record;
 mod register;
 mod undo;
 
-pub(crate) use change::field_of;
 pub use change::{Changed, DomainChange, change};
+pub(crate) use change::{field_of, is_everybody, is_over};
 pub use list::{DomainList, DomainQuery, DomainSummary, ModeCounts, PAGE, list};
 pub use name::{DomainName, shown};
 pub use owned::{ChangeableDomain, OwnedDomain};

@@ -2,9 +2,9 @@
 
 use super::Named;
 use super::switch::change;
-use crate::app::App;
+use crate::app::{App, now};
 use crate::detail;
-use crate::ops::domains::{ChangeableDomain, DomainChange};
+use crate::ops::domains::{ChangeableDomain, DomainChange, is_everybody, is_over};
 use crate::ops::{Denied, OpError};
 use crate::web::pages::around::Around;
 use crate::web::pages::page::{Problem, Result, answer, see};
@@ -122,7 +122,13 @@ impl ExceptionForm {
             one if !one.client.iter().all(|client| is_network(client)) => {
                 Problem::new("client", text.client_wrong)
             }
+            one if one.client.iter().any(|client| is_everybody(client)) => {
+                Problem::new("client", text.client_everybody)
+            }
             one if one.reason.is_empty() => Problem::new("reason", text.reason_wrong),
+            one if one.until.as_ref().is_some_and(|until| is_over(until, now())) => {
+                Problem::new("until", text.until_over)
+            }
             one if one
                 .until
                 .as_ref()

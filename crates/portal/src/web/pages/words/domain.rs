@@ -88,6 +88,8 @@ words! {
         client_wrong: "An address is written as 192.0.2.17, a network as 192.0.2.0/24 or 2001:db8::/64." | "Eine Adresse wird als 192.0.2.17 geschrieben, ein Netz als 192.0.2.0/24 oder 2001:db8::/64.";
         sender_wrong: "A sender domain is written as example.org, or *.example.org for all below it." | "Eine Absender-Domain wird als example.org geschrieben, oder *.example.org für alle darunter.";
         whose_wrong: "An exception is for a server, a sender domain, or both." | "Eine Ausnahme gilt für einen Server, eine Absender-Domain oder beides.";
+        client_everybody: "That is everybody's mail: choose monitor for that, on the page of the domain." | "Das sind die E-Mails von allen: Wählen Sie dafür auf der Seite der Domain, nur zu beobachten.";
+        until_over: "This day is over. Choose one that is still to come, or none." | "Dieser Tag ist vorbei. Wählen Sie einen, der noch kommt, oder keinen.";
         reason_wrong: "An exception has a reason." | "Eine Ausnahme hat einen Grund.";
         reason_hint: "For whoever reads this in a year." | "Für alle, die das in einem Jahr lesen.";
     }

@@ -17,6 +17,20 @@ pub(in crate::web::pages) fn version(version: Version) -> String {
     }
 }
 
+/// Fields of what is in the audit log that are of no use to people; the file with the log has them all.
+const INWARD: [&str; 10] = [
+    "id",
+    "organisation",
+    "version",
+    "has_password",
+    "has_totp",
+    "created",
+    "used",
+    "signed_in",
+    "domains",
+    "accounts",
+];
+
 impl Words {
     /// A mode in a word.
     pub fn mode(&self, mode: Mode) -> &'static str {
@@ -230,6 +244,17 @@ impl Words {
 
     /// A field of an entry with its value, as the audit log has them, in a line or several.
     pub fn field(&self, name: &str, value: &str) -> Vec<String> {
+        // What only this program counts with; the action says what became of a password.
+        if INWARD.contains(&name) {
+            return Vec::new();
+        }
+        let list: Option<Vec<String>> = serde_json::from_str(value).ok();
+        let list = list.map(|all| all.join(", "));
+        let value = match value {
+            "true" => self.one("yes", "ja"),
+            "false" => self.one("no", "nein"),
+            value => list.as_deref().unwrap_or(value),
+        };
         let shown = match (name, value.parse::<Mode>(), value.parse::<Language>()) {
             ("mode", Ok(mode), _) => self.mode(mode),
             ("language", _, Ok(language)) => self.language_name(language),
@@ -254,6 +279,13 @@ impl Words {
             "role" => self.person.role,
             "login" => self.person.login,
             "organisation_name" => self.domains.organisation,
+            "name" => "Name",
+            "scopes" => self.tokens.scope,
+            "ends" => self.one("ends", "endet"),
+            "revoked" => self.one("revoked", "widerrufen"),
+            "disabled" => self.one("locked since", "gesperrt seit"),
+            "modes" => self.offer.modes,
+            "requirements" => self.offer.requirements,
             name => name,
         };
         vec![format!("{label}: {shown}")]
