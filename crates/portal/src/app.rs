@@ -8,6 +8,7 @@ use crate::ops::insight::Gateway;
 use crate::ops::{Actor, OpError};
 use crate::secret::Secret;
 use crate::store::{Store, Transaction};
+use crate::under_test::Tests;
 use config::settings::PortalSettings;
 use jiff::Timestamp;
 use std::{
@@ -58,6 +59,7 @@ struct Inner {
     providers: Vec<Provider>,
     #[cfg(feature = "oidc")]
     asking: Semaphore,
+    tests: Tests,
 }
 
 impl App {
@@ -77,6 +79,7 @@ impl App {
             long: Arc::new(Semaphore::new(LONG)),
             long_of: Mutex::default(),
             changed: Notify::new(),
+            tests: Tests::default(),
         }))
     }
 
@@ -97,6 +100,10 @@ impl App {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn tests(&self) -> &Tests {
+        &self.0.tests
     }
 
     /// The database.

@@ -32,6 +32,8 @@ pub mod api;
 mod app;
 pub mod auth;
 pub mod cli;
+mod connect;
+pub mod connection;
 pub mod detail;
 pub mod file;
 pub mod flow;
@@ -41,6 +43,7 @@ mod secret;
 mod security;
 mod serve;
 pub mod store;
+mod under_test;
 pub mod web;
 
 pub use app::{App, now};

@@ -111,8 +111,10 @@ pub(crate) struct Change {
     contact: Option<String>,
     /// All exceptions.
     exceptions: Option<Vec<Exception>>,
-    /// The hop to the organisation's own server.
+    /// The hop to the organisation's own server. 409 where no test of the last hour has shown that it holds.
     deliver: Option<Deliver>,
+    /// Of an operator: to set that all the same.
+    untested: Option<bool>,
 }
 
 /// What a switch would have meant, as `mandatory-tls simulate` tells it.

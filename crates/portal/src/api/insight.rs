@@ -22,7 +22,7 @@ pub(super) struct Span {
     /// How many days to look at.
     #[serde(default = "month")]
     #[param(minimum = 1, maximum = 3660, default = 30)]
-    days: u16,
+    pub(super) days: u16,
 }
 
 fn month() -> u16 {

@@ -13,6 +13,7 @@ mod audit;
 mod body;
 mod bulk;
 mod caller;
+mod delivery;
 mod domains;
 mod insight;
 mod offer;
@@ -65,6 +66,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(insight::preview))
         .routes(routes!(insight::report))
         .routes(routes!(insight::explain))
+        .routes(routes!(delivery::get))
+        .routes(routes!(delivery::test))
+        .routes(routes!(delivery::preview))
         .routes(routes!(organisations::list, organisations::add))
         .routes(routes!(organisations::get, organisations::rename, organisations::remove))
         .routes(routes!(accounts::list, accounts::add))

@@ -92,6 +92,7 @@ impl From<OpError> for Problem {
             OpError::Invalid(_) => ("invalid", "Not valid"),
             OpError::Changed { .. } => ("changed", "Changed meanwhile"),
             OpError::Taken(_) => ("taken", "Taken"),
+            OpError::Untested(_) => ("untested", "Not tested"),
             OpError::Throttled(_) => ("throttled", "Too many requests"),
             OpError::Busy(_) => ("busy", "Busy"),
             OpError::Unavailable(_) => ("unavailable", "Not available at present"),

@@ -30,6 +30,9 @@ pub const NETWORK: Rate = Rate { burst: 60, each: 2_000 };
 /// Requests with one token of the API.
 pub const TOKEN: Rate = Rate { burst: 600, each: 100 };
 
+/// Tests of the connection to the own server, of one organisation.
+pub const CONNECTION: Rate = Rate { burst: 6, each: 600_000 };
+
 /// More buckets than this are not kept: those that are fullest go, not newcomers.
 const MOST: usize = 100_000;
 /// How often full buckets are dropped, in milliseconds: they say nothing that no bucket would not say.

@@ -2,9 +2,14 @@
 
 use super::{Failure, Shell};
 use crate::app::now;
+use crate::connection::{self, Dns};
 use crate::ops::domains::{self, ChangeableDomain, DomainChange, DomainQuery, OwnedDomain};
-use crate::ops::{Actor, OpError, organisations};
-use policy::Mode;
+use crate::ops::{Actor, OpError, Operator, insight, organisations};
+use crate::store::Transaction;
+use config::policy_file::WrittenDeliver;
+use policy::hop::Level;
+use policy::{Language, Mode};
+use serde_json::json;
 use std::io::Write;
 
 #[derive(Debug, clap::Subcommand)]
@@ -52,7 +57,40 @@ pub(super) enum Command {
         /// Who gets the digest
         #[arg(long, value_name = "ADDRESS")]
         contact: Option<String>,
+        /// How much the hop to the organisation's own server must be: none, may, encrypt, dane, dane-only, verify
+        /// or secure. Needs a test of the last hour
+        #[arg(long, value_name = "LEVEL", value_parser = level)]
+        deliver: Option<Level>,
+        /// With --deliver: the name that the certificate must have, at verify and secure
+        #[arg(long = "match", value_name = "NAME", requires = "deliver")]
+        matching: Option<String>,
+        /// With --deliver: set it although no test has shown that it holds; the audit log has that
+        #[arg(long, requires = "deliver")]
+        untested: bool,
     },
+    /// Test the connection to a domain's own server, and say which delivery levels would hold
+    Test {
+        /// The domain
+        domain: String,
+        /// Print the result as text or as JSON
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let words = "there are: none, may, encrypt, dane, dane-only, verify, secure";
+    text.parse().ok().filter(|level| *level != Level::Fingerprint).ok_or_else(|| words.into())
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -90,8 +128,22 @@ pub(super) fn run(command: Command, shell: &Shell, out: &mut impl Write) -> Resu
             }
             Ok::<_, OpError>(())
         })?,
-        Command::Set { domain, mode, enforce_from, require, contact } => {
+        Command::Set {
+            domain,
+            mode,
+            enforce_from,
+            require,
+            contact,
+            deliver,
+            matching,
+            untested,
+        } => {
             let change = DomainChange {
+                deliver: deliver.map(|level| {
+                    let matching = matching.into_iter().collect();
+                    Some(WrittenDeliver { level: Some(level), matching, ..Default::default() })
+                }),
+                untested,
                 mode,
                 enforce_from: enforce_from.map(Some),
                 require: require.map(Some),
@@ -99,13 +151,52 @@ pub(super) fn run(command: Command, shell: &Shell, out: &mut impl Write) -> Resu
                 ..DomainChange::default()
             };
             let changed = shell.store.write(|transaction| {
-                let owned = OwnedDomain::check(transaction, operator.actor(), &domain)?;
-                let behalf = Some(owned.organisation().to_owned());
-                let actor = Actor { behalf, ..operator.actor().clone() };
-                let domain = ChangeableDomain::check(transaction, &actor, &domain)?;
+                let domain = on_behalf(transaction, operator, &domain)?;
                 domains::change(transaction, &domain, None, &change, now())
             })?;
             writeln!(out, "{}: {}", changed.after.domain, changed.after.mode())?;
+        }
+        Command::Test { domain, format } => test(shell, out, &domain, format)?,
+    }
+    Ok(())
+}
+
+/// A domain, changed on behalf of the organisation whose it is.
+fn on_behalf(
+    transaction: &mut Transaction<'_>,
+    operator: &Operator,
+    domain: &str,
+) -> Result<ChangeableDomain, OpError> {
+    let owned = OwnedDomain::check(transaction, operator.actor(), domain)?;
+    let behalf = Some(owned.organisation().to_owned());
+    let actor = Actor { behalf, ..operator.actor().clone() };
+    ChangeableDomain::check(transaction, &actor, domain)
+}
+
+fn test(shell: &Shell, out: &mut impl Write, name: &str, format: Format) -> Result<(), Failure> {
+    let (domain, record) = shell.store.read(|transaction| {
+        let domain = on_behalf(transaction, &shell.operator, name)?;
+        let record = domains::get(transaction, domain.domain())?;
+        Ok::<_, OpError>((domain, record))
+    })?;
+    let test = insight::to_test(&shell.gateway()?, &record)?;
+    let findings = connection::run(&test, &Dns::of_system(), smtp::roots(), now());
+    let tested = shell.store.write(|transaction| {
+        domains::keep_test(transaction, &domain, &record.entry, &findings, now())
+    })?;
+    match format {
+        Format::Json => {
+            let result = json!({ "at": tested.at, "hops": tested.findings.hops, "levels": tested.levels(now()) });
+            writeln!(out, "{result:#}")?;
+        }
+        Format::Text => {
+            for line in connection::words::told(Language::English, &tested.findings, now()) {
+                writeln!(out, "{line}")?;
+            }
+            writeln!(out)?;
+            for level in tested.levels(now()) {
+                writeln!(out, "{:10} {}", level.level, level.text)?;
+            }
         }
     }
     Ok(())

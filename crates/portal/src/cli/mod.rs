@@ -105,7 +105,8 @@ impl From<OpError> for Failure {
             | OpError::Denied(_)
             | OpError::Invalid(_)
             | OpError::Changed { .. }
-            | OpError::Taken(_) => DATA,
+            | OpError::Taken(_)
+            | OpError::Untested(_) => DATA,
         };
         let mut message = format!("error: {error}");
         if let OpError::Invalid(invalid) = &error {

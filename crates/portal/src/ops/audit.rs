@@ -68,6 +68,10 @@ pub enum Action {
     TokenRevoked,
     /// What is on offer was changed.
     OfferChanged,
+    /// The connection to a domain's own server was tested.
+    ConnectionTested,
+    /// An operator set a delivery level that no test has shown to hold.
+    LevelUntested,
 }
 
 /// What it was done to.

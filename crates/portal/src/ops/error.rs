@@ -27,6 +27,9 @@ pub enum OpError {
     /// There is one of this name already, or one that this would take something from.
     #[error("{0}")]
     Taken(String),
+    /// A test of the connection is missing, or did not pass: why.
+    #[error("{0}")]
+    Untested(String),
     /// Too many tries: wait so many seconds.
     #[error("too many tries: wait {0} seconds")]
     Throttled(u64),

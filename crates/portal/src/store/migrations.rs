@@ -11,13 +11,14 @@ struct Step {
 }
 
 /// All steps, from an empty database on.
-const STEPS: [Step; 2] = [
+const STEPS: [Step; 3] = [
     Step {
         common: include_str!("schema/1.sql"),
         sqlite: include_str!("schema/1-sqlite.sql"),
         postgres: include_str!("schema/1-postgres.sql"),
     },
     Step { common: include_str!("schema/2.sql"), sqlite: "", postgres: "" },
+    Step { common: include_str!("schema/connection_test.sql"), sqlite: "", postgres: "" },
 ];
 
 /// What identifies the lock that PostgreSQL gives to one program at a time: "mtls".

@@ -29,7 +29,7 @@ pub(crate) fn status(error: &OpError) -> StatusCode {
         OpError::Denied(_) => StatusCode::FORBIDDEN,
         OpError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         OpError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
-        OpError::Taken(_) => StatusCode::CONFLICT,
+        OpError::Taken(_) | OpError::Untested(_) => StatusCode::CONFLICT,
         OpError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
         OpError::Unavailable(_) | OpError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         OpError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -26,6 +26,8 @@ fn seen(path: &str) -> Option<&'static str> {
         "/domains/{domain}" => "/domains/example.org",
         "/domains/{domain}/switch" => "/domains/example.org/switch?mode=enforce",
         "/domains/{domain}/requirement" => "/domains/example.org/requirement",
+        "/domains/{domain}/delivery" => "/domains/example.org/delivery",
+        "/domains/{domain}/delivery/switch" => "/domains/example.org/delivery/switch?level=secure",
         "/domains/{domain}/contact" => "/domains/example.org/contact",
         "/domains/{domain}/exceptions/new" => "/domains/example.org/exceptions/new",
         "/domains/{domain}/report" => "/domains/example.org/report",

@@ -418,13 +418,16 @@ on_both_engines! {
 /// A; to B's administrator; to an operator whose token has not the scope; to an operator.
 ///
 /// An operation that is not in this list fails the test below, until somebody has decided.
-const WHO: [(&str, &str, [u16; 6]); 26] = [
+const WHO: [(&str, &str, [u16; 6]); 29] = [
     ("GET", "/domains", [401, 200, 200, 200, 403, 200]),
     ("POST", "/domains", [401, 403, 403, 403, 403, 201]),
     ("GET", "/domains/{domain}", [401, 200, 200, 404, 200, 200]),
     ("PATCH", "/domains/{domain}", [401, 403, 200, 404, 403, 403]),
     ("DELETE", "/domains/{domain}", [401, 403, 403, 403, 403, 204]),
     ("POST", "/domains/{domain}/preview", [401, 503, 503, 404, 503, 503]),
+    ("GET", "/domains/{domain}/delivery", [401, 200, 200, 404, 200, 200]),
+    ("POST", "/domains/{domain}/delivery/test", [401, 403, 403, 404, 403, 403]),
+    ("POST", "/domains/{domain}/delivery/preview", [401, 503, 503, 404, 503, 503]),
     ("GET", "/domains/{domain}/report", [401, 503, 503, 404, 503, 503]),
     ("POST", "/domains/{domain}/explain", [401, 200, 200, 404, 200, 200]),
     ("GET", "/organisations", [401, 403, 403, 403, 403, 200]),
@@ -453,6 +456,7 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
         ("POST", "/domains") => json!({"domain": "fresh.example", "organisation": "A"}),
         ("PATCH", "/domains/{domain}") => json!({"mode": "monitor"}),
         ("POST", "/domains/{domain}/preview") => json!({"mode": "enforce"}),
+        ("POST", "/domains/{domain}/delivery/preview") => json!({"deliver": {"level": "encrypt"}}),
         ("POST", "/domains/{domain}/explain") => json!({}),
         ("POST", "/organisations") | ("PATCH", "/organisations/{id}") => json!({"name": "C"}),
         ("POST", "/accounts") => {

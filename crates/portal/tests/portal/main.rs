@@ -1,12 +1,14 @@
 //! The portal, on both engines.
 
 mod api;
+mod connection;
 mod doors;
 mod engines;
 mod file;
 mod looking;
 mod memory;
 mod oidc;
+mod own_server;
 mod pages;
 mod rights;
 mod settings;

@@ -11,7 +11,7 @@ use portal::{Secret, now};
 use std::collections::BTreeSet;
 
 /// Who each route is for. One that is not in this list fails the test below, until somebody has decided.
-const DECIDED: [(Method, &str, Access); 77] = [
+const DECIDED: [(Method, &str, Access); 81] = [
     (Method::Get, "/", Access::SignedIn),
     (Method::Get, "/account", Access::SignedIn),
     (Method::Post, "/account/identities/with/{provider}", Access::SignedIn),
@@ -45,6 +45,10 @@ const DECIDED: [(Method, &str, Access); 77] = [
     (Method::Get, "/domains/{domain}", Access::SignedIn),
     (Method::Get, "/domains/{domain}/contact", Access::MayChange),
     (Method::Post, "/domains/{domain}/contact", Access::MayChange),
+    (Method::Get, "/domains/{domain}/delivery", Access::SignedIn),
+    (Method::Post, "/domains/{domain}/delivery", Access::MayChange),
+    (Method::Get, "/domains/{domain}/delivery/switch", Access::MayChange),
+    (Method::Post, "/domains/{domain}/delivery/test", Access::MayChange),
     (Method::Get, "/domains/{domain}/exceptions/new", Access::MayChange),
     (Method::Post, "/domains/{domain}/exceptions/new", Access::MayChange),
     (Method::Post, "/domains/{domain}/exceptions/{place}/remove", Access::MayChange),

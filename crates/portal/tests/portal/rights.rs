@@ -270,6 +270,7 @@ on_both_engines! {
         // What was chosen before stays, and all else can change beside it; off can always be chosen.
         let changed = portal.change(admin, "a.example", &json(r#"{"contact": "tls@a.example"}"#)).unwrap();
         assert_eq!(changed.after.entry.require.as_deref(), Some("rfc9325"));
+        portal.passed("a.example");
         portal.change(admin, "a.example", &json(r#"{"deliver": {"level": "encrypt"}}"#)).unwrap();
         portal.change(admin, "a.example", &to(Mode::Off)).unwrap();
     }
@@ -282,6 +283,7 @@ on_both_engines! {
         portal.write(|transaction| offer::set(transaction, &portal.operator, 0, &all, at(1))).unwrap();
         let change = |actor: &Actor, deliver: &str| {
             let change: DomainChange = serde_json::from_str(&format!(r#"{{"deliver": {deliver}}}"#)).unwrap();
+            portal.passed("a.example");
             portal.change(actor, "a.example", &change).map(|changed| changed.after.entry.deliver)
         };
         let hops = |actor: &Actor, deliver: &str| change(actor, deliver).unwrap().unwrap_or_default().nexthop;
@@ -342,6 +344,7 @@ on_both_engines! {
         ].into_iter().enumerate() {
             let version = 2 * number as i64;
             portal.write(|transaction| offer::set(transaction, &portal.operator, version, &all, at(1))).unwrap();
+            portal.passed("a.example");
             portal.change(admin, "a.example", &json(there)).unwrap();
             portal.change(&operator, "a.example", &json(gone)).unwrap();
             portal.write(|transaction| offer::set(transaction, &portal.operator, version + 1, &none, at(1))).unwrap();

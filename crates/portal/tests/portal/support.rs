@@ -5,6 +5,9 @@ use config::Settings;
 use config::settings::PortalSettings;
 use jiff::Timestamp;
 use policy::{Language, Mode};
+use portal::connection::{
+    Authority, Findings, HopFinding, Outcome, ServerFinding, Session, TlsaFinding,
+};
 use portal::ops::accounts::{self, NewAccount};
 use portal::ops::domains::{
     self, ChangeableDomain, Changed, DomainChange, DomainRecord, OwnedDomain,
@@ -133,6 +136,24 @@ impl Portal {
         .unwrap()
     }
 
+    /// Keeps a test of a domain's connection that was had then.
+    pub fn tested(&self, domain: &str, outcome: Outcome, then: Timestamp) {
+        let keep = |transaction: &mut Transaction<'_>| {
+            let owned = OwnedDomain::check(transaction, self.operator.actor(), domain)?;
+            let behalf = Some(owned.organisation().to_owned());
+            let actor = Actor { behalf, ..self.operator.actor().clone() };
+            let domain = ChangeableDomain::check(transaction, &actor, domain)?;
+            let entry = domains::get(transaction, domain.domain())?.entry;
+            domains::keep_test(transaction, &domain, &entry, &findings(&outcome), then)
+        };
+        self.write(keep).unwrap();
+    }
+
+    /// Keeps one that has passed at `encrypt`, `verify` and `secure`.
+    pub fn passed(&self, domain: &str) {
+        self.tested(domain, encrypted(Authority::Public), at(0));
+    }
+
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
     }
@@ -146,6 +167,32 @@ impl Portal {
         let settings = PortalSettings::load(&self.path("portal.yaml")).unwrap();
         App::new(settings, Arc::clone(&self.store), self.gateway())
     }
+}
+
+/// What a test finds where all servers are like this.
+fn findings(outcome: &Outcome) -> Findings {
+    let server = ServerFinding {
+        host: "mx.a.example".into(),
+        address: "192.0.2.25".into(),
+        port: 25,
+        outcome: outcome.clone(),
+    };
+    let hop = HopFinding { next_hop: "a.example".into(), problem: None, servers: vec![server] };
+    Findings { hops: vec![hop] }
+}
+
+/// A session over TLS, with a certificate of such an authority.
+pub fn encrypted(trust: Authority) -> Outcome {
+    Outcome::Encrypted(Box::new(Session {
+        version: "TLSv1.3".into(),
+        cipher: "TLS_AES_256_GCM_SHA384".into(),
+        names: vec!["mx.a.example".into()],
+        not_before: None,
+        not_after: Some(at(86_400)),
+        trust,
+        fingerprints: Vec::new(),
+        tlsa: TlsaFinding::NotTested,
+    }))
 }
 
 fn write_gateway(directory: &Path) {

@@ -1,20 +1,19 @@
 //! A change of what was chosen for a domain.
 
+use super::connection::check_tested;
 use super::owned::ChangeableDomain;
+use super::reading::read_alone;
 use super::record::{self, DomainRecord};
 use crate::bind;
 use crate::ops::audit::{self, Action, Subject};
-use crate::ops::error::{Denied, Invalid, OpError};
+use crate::ops::error::{Denied, OpError};
 use crate::ops::offer::{self, Offer};
 use crate::ops::{Actor, Role, Scope};
 use crate::store::Transaction;
-use config::policy_file::{
-    self, Snapshot, WrittenDeliver, WrittenEntry, WrittenException, to_yaml,
-};
+use config::policy_file::{WrittenDeliver, WrittenEntry, WrittenException};
 use jiff::Timestamp;
 use policy::{Language, Mode};
 use serde::{Deserialize, Deserializer};
-use std::path::Path;
 
 /// What is to be different, as a JSON merge patch (RFC 7396): a field that is not there stays, `null`
 /// sets it back to what the operator has for all.
@@ -43,6 +42,9 @@ pub struct DomainChange {
     /// What the hop to the organisation's own server must be.
     #[serde(default, deserialize_with = "present")]
     pub deliver: Option<Option<WrittenDeliver>>,
+    /// Of an operator: to set that although no test of the connection has shown that it holds.
+    #[serde(default)]
+    pub untested: bool,
 }
 
 /// A field that is there, also where it is null.
@@ -69,8 +71,7 @@ fn present_word<'de, T: std::str::FromStr, D: Deserializer<'de>>(
 impl DomainChange {
     /// Whether only mode and start date are asked for.
     fn is_switch(&self) -> bool {
-        let Self { mode: _, enforce_from: _, require, language, contact, exceptions, deliver } =
-            self;
+        let Self { require, language, contact, exceptions, deliver, .. } = self;
         require.is_none()
             && language.is_none()
             && contact.is_none()
@@ -155,6 +156,7 @@ pub fn change(
     check_next_hops(owned.actor(), &before.entry, &entry)?;
     check_new_exceptions(&before.entry, &entry, now)?;
     check(&entry)?;
+    check_tested(transaction, owned, &before.entry, &entry, change.untested, now)?;
     set(transaction, before, entry, owned.actor(), now, None)
 }
 
@@ -254,19 +256,7 @@ pub(super) fn check(entry: &WrittenEntry) -> Result<(), OpError> {
         return Err(OpError::invalid("enforce_from", "a start date is for mode enforce", help));
     }
     check_size(entry)?;
-    let alone = WrittenEntry { require: None, ..entry.clone() };
-    let list = to_yaml(&[alone]).map_err(|error| OpError::invalid("", error.to_string(), ""))?;
-    let path = Path::new("/entry/policy.yaml");
-    let mut files = Snapshot::default();
-    files.add(path, b"include: entry.yaml\n".to_vec());
-    files.add(Path::new("/entry/entry.yaml"), list.into_bytes());
-    let Err(problems) = policy_file::load_snapshot(path, &files).policy else { return Ok(()) };
-    let invalid = problems.shown().into_iter().map(|problem| Invalid {
-        field: field_of(problem.line.as_deref().unwrap_or_default()),
-        message: problem.message.clone(),
-        help: problem.help.clone(),
-    });
-    Err(OpError::Invalid(invalid.collect()))
+    read_alone(entry).map(|_| ())
 }
 
 /// The most exceptions of a domain.
@@ -296,20 +286,6 @@ fn check_size(entry: &WrittenEntry) -> Result<(), OpError> {
         return Err(OpError::invalid("exceptions", message, "say it shorter"));
     }
     Ok(())
-}
-
-/// The field that a line of the entry is about, as far as it tells.
-pub(crate) fn field_of(line: &str) -> String {
-    let key = line.trim_start_matches([' ', '-']).split(':').next().unwrap_or_default();
-    match key {
-        "client" | "sender" | "until" | "reason" | "client_certificate" | "subject" | "issuer" => {
-            "exceptions".into()
-        }
-        "level" | "match" | "protocols" | "min_version" | "ciphers" | "servername" | "nexthop" => {
-            "deliver".into()
-        }
-        key => key.into(),
-    }
 }
 
 /// The most that an entry may take, in octets: one organisation's must not make the file of all too large

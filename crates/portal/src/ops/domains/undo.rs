@@ -1,6 +1,7 @@
 //! A change of what was chosen, taken back from the audit log.
 
 use super::change::{self, Changed, check};
+use super::connection::check_tested;
 use super::owned::ChangeableDomain;
 use super::record;
 use crate::ops::audit::{self, AuditRow};
@@ -43,6 +44,8 @@ pub fn undo(
     }
     change::check_next_hops(actor, &current.entry, &before)?;
     check(&before)?;
+    let is_operator = actor.role == Role::Operator;
+    check_tested(transaction, domain.domain(), &current.entry, &before, is_operator, now)?;
     change::set(transaction, current, before, actor, now, Some(row.id))
 }
 

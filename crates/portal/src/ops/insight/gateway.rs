@@ -24,6 +24,8 @@ pub struct Gateway {
     ledger: Option<PathBuf>,
     status: Option<PathBuf>,
     on_unknown_tls: OnUnknownTls,
+    /// Whether the milter has a socket on which the MTA asks for next hops.
+    answers_next_hops: bool,
     /// The portal's own file.
     own: PathBuf,
     /// The policy as its files have it, and as they would without the portal's.
@@ -93,6 +95,7 @@ impl Gateway {
             ledger: settings.ledger.as_ref().map(|ledger| ledger.path.clone()),
             status: settings.status_file.clone(),
             on_unknown_tls: settings.on_unknown_tls,
+            answers_next_hops: settings.systemd || !settings.socketmap.is_empty(),
             own: own.to_owned(),
             all: Cached::default(),
             operators: Cached::default(),
@@ -138,6 +141,17 @@ impl Gateway {
 
     pub(super) fn on_unknown_tls(&self) -> OnUnknownTls {
         self.on_unknown_tls
+    }
+
+    pub(super) fn answers_next_hops(&self) -> bool {
+        self.answers_next_hops
+    }
+
+    /// The operator's own entry of exactly this name, which decides; none: there is none.
+    pub(super) fn operators_decides(&self, pattern: &Pattern) -> Result<Option<Entry>, OpError> {
+        let policy = self.operators_policy()?;
+        let found = deciding(&policy, pattern).filter(|found| found.pattern == pattern.to_string());
+        Ok(found.map(|found| found.entry.clone()))
     }
 
     /// The policy, as its files have it now.

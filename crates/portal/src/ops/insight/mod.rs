@@ -4,6 +4,7 @@
 //! Nothing here needs the portal's database; what it shows it shows for an
 //! [`OwnedDomain`] only.
 
+mod delivery;
 mod explain;
 mod file_state;
 mod gateway;
@@ -11,6 +12,7 @@ mod partner;
 mod preview;
 mod standing;
 
+pub use delivery::{DeliveryPreview, NextHopAnswer, Way, delivery_preview, to_test, way};
 pub use explain::{Question, explain};
 pub use file_state::FileState;
 pub use gateway::{Gateway, OperatorEntry, RequirementText, WRITTEN_BY};

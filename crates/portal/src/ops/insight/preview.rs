@@ -1,5 +1,6 @@
 //! Before the switch: what it would have meant for the mail that came.
 
+use super::delivery::Own;
 use super::gateway::Gateway;
 use super::since;
 use crate::ops::OpError;
@@ -103,7 +104,8 @@ pub fn preview(
     let since = since(domain, days, now);
     let selection = Selection { since, domains: Domains::from(&pattern) };
     let failed = |error| gateway.unreadable(&error);
-    let simulation = simulate(&ledger, &selection, trial, || ()).map_err(failed)?;
+    let own = Own { reader: &ledger, domains: &selection.domains, is_second_hop: false };
+    let simulation = simulate(&own, &selection, trial, || ()).map_err(failed)?;
     // Whether it can be enforced is asked before it is.
     let readiness = if is_on && enforces {
         let mut policy = new.clone();

@@ -80,7 +80,7 @@ pub(super) fn page(around: &Around, error: &OpError) -> ErrorPage {
         OpError::Denied(denied) => (words.forbidden, denied_text(around, *denied).into()),
         OpError::Invalid(_) => (words.invalid, error.to_string()),
         OpError::Changed { .. } => return changed(around),
-        OpError::Taken(what) => (words.invalid, what.clone()),
+        OpError::Taken(what) | OpError::Untested(what) => (words.invalid, what.clone()),
         OpError::Busy(seconds) => (words.unavailable, fill(words.busy, &[("seconds", seconds)])),
         OpError::Throttled(seconds) => {
             (words.too_many, fill(words.too_many_hint, &[("seconds", seconds)]))

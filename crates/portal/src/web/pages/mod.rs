@@ -22,6 +22,7 @@ macro_rules! section {
 mod account;
 mod around;
 mod assets;
+mod delivery;
 mod domain;
 mod failure;
 mod operator;
@@ -47,6 +48,7 @@ pub fn routes() -> Vec<Route> {
         assets::routes(),
         sign_in::routes(),
         domain::routes(),
+        delivery::routes(),
         report::routes(),
         account::routes(),
         operator::routes(),

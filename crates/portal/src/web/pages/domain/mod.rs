@@ -14,13 +14,13 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use policy::Mode;
 
 pub(super) use list::{DomainRow, row};
-pub(super) use overview::whose;
-pub(super) use switch::since_then;
+pub(super) use overview::{Force, force, whose};
+pub(super) use switch::{change, since_then};
 #[cfg(test)]
 pub(super) use {
     exceptions::ExceptionPage,
     list::ListPage,
-    overview::{Choice, ExceptionRow, Force, OverviewPage},
+    overview::{Choice, ExceptionRow, OverviewPage},
     settings::{ContactPage, RequirementOption, RequirementPage},
     switch::{Advice, SwitchPage},
 };
@@ -46,6 +46,10 @@ impl Named {
     pub fn of(domain: &OwnedDomain) -> Self {
         let name = domain.name().as_str();
         Self { shown: domains::shown(name).into(), link: link(name) }
+    }
+
+    pub fn to(record: &DomainRecord) -> Self {
+        Self { shown: record.shown.as_str().into(), link: link(&record.domain) }
     }
 
     /// Whether a path is that of this page of the domain.
@@ -101,7 +105,7 @@ fn mode_now(mode: Mode, enforce_from: Option<&str>, now: Timestamp) -> (Mode, Op
     }
 }
 
-fn mode_of(record: &DomainRecord, now: Timestamp) -> (Mode, Option<String>) {
+pub(super) fn mode_of(record: &DomainRecord, now: Timestamp) -> (Mode, Option<String>) {
     mode_now(record.mode(), record.entry.enforce_from.as_deref(), now)
 }
 

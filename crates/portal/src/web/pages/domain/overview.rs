@@ -2,6 +2,7 @@
 
 use super::{Fact, Named, day, link, mode_of, when};
 use crate::app::{App, now};
+use crate::connection;
 use crate::detail::{self, DomainDetail};
 use crate::ops::audit::{self, Action, AuditQuery, AuditRow};
 use crate::ops::domains::OwnedDomain;
@@ -22,6 +23,7 @@ use ledger::report::{By, Report};
 use pages::readiness;
 use pages::text::tight_number;
 use policy::Mode;
+use policy::hop::Level;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -193,7 +195,7 @@ fn page(
         (to, words.organisation.act)
     });
     OverviewPage {
-        domain: Named { shown: record.shown.as_str().into(), link: link(&record.domain) },
+        domain: Named::to(record),
         version: record.version,
         overridden: decides.map(|_| {
             fill(words.domain.operator_wins, &[("domain", &Shown::new(&record.shown).plain())])
@@ -225,7 +227,7 @@ fn since(detail: &DomainDetail, words: &Words) -> String {
 }
 
 /// Whether it is in force, as the milter has it.
-fn force(standing: &Standing, words: &Words, is_operator: bool) -> Force {
+pub(in crate::web::pages) fn force(standing: &Standing, words: &Words, is_operator: bool) -> Force {
     let text = &words.force;
     let at = |text: &str, moment: Timestamp| fill(text, &[("when", &when(moment))]);
     let (class, text, is_pending) = match standing {
@@ -332,13 +334,15 @@ fn facts(detail: &DomainDetail, words: &Words, may_change: bool) -> Vec<Fact> {
             link: to("contact", true),
         },
     ];
-    if let Some(deliver) = &entry.deliver {
-        let level = deliver.level.map_or("", |level| level.name());
+    let level = entry.deliver.as_ref().and_then(|deliver| deliver.level);
+    // Where there is no choice, there is nothing to say, unless it was chosen before.
+    if detail.offer.deliver || level.is_some() {
+        let title = level.map(|level| connection::words::level(words.language, level));
         facts.push(Fact {
             name: text.delivery,
-            value: level.into(),
-            detail: "".into(),
-            link: None,
+            value: title.unwrap_or(words.change.as_default).into(),
+            detail: level.map_or("", Level::name).into(),
+            link: to("delivery", true),
         });
     }
     facts

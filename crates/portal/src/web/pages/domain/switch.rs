@@ -385,7 +385,7 @@ async fn requiring(
 }
 
 /// Changes a domain; where to go then.
-pub(super) async fn change(
+pub(in crate::web::pages) async fn change(
     app: &App,
     domain: &ChangeableDomain,
     version: i64,

@@ -1,5 +1,6 @@
 //! Each page with made-up content: to be tested with what mail could bring, and to be looked at.
 
+mod delivery;
 mod domains;
 mod operators;
 mod own;
@@ -114,6 +115,7 @@ impl Gallery {
         pages.extend(self.overviews());
         pages.push(("switch", self.switch(true).render().unwrap()));
         pages.push(("switch-no-evidence", self.switch(false).render().unwrap()));
+        pages.extend(self.delivery());
         pages.extend(self.forms());
         pages.extend(self.reports());
         pages.extend(self.account());

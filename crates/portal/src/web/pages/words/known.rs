@@ -229,6 +229,8 @@ impl Words {
             Action::BehalfBegun => self.one("began to act for them", "begann für sie zu handeln"),
             Action::TokenAdded => self.one("token made", "Token erstellt"),
             Action::TokenRevoked => self.one("token revoked", "Token widerrufen"),
+            Action::ConnectionTested => self.one("connection tested", "Verbindung geprüft"),
+            Action::LevelUntested => self.one("level set untested", "Stufe ungeprüft gesetzt"),
             Action::OfferChanged => self.one("offer changed", "Angebot geändert"),
         }
     }

@@ -5,6 +5,7 @@
 
 mod account;
 mod audit;
+mod delivery;
 mod domain;
 mod known;
 mod operator;
@@ -65,6 +66,7 @@ all! {
     domains: domain::Domains,
     domain: domain::Domain,
     change: domain::Change,
+    delivery: delivery::Delivery,
     force: switch::Force,
     switch: switch::Switch,
     trial: trial::Trial,
