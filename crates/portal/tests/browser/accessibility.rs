@@ -3,6 +3,8 @@
 use super::site::{ANNA, Browser, OPERATOR, Site};
 use portal::web::{Access, Method, routes};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -181,9 +183,26 @@ async fn axe_finds_nothing_on_pages_of_organisations() {
     browser.fill("client", "192.0.2.30").await;
     browser.click("main form button").await;
     assert!(browser.text("main table").await.contains("a scanner"));
+    // A test of the connection, of a server that has much to say.
+    site.offer_levels(&own_server());
+    browser.go("/domains/example.org/delivery").await;
+    browser.click("#test form button").await;
+    assert!(browser.text("#test dl").await.contains("<b>not</b> you"));
     let all =
         paths(&browser, |access| matches!(access, Access::SignedIn | Access::MayChange)).await;
     check(&browser, &axe, &all).await;
+}
+
+/// A server that turns everybody away; where it is.
+fn own_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(b"554 5.7.1 <b>not</b> you, and no other either\r\n");
+        }
+    });
+    format!("[127.0.0.1]:{port}")
 }
 
 #[tokio::test]

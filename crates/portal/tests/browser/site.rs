@@ -98,6 +98,42 @@ impl Site {
         Self { gateway, url, _portal: portal, driver: driver(), _alone: alone }
     }
 
+    /// Puts levels of delivery on offer, and names the next hop of example.org, as an operator does by the API.
+    pub fn offer_levels(&self, next_hop: &str) {
+        let token = said(
+            &self.gateway,
+            "token add noc@gateway.example --name test --scope operator,manage,switch",
+        );
+        let token = token.split_whitespace().find(|word| word.starts_with("mtls_")).unwrap();
+        let organisations = self.ask("GET", "/organisations", token, "", &Value::Null);
+        let organisations = organisations.as_array().unwrap();
+        let ours = organisations.iter().find(|one| one["name"] == "Example Ltd").unwrap();
+        let offer = json!({
+            "modes": ["off", "monitor", "enforce"], "requirements": ["baseline"], "exceptions": true, "deliver": true,
+        });
+        self.ask("PUT", "/offer", token, "If-Match: \"0\"\r\n", &offer);
+        let behalf = format!("On-Behalf-Of: {}\r\n", ours["id"].as_str().unwrap());
+        let named = json!({ "deliver": { "level": "may", "nexthop": [next_hop] } });
+        self.ask("PATCH", "/domains/example.org", token, &behalf, &named);
+    }
+
+    fn ask(&self, method: &str, path: &str, token: &str, more: &str, body: &Value) -> Value {
+        let host = self.url.replace("http://", "");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n{more}\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&host).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{method} {path}: {answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
     /// A new browser; nobody has signed in with it.
     pub async fn browser(&self) -> Browser {
         self.browser_at(&self.url).await
@@ -147,6 +183,13 @@ fn run(gateway: &Gateway, arguments: &str, input: &str) {
     }
     drop(to);
     assert!(child.wait().unwrap().success(), "{arguments}");
+}
+
+/// What a command of the shell says.
+fn said(gateway: &Gateway, arguments: &str) -> String {
+    let output = command(gateway).args(arguments.split(' ')).output().unwrap();
+    assert!(output.status.success(), "{arguments}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn driver() -> Driver {

@@ -467,7 +467,7 @@ on_both_engines! {
 }
 
 /// The API, with levels on offer and a next hop of a.example that the operator names.
-fn api_with(port: u16) -> Api {
+pub fn api_with(port: u16) -> Api {
     let api = Api::new(Engine::Sqlite);
     offer_levels(&api.portal);
     let operator = Actor { behalf: Some(api.portal.a.id.clone()), ..api.portal.operator_account() };
@@ -556,4 +556,63 @@ fn a_domain_has_one_test_at_a_time() {
     assert_eq!(statuses, [200, 503, 503]);
     let mode = api.portal.domain("a.example").mode();
     assert_eq!(mode, Mode::Off);
+}
+
+/// Records that mail left in the clear today, for domains of two organisations, to one server.
+fn record_deliveries(portal: &Portal) {
+    let path = portal.path("ledger.sqlite");
+    let room = config::settings::Room { domain: 1_000, day: 1_000 };
+    drop(ledger::Store::open(&path, room).unwrap());
+    let now = portal::now().as_second();
+    let sql = "INSERT INTO delivery (day, domain, server, address, level, tls_version, cipher, trust, status, reason,
+         words, count, repeats, first, last)
+         VALUES (?1, ?2, 'mx.hoster.example', '192.0.2.25', '', ?3, ?3, 'none', 'sent', 'none', '', ?4, 0, ?5, ?5)";
+    let ledger = rusqlite::Connection::open(path).unwrap();
+    for (domain, tls, count) in
+        [("a.example", "none", 7), ("a.example", "unknown", 3), ("b.example", "none", 100)]
+    {
+        ledger
+            .execute(sql, rusqlite::params![ledger::day_of(now), domain, tls, count, now])
+            .unwrap();
+    }
+}
+
+#[test]
+fn what_a_level_would_have_kept_waiting_is_told_and_nothing_of_others_who_share_the_next_hop() {
+    let api = Api::new(Engine::Sqlite);
+    offer_levels(&api.portal);
+    record_deliveries(&api.portal);
+    let theirs = "include: policy/*.yaml\ndomains:\n  - domain: b.example\n    mode: enforce\n    deliver: { level: may, nexthop: \"[mx.hoster.example]:25\" }\n";
+    std::fs::write(api.portal.path("policy.yaml"), theirs).unwrap();
+    let operator = Actor { behalf: Some(api.portal.a.id.clone()), ..api.portal.operator_account() };
+    let ours = r#"{"mode": "enforce", "deliver": {"level": "may", "nexthop": ["[mx.hoster.example]:25"]}}"#;
+    api.portal.change(&operator, "a.example", &change(ours)).unwrap();
+    let ask = |page: &str, body: &Value| {
+        let answer = api.ask(
+            "POST",
+            &format!("/api/v1/domains/a.example/{page}"),
+            &api.admin,
+            &[],
+            Some(body),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer
+    };
+    for (level, waits, lacks) in [
+        ("may", 0, json!({})),
+        ("encrypt", 7, json!({"plaintext": 7})),
+        ("secure", 7, json!({"plaintext": 7})),
+    ] {
+        let body = json!({"deliver": {"level": level, "nexthop": ["[mx.hoster.example]:25"]}});
+        let told = ask("delivery/preview", &body).json();
+        assert_eq!(
+            (&told["delivered"], &told["waits"], &told["lacks"]),
+            (&json!(10), &json!(waits), &lacks),
+            "{level}: {told}"
+        );
+        assert_eq!(&told["not_known"], &json!(if waits > 0 { 3 } else { 0 }), "{told}");
+        // The whole simulation does not tell of them either.
+        let whole = ask("preview", &body);
+        assert!(!whole.text.contains("b.example") && !whole.text.contains("100"), "{}", whole.text);
+    }
 }

@@ -1,6 +1,7 @@
 //! The routes of the pages: each has been decided, and lets in whom it is for.
 
 use crate::api::{Answer, Api};
+use crate::connection::api_with;
 use crate::engines::Engine;
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -135,7 +136,8 @@ fn to_sign_in(answer: &Answer) -> bool {
 #[test]
 fn each_route_lets_in_whom_it_is_for_and_shows_nobody_what_is_anothers() {
     for route in routes() {
-        let api = Api::new(Engine::Sqlite);
+        // A next hop at which nobody listens: its connection can be tested.
+        let api = api_with(1);
         let operator = api.portal.operator_account();
         let [reader, administrator, operator, other] = [
             &api.portal.a.reader,

@@ -19,7 +19,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use config::policy_file::WrittenException;
 use jiff::{Timestamp, ToSpan};
+use ledger::hops::DomainHops;
 use ledger::report::{By, Report};
+use pages::hops::sentence;
 use pages::readiness;
 use pages::text::tight_number;
 use policy::Mode;
@@ -297,6 +299,23 @@ fn recent(report: Option<&Report>, words: &Words) -> Vec<String> {
         });
         sentences.extend(readiness::because(worst, words.language, tight_number));
     }
+    sentences.extend(both_hops(&report.hops.domains, words));
+    sentences
+}
+
+/// How many domains are told of: of a wildcard, there can be many.
+const TOLD: usize = 3;
+
+/// What can be said of both hops, where something is recorded of the second one.
+fn both_hops(domains: &[DomainHops], words: &Words) -> Vec<String> {
+    let known: Vec<&DomainHops> = domains.iter().filter(|hops| hops.left.is_some()).collect();
+    let told = known.iter().take(TOLD);
+    let mut sentences: Vec<String> =
+        told.map(|hops| Shown::new(&sentence(hops, words.language)).plain()).collect();
+    let more = known.len().saturating_sub(TOLD) as u64;
+    if more > 0 {
+        sentences.push(words.domain.more_hops.of(more));
+    }
     sentences
 }
 
@@ -388,4 +407,51 @@ fn operators(detail: &DomainDetail, words: &Words, is_operator: bool) -> Vec<Fac
         facts.push(fact(words.domain.place, &entry.place));
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::hops::{Came, First, Left, Second};
+    use policy::Language;
+
+    fn hops(domain: &str, left: Option<Left>) -> DomainHops {
+        DomainHops {
+            domain: domain.into(),
+            first: First::AllEncrypted,
+            second: if left.is_some() { Second::AllEncrypted } else { Second::NothingKnown },
+            came: Came { encrypted: 5, ..Came::default() },
+            left,
+            came_between: None,
+            left_between: None,
+            is_whole: true,
+            exceptions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_overview_tells_of_both_hops_of_the_first_few_domains_where_something_is_recorded() {
+        let left = Some(Left { encrypted: 5, ..Left::default() });
+        let many: Vec<_> =
+            (0..5).map(|number| hops(&format!("d{number}.example.org"), left)).collect();
+        for (domains, count, first, last) in [
+            (vec![], 0, "", ""),
+            (vec![hops("example.org", None)], 0, "", ""),
+            (
+                vec![hops("example.org", left)],
+                1,
+                "example.org came encrypted and left",
+                "did not come",
+            ),
+            (many, 4, "d0.example.org", "2 more domains below it"),
+        ] {
+            for language in [Language::English, Language::German] {
+                let told = both_hops(&domains, Words::of(language));
+                assert_eq!(told.len(), count, "{told:?}");
+                if language == Language::English && count > 0 {
+                    assert!(told[0].contains(first) && told[count - 1].contains(last), "{told:?}");
+                }
+            }
+        }
+    }
 }

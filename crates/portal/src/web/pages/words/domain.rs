@@ -58,6 +58,7 @@ words! {
         came: "{count} came, {share} of them encrypted." | "{count} kamen, {share} davon verschlüsselt.";
         refused: ["1 message was refused.", "{} messages were refused."] | ["1 E-Mail wurde abgewiesen.", "{} E-Mails wurden abgewiesen."];
         would_refuse: ["1 message would have been refused.", "{} messages would have been refused."] | ["1 E-Mail wäre abgewiesen worden.", "{} E-Mails wären abgewiesen worden."];
+        more_hops: ["How mail of 1 more domain below it came and left is in the report.", "How mail of {} more domains below it came and left is in the report."] | ["Wie die E-Mails einer weiteren Domain darunter kamen und weitergingen, steht im Bericht.", "Wie die E-Mails von {} weiteren Domains darunter kamen und weitergingen, steht im Bericht."];
         to_report: "Look at the report" | "Bericht ansehen";
         messages: ["1 message", "{} messages"] | ["1 E-Mail", "{} E-Mails"];
     }
