@@ -1,9 +1,10 @@
 //! `ready`: which domains can be enforced.
 
+use crate::digest::sendmail;
 use crate::support::{Ledger, Mail, Over, TLS13, two_weeks};
 use ledger::day_of;
 use policy::{Decision, ReasonKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
 
 /// A domain with mail of a provider that encrypts, on each of so many days.
@@ -155,7 +156,7 @@ fn year_is_as_expected(seed: u32) {
             .map(|one| one["name"].as_str().unwrap())
             .collect();
         in_the_way.sort_unstable();
-        let said = serde_json::json!({
+        let said = json!({
             "state": one["state"], "lacks": one["lacks"], "recipients": evidence["recipients"],
             "at_fault": evidence["at_fault"], "days": evidence["days"], "span": evidence["span"],
             "in_the_way": in_the_way, "start": one["start"],
@@ -174,10 +175,44 @@ fn year_is_as_expected(seed: u32) {
 }
 
 #[test]
+fn trends_and_stories_of_a_year_are_those_of_an_independent_count() {
+    let (ledger, expected) = year(24);
+    let sum = |report: &Value, of: &str| report["totals"][of].as_u64().unwrap();
+    for (domain, expected) in expected["trend"].as_object().unwrap() {
+        let report = ledger.json(&["report", domain, "--since", "30d"]);
+        let trend = &report["trend"];
+        let before = &trend["before"];
+        let months = trend["months"].as_array().unwrap().iter();
+        let months: Vec<_> = months
+            .map(|month| json!([month["name"], month["judged"], month["encrypted"]]))
+            .collect();
+        let said = json!({
+            "new": trend["new"], "returning": trend["returning"], "resolved": trend["resolved"],
+            "away": trend["away"], "before": [before["judged"], before["encrypted"]], "months": months,
+        });
+        assert_eq!(said, *expected, "{domain}");
+    }
+    for (domain, houses) in expected["partners"].as_object().unwrap() {
+        for (name, expected) in houses.as_object().unwrap() {
+            let report = ledger.json(&["report", domain, "--since", "120d", "--peer", name]);
+            let fault = sum(&report, "refused") + sum(&report, "would_refuse");
+            let [house] = &**report["story"]["houses"].as_array().unwrap() else {
+                panic!("{name}: {}", report["story"]);
+            };
+            let said = json!([report["totals"]["judged"], fault, house["servers_count"]]);
+            assert_eq!(said, *expected, "{domain} {name}");
+            assert_eq!((&house["name"], &house["at_fault"]), (&json!(name), &json!(fault)));
+        }
+    }
+}
+
+#[test]
 fn report_simulate_and_digest_say_the_same() {
     let policy = "domains: [{ domain: example.com, mode: monitor, contact: boss@example.com, language: de }]";
-    let mut ledger = Ledger::new(policy, "digest: { from: gate@example.net, sendmail: /bin/true }");
+    let mut ledger =
+        Ledger::new(policy, "digest: { from: gate@example.net, sendmail: ./sendmail }");
     provider(&mut ledger, "example.com", 20);
+    sendmail(&ledger, 0);
     let page = ledger.text(&["report", "example.com", "--format", "html"]);
     assert!(page.contains("Kann Verschlüsselung verlangt werden?"), "{page}");
     assert!(page.contains("Bereit: Verschlüsselung kann ab sofort verlangt werden"), "{page}");
@@ -196,6 +231,10 @@ fn report_simulate_and_digest_say_the_same() {
     ledger.add(1, 3, clear("example.com"));
     let text = ledger.text(&["simulate", "--domain", "example.com"]);
     assert!(text.contains("Not yet: mail of 1 correspondent"), "{text}");
+    // With the news goes a letter to its postmaster.
+    let mail = ledger.text(&["digest"]);
+    assert!(mail.contains("filename=\"brief-mail.lawyers.example.txt\""), "{mail}");
+    assert!(mail.contains("postmaster@lawyers.example"), "{mail}");
 }
 
 #[test]

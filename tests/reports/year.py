@@ -180,6 +180,51 @@ def expected(domain):
     }
 
 
+def runs(client, host):
+    """Who runs a server: here, all names have two parts behind that of the host."""
+    return ".".join(host.split(".")[-2:]) if host else client.rsplit(".", 1)[0] + ".0/24"
+
+
+def trend(domain, days):
+    """The last days, today included, beside as many before."""
+    length = days + 1
+    when = lambda ago: "now" if ago < length else "before" if ago < 2 * length else "earlier"
+    fault, well = {}, set()
+    for ago, _, client, host, _, over in domain.rows:
+        who = runs(client, host)
+        if over in (CLEAR, OLD):
+            fault.setdefault(who, set()).add(when(ago))
+        elif over == TLS and when(ago) == "now":
+            well.add(who)
+    before = [row for row in domain.rows if when(row[0]) == "before"]
+    months = {}
+    for ago, count, *_, over in domain.rows:
+        month = months.setdefault(date(TODAY - ago).strftime("%Y-%m"), [0, 0])
+        month[0] += count
+        month[1] += count if over == TLS else 0
+    names = lambda test: sorted(who for who, at in fault.items() if test(who, at))
+    return {
+        "new": names(lambda _, at: at == {"now"}),
+        "returning": names(lambda _, at: "now" in at and "before" not in at and "earlier" in at),
+        "resolved": names(lambda who, at: "before" in at and "now" not in at and who in well),
+        "away": names(lambda who, at: "before" in at and "now" not in at and who not in well),
+        "before": [sum(row[1] for row in before), sum(row[1] for row in before if row[5] == TLS)],
+        "months": sorted([name, *counts] for name, counts in months.items()),
+    }
+
+
+def partners(domain, days):
+    """Of each who runs servers: recipients, those at fault, how many servers."""
+    found = {}
+    for ago, count, client, host, _, over in domain.rows:
+        if ago <= days:
+            one = found.setdefault(runs(client, host), [0, 0, set()])
+            one[0] += count
+            one[1] += count if over in (CLEAR, OLD) else 0
+            one[2].add(client)
+    return {who: [all_, fault, len(servers)] for who, (all_, fault, servers) in found.items()}
+
+
 EVIDENCE = ["year"] * 6 + ["young", "little", "log", "unknown", "enforced"]
 domains = []
 for number in range(200):
@@ -214,4 +259,7 @@ ledger.commit()
 print(json.dumps({
     "enforced": [domain.name for domain in domains if domain.evidence == "enforced"],
     "ready": {domain.name: expected(domain) for domain in domains},
+    # From the days of this month to those before it, and of some of the domains.
+    "trend": {domain.name: trend(domain, 30) for domain in domains[::7]},
+    "partners": {domain.name: partners(domain, 120) for domain in domains[::7]},
 }))

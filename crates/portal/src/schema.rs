@@ -134,6 +134,10 @@ pub(crate) struct PreviewForm {
     peers: Vec<PreviewPeerForm>,
     /// What to do.
     advice: AdviceWord,
+    /// Whether it can be enforced, as `mandatory-tls ready --format json` has it: each domain that it is about, the
+    /// worst first.
+    #[schema(value_type = Vec<Object>)]
+    readiness: Vec<serde_json::Value>,
     /// All that `mandatory-tls simulate` tells.
     #[schema(value_type = Object)]
     simulation: serde_json::Value,
@@ -163,11 +167,11 @@ pub(crate) struct PreviewPeerForm {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AdviceWord {
-    /// There is no evidence, or less than two weeks of it.
+    /// There is no evidence, or too little.
     MonitorFirst,
     /// Tell those who would be refused before.
     TellFirst,
-    /// Nobody would be refused who has not come with TLS since.
+    /// Nobody would be refused that somebody is known to miss.
     Ready,
     /// Nothing is asked of anybody.
     Nothing,

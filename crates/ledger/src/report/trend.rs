@@ -169,7 +169,7 @@ mod tests {
                     name: host.clone(),
                     verdict: if well { Decision::Accept } else { Decision::WouldRefuse },
                     reason: if well { ReasonKind::Adequate } else { ReasonKind::Plaintext },
-                    ..key(&format!("192.0.2.{}", name.len()))
+                    ..key(&format!("192.0.2.{}", name.as_bytes()[0]))
                 };
                 row(&key, 1)
             });

@@ -6,7 +6,7 @@
 mod words;
 
 use crate::hops::{Reader, pick};
-use crate::text::{number, wrapped};
+use crate::text::{number, visible, wrapped};
 use ledger::complaint::{Cause, Complained, Complaint};
 use ledger::report::moment_text;
 use policy::Language;
@@ -79,7 +79,7 @@ fn to(complaint: &Complaint) -> Vec<String> {
     let senders = complaint.senders.iter().cloned();
     let mut to: Vec<String> = Vec::new();
     for domain in run_by.take(MOST).chain(senders.take(MOST)) {
-        let address = format!("postmaster@{domain}");
+        let address = visible(&format!("postmaster@{domain}"));
         if !to.contains(&address) {
             to.push(address);
         }
@@ -88,7 +88,7 @@ fn to(complaint: &Complaint) -> Vec<String> {
 }
 
 fn named(domains: &BTreeSet<String>, language: Language) -> String {
-    let shown: Vec<&str> = domains.iter().take(MOST).map(String::as_str).collect();
+    let shown: Vec<String> = domains.iter().take(MOST).map(|name| visible(name)).collect();
     let others =
         if domains.len() > MOST { pick(language, [" and others", " und weitere"]) } else { "" };
     format!("{}{others}", shown.join(", "))
@@ -163,15 +163,16 @@ fn server(server: &Complained, complaint: &Complaint, language: Language) -> Str
     } else {
         words.span.replace("{first}", &first).replace("{last}", &last)
     };
-    let mut lines = vec![name, format!("{recipients}{attempts}, {times}")];
+    // Names come from outside.
+    let mut lines = vec![visible(&name), format!("{recipients}{attempts}, {times}")];
     if !complaint.senders.is_empty() {
         let senders: Vec<String> = complaint.senders.iter().cloned().collect();
-        lines.push(format!("{}: {}", words.senders, crate::text::few(&senders)));
+        lines.push(format!("{}: {}", words.senders, visible(&crate::text::few(&senders))));
     }
     lines.extend(server.causes.iter().filter_map(|cause| did(*cause, language)).map(str::to_owned));
     lines.extend(server.sessions.iter().map(|(version, cipher)| match &**version {
-        "not-said" => format!("TLS: {cipher}"),
-        version => format!("TLS: {version}, {cipher}"),
+        "not-said" => visible(&format!("TLS: {cipher}")),
+        version => visible(&format!("TLS: {version}, {cipher}")),
     }));
     let indented = lines.iter().enumerate().map(|(place, line)| {
         let indent = if place == 0 { "  " } else { "    " };

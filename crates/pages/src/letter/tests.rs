@@ -110,3 +110,16 @@ fn nobody_is_written_to_of_mail_in_the_organisations_own_name_without_a_word_to_
     assert!(letter.to.is_empty());
     assert!(letter.first.iter().any(|text| text.contains("own domain")), "{:?}", letter.first);
 }
+
+#[test]
+fn a_name_from_outside_makes_no_line_of_its_own() {
+    let mut evil = complaint(&[Cause::Plaintext]);
+    evil.senders = ["a\r\nBcc: b@evil.example".to_owned()].into();
+    for server in &mut evil.servers {
+        server.host = "mx\nSubject: x\u{202e}".into();
+    }
+    let letter = letter(&evil, None, Language::English, Reader::Contact);
+    let text = format!("{}\n{}", letter.to.join(", "), letter.text(Language::English).unwrap());
+    assert!(!text.contains("\nBcc") && !text.contains("\nSubject: x"), "{text}");
+    assert!(!text.contains(['\r', '\u{202e}']), "{text}");
+}
