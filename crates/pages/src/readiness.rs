@@ -130,24 +130,29 @@ pub fn because(readiness: &Readiness, language: Language, number: Number) -> Vec
     if readiness.in_the_way().any(|one| one.is_own) {
         sentences.push(pick(language, OWN).into());
     }
+    let is_regular = readiness.in_the_way().all(|one| one.every.is_some_and(|days| days <= 30));
     for (moment, words) in [
         (
             readiness.planned,
             ["The policy requires it from {} on.", "Die Policy verlangt sie ab {}."],
         ),
-        (
-            readiness.start,
-            [
-                "If they are told now, it can begin on {}: by then, each of them writes about twice.",
-                "Wenn sie jetzt informiert werden, kann es am {} beginnen: Bis dann schreibt jeder von ihnen etwa zweimal.",
-            ],
-        ),
+        (readiness.start, if is_regular { REGULAR } else { SELDOM }),
         (readiness.look_again, ["Look again on {}.", "Schauen Sie am {} wieder nach."]),
     ] {
         sentences.extend(moment.map(|at| pick(language, words).replace("{}", &date_text(at))));
     }
     sentences
 }
+
+/// The day that is proposed, where all of them write at least once a month, and where they do not.
+const REGULAR: [&str; 2] = [
+    "If they are told now, it can begin on {}: by then, each of them writes about twice.",
+    "Wenn sie jetzt informiert werden, kann es am {} beginnen: Bis dann schreibt jeder von ihnen etwa zweimal.",
+];
+const SELDOM: [&str; 2] = [
+    "If they are told now, it can begin on {}: that leaves them about two months.",
+    "Wenn sie jetzt informiert werden, kann es am {} beginnen: Damit haben sie etwa zwei Monate Zeit.",
+];
 
 fn rests_on(readiness: &Readiness, language: Language, number: Number) -> Option<String> {
     let evidence = &readiness.evidence;
@@ -277,4 +282,89 @@ pub fn details(one: &Correspondent, language: Language, number: Number) -> Vec<S
     details.push(reasons.join(", "));
     details.retain(|detail| !detail.is_empty());
     details
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::tight_number;
+    use ledger::readiness::{Evidence, FailingServer};
+    use policy::{Mode, ReasonKind};
+
+    fn correspondent(standing: Standing, every: Option<u64>) -> Correspondent {
+        let server =
+            FailingServer { client: "192.0.2.7".into(), host: String::new(), last: 1_795_432_100 };
+        Correspondent {
+            name: "lawyers.example".into(),
+            standing,
+            servers: 2,
+            failing: vec![server],
+            failing_count: 1,
+            senders: vec![NULL_SENDER.into(), "lawyers.example".into()],
+            is_own: true,
+            reasons: vec![ReasonKind::Plaintext.into()],
+            recipients: 1234,
+            every,
+            first: 1_795_000_000,
+            last: 1_795_432_100,
+        }
+    }
+
+    fn readiness(state: State, lacks: Vec<Lack>, every: Option<u64>) -> Readiness {
+        let standings = [Standing::Fails, Standing::Mended, Standing::Silent, Standing::Stray];
+        let evidence = Evidence {
+            recipients: 2345,
+            first: Some(1_790_000_000),
+            last: Some(1_795_432_100),
+            days: 7,
+            span: 12,
+            from_log: 11,
+            unknown: 22,
+            excepted: 33,
+            at_fault: 44,
+            lost: 55,
+            ends: Some(1_795_432_100),
+        };
+        Readiness {
+            domain: "example.org".into(),
+            state,
+            mode: Mode::Monitor,
+            planned: Some(1_797_000_000),
+            lacks,
+            evidence,
+            correspondents: standings.map(|standing| correspondent(standing, every)).into(),
+            start: Some(1_797_086_400),
+            look_again: Some(1_797_172_800),
+        }
+    }
+
+    #[test]
+    fn every_answer_is_said_whole_and_in_words_of_each_language() {
+        let states = [State::NotYet, State::NotEnough, State::Ready, State::Enforced];
+        let lacks =
+            [Lack::NoMail, Lack::LogOnly, Lack::FewDays, Lack::UnknownSessions, Lack::Ended];
+        for (state, every) in states.into_iter().flat_map(|one| [(one, Some(3)), (one, None)]) {
+            let answer_of = readiness(state, lacks.into(), every);
+            let said = |language| {
+                let mut said = vec![super::state(state, language).to_owned()];
+                said.push(answer(&answer_of, language, tight_number));
+                said.extend(because(&answer_of, language, tight_number));
+                said.push(details(&answer_of.correspondents[0], language, tight_number).join("; "));
+                said
+            };
+            let (english, german) = (said(Language::English), said(Language::German));
+            assert_eq!(english.len(), german.len());
+            for (one, other) in english.iter().zip(&german) {
+                assert_ne!(one, other);
+                assert!(!one.contains(['{', '}']) && !other.contains(['{', '}']), "{one} {other}");
+            }
+        }
+        // Who writes seldom has not written twice by then.
+        let start = |every| {
+            because(&readiness(State::NotYet, vec![], every), Language::English, tight_number)
+                .join(" ")
+        };
+        assert!(start(Some(30)).contains("about twice") && !start(Some(31)).contains("twice"));
+        assert!(start(None).contains("two months"));
+    }
 }
