@@ -72,7 +72,7 @@ enum Command {
     /// List all entries of the policy, with mode, requirement and where each stands
     Entries(entries::Args),
     /// Show who sends over what, who is or would be refused, and what became of them
-    Report(report::Args),
+    Report(Box<report::Args>),
     /// Say which domains can be enforced, who stands in the way, and when it could begin
     Ready(ready::Args),
     /// Show what another policy would have meant for the mail of the last weeks

@@ -12,7 +12,7 @@ mod register;
 mod undo;
 
 pub use change::{Changed, DomainChange, change};
-pub(crate) use change::{field_of, is_everybody, is_over};
+pub(crate) use change::{is_everybody, is_over};
 pub use connection::{
     COUNTS_FOR, Gap, LEVELS, LevelResult, Tested, gap, keep_test, last_test, may_test,
 };
