@@ -17,7 +17,7 @@ pub const LINK_HOURS: i64 = 48;
 ///
 /// # Errors
 ///
-/// [`OpError::NotFound`]; [`Denied::Unconfirmed`]; [`Denied::PagesOnly`]; [`Denied::ShellOnly`] for an
+/// [`OpError::NotFound`]; [`Denied`](crate::ops::Denied): `Unconfirmed`, `PagesOnly`, `ShellOnly` for an
 /// operator's.
 pub fn make_link(
     transaction: &mut Transaction<'_>,
@@ -62,7 +62,7 @@ pub fn of_link(
     read(&row.ok_or(OpError::NotFound)?)
 }
 
-/// Uses a one-time link: sets the password of its account. See [`open_anew`].
+/// Uses a one-time link: sets the password of its account, which is then the one way in.
 ///
 /// # Errors
 ///
