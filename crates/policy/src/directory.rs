@@ -10,6 +10,7 @@ use super::packed_patterns::{PackedPattern, PackedPatterns};
 use super::pattern::Pattern;
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable, hash_table};
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 /// An entry that applies, with the pattern that names it.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,10 @@ pub enum Refused {
 /// of usual length, and nothing is allocated to find one.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    entries: Vec<Entry>,
+    /// Shared with copies: entries can hold much.
+    entries: Arc<Vec<Entry>>,
+    /// Those that a copy has beside them; their numbers go on.
+    tried: Vec<Entry>,
     /// All patterns.
     patterns: PackedPatterns,
     /// Where in `patterns` each one is. Apart, because there are few wildcards as a rule, and
@@ -87,33 +91,45 @@ impl Directory {
     /// Takes in an entry that patterns can then share; the number names it in [`Self::insert`].
     pub fn add_entry(&mut self, entry: Entry) -> u32 {
         // Lists often hold the same entry again and again.
-        let last = self.entries.len().checked_sub(1).and_then(|last| u32::try_from(last).ok());
-        let equal = |number: &u32| self.entries.get(*number as usize) == Some(&entry);
+        let count = self.entries.len() + self.tried.len();
+        let last = count.checked_sub(1).and_then(|last| u32::try_from(last).ok());
+        let equal = |number: &u32| self.numbered(*number) == Some(&entry);
         if let Some(number) = self.strictest.iter().copied().chain(last).find(equal) {
             return number;
         }
-        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let rival = self.strictest.iter_mut().find(|number| {
-            let old = self.entries.get(**number as usize);
+        let number = u32::try_from(count).unwrap_or(u32::MAX);
+        let rival = self.strictest.iter().position(|number| {
+            let old = self.numbered(*number);
             old.is_some_and(|old| old.requirement == entry.requirement)
         });
-        match rival {
-            Some(rival) => {
-                let old = self.entries.get(*rival as usize);
-                if old.is_none_or(|old| entry.schedule.is_stricter(old.schedule)) {
+        match rival.and_then(|rival| self.strictest.get(rival)).copied() {
+            Some(old) => {
+                let old = self.numbered(old);
+                if old.is_none_or(|old| entry.schedule.is_stricter(old.schedule))
+                    && let Some(rival) = rival.and_then(|rival| self.strictest.get_mut(rival))
+                {
                     *rival = number;
                 }
             }
             None => self.strictest.push(number),
         }
-        self.entries.push(entry);
+        match Arc::get_mut(&mut self.entries) {
+            Some(entries) if self.tried.is_empty() => entries.push(entry),
+            _ => self.tried.push(entry),
+        }
         number
     }
 
     /// The entry with this number.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Option<&Entry> {
-        self.entries.get(number as usize)
+        numbered(&self.entries, &self.tried, number)
+    }
+
+    /// Whether any entry demands something of next hops.
+    #[must_use]
+    pub fn demands_any(&self) -> bool {
+        self.entries.iter().chain(&self.tried).any(|entry| entry.deliver.is_some())
     }
 
     /// Lets the entry with this number decide for `pattern`.
@@ -180,12 +196,15 @@ impl Directory {
         for table in [mailboxes, domains, below] {
             table.shrink_to_fit(|at| hash_of(patterns, hasher, *at));
         }
-        self.entries.shrink_to_fit();
+        if let Some(entries) = Arc::get_mut(&mut self.entries) {
+            entries.shrink_to_fit();
+        }
         self.next_hops.shrink_to_fit();
         self.find_holes();
     }
 
-    /// Lets this entry decide for `pattern`, whatever did before: to try out a change.
+    /// Lets this entry decide for `pattern`, whatever did before: to try out a change on a copy, which
+    /// shares all entries with what it was copied from.
     pub fn replace(&mut self, pattern: &Pattern, entry: Entry) {
         self.remove(pattern);
         let number = self.add_entry(entry);
@@ -245,7 +264,7 @@ impl Directory {
     /// For each requirement that occurs, the entry that enforces it first: all that a recipient can
     /// be held to by this directory.
     pub fn strictest(&self) -> impl Iterator<Item = &Entry> {
-        self.strictest.iter().filter_map(|number| self.entries.get(*number as usize))
+        self.strictest.iter().filter_map(|number| self.numbered(*number))
     }
 
     /// Every pattern as text, with its entry, in the order in which they came in.
@@ -338,8 +357,14 @@ impl Directory {
     }
 
     fn entry(&self, packed: &PackedPattern<'_>) -> Option<&Entry> {
-        self.entries.get(packed.entry as usize)
+        self.numbered(packed.entry)
     }
+}
+
+/// The entry with a number, of shared ones and those beside them.
+fn numbered<'e>(entries: &'e [Entry], tried: &'e [Entry], number: u32) -> Option<&'e Entry> {
+    let number = number as usize;
+    entries.get(number).or_else(|| tried.get(number.checked_sub(entries.len())?))
 }
 
 impl PackedPatterns {
@@ -426,24 +451,4 @@ fn depth(parent: &str) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entry::Mode;
-
-    #[test]
-    fn a_domain_of_a_million_takes_at_most_32_octets() {
-        let mut directory = Directory::new();
-        let entry = directory.add_entry(Entry::bare(Mode::Enforce));
-        // The table is as full as that of a million, which is sixteen times as large.
-        let count = 1_000_000 / 16;
-        for number in 0..count {
-            let pattern: Pattern = format!("d{:06}.example.net", number * 16).parse().unwrap();
-            let line = 2 + u32::try_from(number).unwrap();
-            directory.insert(&pattern, entry, EntryPlace { file: 0, line }).unwrap();
-        }
-        directory.shrink_to_fit();
-        let octets = directory.patterns.allocated() + directory.domains.allocation_size();
-        assert_eq!(directory.len(), count);
-        assert!(octets <= 32 * count, "{}", octets as f64 / count as f64);
-    }
-}
+mod tests;

@@ -72,18 +72,17 @@ impl NextHops {
         self.table.is_empty()
     }
 
-    /// Takes in that the entry with this number, one of `entries`, names a next hop; none when 4 GiB are full.
-    pub(crate) fn add(
+    /// Takes in that the entry with this number, as `entry_of` gives it, names a next hop; none when 4 GiB are full.
+    pub(crate) fn add<'e>(
         &mut self,
         next_hop: &NextHop,
         (pattern, entry, place): (&str, u32, EntryPlace),
-        entries: &[Entry],
+        entry_of: impl Fn(u32) -> Option<&'e Entry>,
         giving_way: Option<u16>,
     ) -> Option<()> {
         let key = next_hop.to_string();
         let Self { packed, table, hasher } = self;
         let hash = hash_of(&key, hasher);
-        let entry_of = |number: u32| entries.get(number as usize);
         let new = entry_of(entry);
         let nearness = |pattern: &str, place| Nearness::new(next_hop, pattern, place, giving_way);
         let same = |at: &u32| {

@@ -1,6 +1,6 @@
 //! Entries by next hop: for the second hop, what the rest of the directory is for the first.
 
-use super::{Directory, Key, Match};
+use super::{Directory, Key, Match, numbered};
 use crate::domain::DomainName;
 use crate::entry::{Entry, Mode, Schedule};
 use crate::entry_place::EntryPlace;
@@ -17,15 +17,15 @@ impl Directory {
         entry: u32,
         place: EntryPlace,
     ) -> Option<()> {
-        let Self { entries, next_hops, .. } = self;
-        let Some(deliver) = entries.get(entry as usize).and_then(|entry| entry.deliver.as_ref())
-        else {
+        let Self { entries, tried, next_hops, .. } = self;
+        let entry_of = |number| numbered(entries, tried, number);
+        let Some(deliver) = entry_of(entry).and_then(|entry| entry.deliver.as_ref()) else {
             return Some(());
         };
         let giving_way = self.giving_way;
         deliver.next_hops.iter().try_for_each(|next_hop| {
             let pattern = pattern.to_string();
-            next_hops.add(next_hop, (&pattern, entry, place), entries, giving_way)
+            next_hops.add(next_hop, (&pattern, entry, place), entry_of, giving_way)
         })
     }
 
@@ -41,7 +41,7 @@ impl Directory {
                 let _ = next_hops.add(
                     next_hop,
                     (matched.pattern, number, matched.place()),
-                    &self.entries,
+                    |number| self.numbered(number),
                     self.giving_way,
                 );
             }
