@@ -67,6 +67,21 @@ pub trait History {
         each: impl FnMut(Delivery),
     ) -> Result<(), Self::Error>;
 
+    /// Recipients whose mail has left this host since a day, of all domains.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn delivered(&self, since: Day) -> Result<u64, Self::Error> {
+        let mut delivered = 0;
+        self.deliveries(&Selection { since, ..Selection::default() }, |delivery| {
+            if delivery.has_left() {
+                delivered += delivery.tally.recipients();
+            }
+        })?;
+        Ok(delivered)
+    }
+
     /// Hands every row of failed handshakes that is wanted to `each`, in the order of days and domains.
     /// Of all domains, there come both those that count each handshake once and those of the domains
     /// that clients then wrote to: [`HandshakeKey::is_of_no_domain`].

@@ -248,6 +248,14 @@ pub struct Delivery {
     pub tally: Tally,
 }
 
+impl Delivery {
+    /// Whether mail has left this host: what has waited, or stays here, has not.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.key.status == DeliveryStatus::Sent && self.key.kind() != HopKind::Local
+    }
+}
+
 impl DeliveryKey {
     /// The row for an attempt to deliver to somebody at this domain.
     #[must_use]

@@ -5,7 +5,7 @@
 
 use crate::history::{History, Selection};
 use crate::model::day::Day;
-use crate::model::delivery::{Delivery, DeliveryStatus, HopKind, Trust};
+use crate::model::delivery::{Delivery, HopKind, Trust};
 use crate::model::row::OTHERS;
 use jiff::Timestamp;
 use policy::hop::{Demand, HopSession, Met, Verification};
@@ -52,6 +52,13 @@ pub(super) struct Demands<'p> {
     pub now: Timestamp,
 }
 
+impl Demands<'_> {
+    /// Whether one of the policies demands anything of any next hop.
+    fn are_any(self) -> bool {
+        self.old.domains.demands_any() || self.new.domains.demands_any()
+    }
+}
+
 /// Deliveries under way.
 #[derive(Default)]
 pub(super) struct HopComparison<'p> {
@@ -74,6 +81,9 @@ pub(super) fn compare<H: History>(
     since: Day,
     demands: Demands<'_>,
 ) -> Result<(Vec<HopDifference>, u64), H::Error> {
+    if !demands.are_any() {
+        return Ok((Vec::new(), history.delivered(since)?));
+    }
     let mut comparison = HopComparison::default();
     history.deliveries(&Selection { since, ..Selection::default() }, |delivery| {
         comparison.add(&delivery, demands);
@@ -83,6 +93,9 @@ pub(super) fn compare<H: History>(
 
 /// Whether the policies demand something else of any next hop, whether or not mail went there.
 pub(super) fn differ(demands: Demands<'_>) -> bool {
+    if !demands.are_any() {
+        return false;
+    }
     let Demands { old, new, now } = demands;
     let any = |one: &Policy, other: &Policy| {
         one.domains.beside(&other.domains).any(|(_, entry, there)| {
@@ -96,7 +109,7 @@ impl<'p> HopComparison<'p> {
     fn add(&mut self, delivery: &Delivery, demands: Demands<'p>) {
         let (key, count) = (&delivery.key, delivery.tally.recipients());
         // What has waited is no session in which mail has left, and what stays here has none.
-        if key.status != DeliveryStatus::Sent || key.kind() == HopKind::Local {
+        if !delivery.has_left() {
             return;
         }
         self.deliveries += count;

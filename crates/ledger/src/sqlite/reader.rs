@@ -2,17 +2,18 @@
 
 use crate::history::{Domains, History, Selection, Told};
 use crate::model::day::Day;
-use crate::model::delivery::{Delivery, DeliveryKey};
+use crate::model::delivery::{Delivery, DeliveryKey, DeliveryStatus};
 use crate::model::followed::Followed;
 use crate::model::handshake::{Handshake, HandshakeKey};
 use crate::model::row::{Row, RowKey};
+use crate::model::tls::LOCAL;
 use crate::sqlite::columns::Table;
 use crate::sqlite::error::StoreError;
 use crate::sqlite::followed::{self, followed_beside};
 use crate::sqlite::{columns, schema};
 use config::files;
 use policy::Decision;
-use rusqlite::{Connection, OpenFlags, Params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use std::{fs, io, path::Path, thread};
@@ -126,27 +127,52 @@ fn is_closed(path: &Path) -> bool {
 }
 
 impl Reader {
-    /// The statement for all rows of a table that are wanted, in the order of days and domains. Whoever
-    /// reads a file may not have the right to bring it up to date.
-    fn select<T: Table>(&self) -> String {
+    /// The statement for all rows of a table that meet a condition, in the order of days and domains.
+    /// Whoever reads a file may not have the right to bring it up to date.
+    fn select<T: Table>(&self, condition: &str) -> String {
         let mut select = T::SELECT.to_owned();
         if self.version < schema::WITH_REPEATS {
             select = select.replacen(" repeats,", " NULL AS repeats,", 1);
         }
-        format!("{select} {WANTED} ORDER BY day, domain")
+        format!("{select} WHERE {condition} ORDER BY day, domain")
     }
 
-    fn read<T>(
+    fn read<K: Table, T>(
         &self,
-        sql: &str,
         selection: &Selection,
         read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
         mut each: impl FnMut(T),
     ) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query(wanted(selection))?;
-        while let Some(row) = rows.next()? {
-            each(read(row)?);
+        let mut all = |mut rows: rusqlite::Rows<'_>| -> Result<(), StoreError> {
+            while let Some(row) = rows.next()? {
+                each(read(row)?);
+            }
+            Ok(())
+        };
+        let Domains::One(domain) = &selection.domains else {
+            let mut statement = self.connection.prepare(&self.select::<K>(WANTED))?;
+            return all(statement.query(wanted(selection))?);
+        };
+        let mut statement = self.connection.prepare(&self.select::<K>(OF_A_DAY))?;
+        self.each_day(K::NAME, selection.since, |day| all(statement.query((day, domain.as_str()))?))
+    }
+
+    /// Goes through the days that a table has rows of. With day and domain, which the keys of all tables
+    /// begin with, a domain's rows are found without those of all others.
+    fn each_day(
+        &self,
+        table: &str,
+        since: Day,
+        mut each: impl FnMut(Day) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("SELECT day FROM {table} WHERE day >= ?1 ORDER BY day LIMIT 1");
+        let mut next = self.connection.prepare(&sql)?;
+        let mut since = Some(since);
+        while let Some(from) = since {
+            let day: Option<Day> = next.query_row([from], |row| row.get(0)).optional()?;
+            let Some(day) = day else { break };
+            each(day)?;
+            since = day.checked_add(1);
         }
         Ok(())
     }
@@ -164,24 +190,25 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
     }
 }
 
-/// Which rows are wanted, with [`wanted`] as its parameters; for behind [`Table::SELECT`].
-const WANTED: &str = "WHERE day >= ?1 AND (?2 IS NULL OR domain = ?2)
-                      AND (?3 IS NULL OR substr(domain, -length(?3)) = ?3)";
+/// The rows of one domain on one day: its parameters are these.
+const OF_A_DAY: &str = "day = ?1 AND domain = ?2";
+
+/// Which rows are wanted, with [`wanted`] as its parameters; not for those of one domain.
+const WANTED: &str = "day >= ?1 AND (?2 IS NULL OR substr(domain, -length(?2)) = ?2)";
 
 fn wanted(selection: &Selection) -> impl Params + '_ {
-    let (one, ending) = match &selection.domains {
-        Domains::All => (None, None),
-        Domains::One(domain) => (Some(domain.as_str()), None),
-        Domains::Below(domain) => (None, Some(format!(".{domain}"))),
+    let ending = match &selection.domains {
+        Domains::All | Domains::One(_) => None,
+        Domains::Below(domain) => Some(format!(".{domain}")),
     };
-    (selection.since, one, ending)
+    (selection.since, ending)
 }
 
 impl History for Reader {
     type Error = StoreError;
 
     fn each(&self, selection: &Selection, each: impl FnMut(Row)) -> Result<(), StoreError> {
-        self.read(&self.select::<RowKey>(), selection, columns::read_mail, each)
+        self.read::<RowKey, _>(selection, columns::read_mail, each)
     }
 
     fn deliveries(
@@ -195,7 +222,7 @@ impl History for Reader {
         let read = |row: &rusqlite::Row<'_>| {
             DeliveryKey::read(row).map(|(key, tally)| Delivery { key, tally })
         };
-        self.read(&self.select::<DeliveryKey>(), selection, read, each)
+        self.read::<DeliveryKey, _>(selection, read, each)
     }
 
     fn handshakes(
@@ -209,13 +236,36 @@ impl History for Reader {
         let read = |row: &rusqlite::Row<'_>| {
             HandshakeKey::read(row).map(|(key, tally)| Handshake { key, tally })
         };
-        self.read(&self.select::<HandshakeKey>(), selection, read, each)
+        self.read::<HandshakeKey, _>(selection, read, each)
     }
 
     fn count(&self, selection: &Selection) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM mail {WANTED}");
-        let count: i64 = self.connection.query_row(&sql, wanted(selection), |row| row.get(0))?;
-        Ok(count.unsigned_abs())
+        let counted = |condition: &str| format!("SELECT count(*) FROM mail WHERE {condition}");
+        let Domains::One(domain) = &selection.domains else {
+            let mut statement = self.connection.prepare(&counted(WANTED))?;
+            let count: i64 = statement.query_row(wanted(selection), |row| row.get(0))?;
+            return Ok(count.unsigned_abs());
+        };
+        let mut statement = self.connection.prepare(&counted(OF_A_DAY))?;
+        let mut all = 0;
+        self.each_day(RowKey::NAME, selection.since, |day| {
+            let count: i64 = statement.query_row((day, domain.as_str()), |row| row.get(0))?;
+            all += count.unsigned_abs();
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn delivered(&self, since: Day) -> Result<u64, StoreError> {
+        if self.version < schema::WITH_DELIVERIES {
+            return Ok(0);
+        }
+        // What repeats another is none of its own, as with `Tally::recipients`.
+        let sql = "SELECT coalesce(sum(max(count - coalesce(repeats, 0), 0)), 0) FROM delivery
+                   WHERE day >= ?1 AND status = ?2 AND tls_version <> ?3";
+        let sent: &str = DeliveryStatus::Sent.into();
+        let sum: i64 = self.connection.query_row(sql, (since, sent, LOCAL), |row| row.get(0))?;
+        Ok(sum.unsigned_abs())
     }
 
     fn lost(&self, since: Day) -> Result<u64, StoreError> {
@@ -228,10 +278,13 @@ impl History for Reader {
     }
 
     fn span(&self) -> Result<Option<(i64, i64)>, StoreError> {
-        let (first, last): (Option<i64>, Option<i64>) =
-            self.connection.query_row("SELECT min(first), max(last) FROM mail", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        // Of the first day and of the last: to look at all takes long.
+        let of_day = |what: &str, day: &str| -> Result<Option<i64>, StoreError> {
+            let sql = format!("SELECT {what} FROM mail WHERE day = (SELECT {day} FROM mail)");
+            Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+        };
+        let first = of_day("min(first)", "min(day)")?;
+        let last = of_day("max(last)", "max(day)")?;
         Ok(first.zip(last))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{TODAY, key, row};
 use crate::model::key::Key;
-use crate::{Day, History, OTHERS, Reader, Row, Selection, Store, StoreError, Tally};
+use crate::{Day, Domains, History, OTHERS, Reader, Row, Selection, Store, StoreError, Tally};
 use config::settings::{ROOM, Room};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -185,4 +185,44 @@ fn a_word_that_means_something_else_than_all_known_ones_is_not_guessed_at() {
     // A reason changes nothing of what the row means.
     set("reason", "post-quantum").unwrap();
     assert_eq!(place.rows()[0].key.reason.word(), "post-quantum");
+}
+
+#[test]
+fn the_rows_of_one_domain_are_found_on_each_of_its_days_and_no_other_are() {
+    let place = Place::new();
+    let mut store = place.store(1000, 10_000);
+    let mut all = Vec::new();
+    for (number, name) in ["a.example", "b.example", "sub.a.example", "a.example.net"]
+        .into_iter()
+        .cycle()
+        .take(120)
+        .enumerate()
+    {
+        // Some days have none of a domain, some have no rows at all.
+        let day = TODAY - Day::try_from(number * number % 45).unwrap();
+        let domain = Some(crate::fixtures::domain(name));
+        let key = Key { day, domain, ..key(&format!("192.0.2.{}", number % 9)) };
+        let first = i64::from(day) * crate::DAY + number as i64;
+        let tally = Tally { count: 1, repeats: Some(0), first, last: first + 60 };
+        all.push(Row { tally, ..row(&key, 1) });
+    }
+    store.write_rows(all.iter()).unwrap();
+    let reader = Reader::open(&place.path()).unwrap();
+    for since in [0, TODAY - 40, TODAY - 7, TODAY, TODAY + 1] {
+        for domains in [
+            Domains::One(crate::fixtures::domain("a.example")),
+            Domains::One(crate::fixtures::domain("none.example")),
+            Domains::Below(crate::fixtures::domain("a.example")),
+            Domains::All,
+        ] {
+            let selection = Selection { since, domains };
+            let (mut found, mut wanted) = (Vec::new(), Vec::new());
+            reader.each(&selection, |row| found.push(row)).unwrap();
+            // What is held in memory is looked through row by row.
+            place.rows().each(&selection, |row| wanted.push(row)).unwrap();
+            assert_eq!(found, wanted, "{selection:?}");
+            assert_eq!(reader.count(&selection).unwrap(), wanted.len() as u64, "{selection:?}");
+        }
+    }
+    assert_eq!(reader.span().unwrap(), place.rows().span().unwrap());
 }
