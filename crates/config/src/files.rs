@@ -76,24 +76,101 @@ fn replace_and(
     mode: u32,
     settle: impl Fn(&fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let directory = directory(path);
-    let prefix = draft_prefix(path).ok_or(ErrorKind::InvalidFilename)?;
-    let mut draft =
-        tempfile::Builder::new().prefix(&prefix).suffix(DRAFT_SUFFIX).tempfile_in(directory)?;
+    let mut draft = Draft::beside(path)?;
     draft.write_all(octets)?;
-    let file = draft.as_file();
-    // Before the mode, because a new owner may take bits away.
-    if let Ok(before) = fs::metadata(path) {
-        let owner = fchown(file, Some(before.uid()), Some(before.gid()));
-        owner.or_else(|error| match error.kind() {
-            ErrorKind::PermissionDenied => Ok(()),
-            _ => Err(error),
-        })?;
+    draft.settle_and(mode, &settle)?;
+    draft.put_and(settle)
+}
+
+/// A file that is written piece by piece, and then takes the place of another in one step: as
+/// [`replace`] does with one that is there as a whole. It goes where that never happens.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl Draft {
+    /// An empty one for the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, without the path.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        let prefix = draft_prefix(path).ok_or(ErrorKind::InvalidFilename)?;
+        let mut builder = tempfile::Builder::new();
+        let file = builder.prefix(&prefix).suffix(DRAFT_SUFFIX).tempfile_in(directory(path))?;
+        Ok(Self { path: path.to_owned(), file })
     }
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    settle(file)?;
-    draft.persist(path)?;
-    settle(&fs::File::open(directory)?)
+
+    /// The place that it is for.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it lies meanwhile.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Brings it to the disk with this mode, so that [`Self::put`] takes no time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, without the path.
+    pub fn settle(&self, mode: u32) -> io::Result<()> {
+        self.settle_and(mode, &fs::File::sync_all)
+    }
+
+    fn settle_and(
+        &self,
+        mode: u32,
+        settle: &impl Fn(&fs::File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let file = self.file.as_file();
+        // Before the mode, because a new owner may take bits away.
+        if let Ok(before) = fs::metadata(&self.path) {
+            let owner = fchown(file, Some(before.uid()), Some(before.gid()));
+            owner.or_else(|error| match error.kind() {
+                ErrorKind::PermissionDenied => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        settle(file)
+    }
+
+    /// Puts it in its place: whoever reads meanwhile finds the one of before or this one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, without the path.
+    pub fn put(self) -> io::Result<()> {
+        self.put_and(fs::File::sync_all)
+    }
+
+    fn put_and(self, settle: impl Fn(&fs::File) -> io::Result<()>) -> io::Result<()> {
+        self.file.persist(&self.path)?;
+        settle(&fs::File::open(directory(&self.path))?)
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.file.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Whether a file is a draft of another: nothing that anybody reads, until it is put in its place.
+pub(crate) fn is_draft(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(DRAFT_SUFFIX.as_bytes())
 }
 
 /// The place of a file that lies in a directory of another user, for whoever opens it by its path: without links

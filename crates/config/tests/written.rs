@@ -1,8 +1,9 @@
 //! Entries that a program writes: the product reads the same in them.
 
+use config::files::Draft;
 use config::policy_file::{
-    Candidate, Loaded, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException,
-    WrittenFile, WrittenReply, load, load_candidate, to_yaml,
+    Candidate, FileWriter, Loaded, WrittenCertificate, WrittenDeliver, WrittenEntry,
+    WrittenException, WrittenFile, WrittenReply, load, load_candidate, load_draft, to_yaml,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -402,4 +403,44 @@ fn an_entry_can_be_written_with_every_key_that_is_read_and_no_other() {
         assert_eq!(keys_of_model(list), keys_of_reader(list), "{list}");
     }
     assert!(load(&Including::new().policy()).policy.unwrap().domains.is_empty());
+}
+
+#[test]
+fn a_file_that_is_written_piece_by_piece_is_read_as_it_will_be_and_changes_nothing_until_it_is_put()
+{
+    let including = Including::new();
+    let path = including.0.path().join("state/portal.yaml");
+    let entries = ["a.example", "b.example"].map(|domain| WrittenEntry {
+        domain: domain.into(),
+        mode: (domain == "b.example").then_some(Mode::Off),
+        ..WrittenEntry::default()
+    });
+    for version in 0..3 {
+        let before = load(&including.policy());
+        let draft = Draft::beside(&path).unwrap();
+        let mut writer = FileWriter::new(draft, "portal", version).unwrap();
+        let some = entries.iter().take(version as usize);
+        some.clone().for_each(|entry| writer.entry(entry).unwrap());
+        let draft = writer.finish().unwrap();
+        // Also for whoever reads the policy meanwhile.
+        assert_eq!(before.sources, before.sources.look_again());
+        assert_eq!(load(&including.policy()).sources, before.sources);
+        let loaded = load_draft(&including.policy(), &draft);
+        let named = |loaded: &Loaded| {
+            let policy = loaded.policy.as_ref().unwrap();
+            policy.domains.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = some.clone().map(|entry| entry.domain.clone()).collect();
+        assert_eq!(named(&loaded), expected);
+        draft.settle(0o644).unwrap();
+        draft.put().unwrap();
+        let sources = loaded.sources.with_put(&path, |source| source.ends_with("portal.yaml"));
+        assert_eq!(sources, sources.look_again());
+        let there = load(&including.policy());
+        assert_eq!((there.sources, named(&load(&including.policy()))), (sources, expected));
+        // It is what the whole would be, octet for octet.
+        let file =
+            WrittenFile { written_by: "portal".into(), version, entries: some.cloned().collect() };
+        assert_eq!(fs::read_to_string(&path).unwrap(), file.to_yaml().unwrap());
+    }
 }

@@ -5,7 +5,7 @@
 //! kept whole is read from memory, too, whatever lies on the disk by now.
 
 use super::{Snapshot, Sources};
-use crate::files;
+use crate::files::{self, Draft};
 use nix::errno::Errno;
 use std::{
     cell::RefCell,
@@ -46,10 +46,30 @@ const MOST_LINKS: usize = 40;
 
 /// The files that a policy is read from: those on disk, but for a candidate; or those of a snapshot.
 pub(super) struct View<'c> {
-    candidate: Option<(Location, Option<&'c [u8]>)>,
+    candidate: Option<(Location, Instead<'c>)>,
     snapshot: Option<&'c Snapshot>,
     /// What was read of the disk, where somebody wants to keep it.
     recorded: Option<RefCell<Snapshot>>,
+}
+
+/// What is read in place of a file.
+#[derive(Clone, Copy)]
+enum Instead<'c> {
+    Octets(&'c [u8]),
+    /// What another file holds.
+    File(&'c Path),
+    /// There is none.
+    Nothing,
+}
+
+impl<'c> Instead<'c> {
+    fn of(octets: Option<&'c [u8]>) -> Self {
+        octets.map_or(Self::Nothing, Self::Octets)
+    }
+
+    fn is_there(self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
 }
 
 /// Where a file lies, whatever path leads there.
@@ -92,7 +112,15 @@ impl<'c> View<'c> {
     pub(super) fn with(candidate: &'c Candidate) -> Self {
         // In a directory that is not there it cannot be put in place, and changes nothing.
         let location = Location::of(&candidate.path);
-        let candidate = location.map(|location| (location, candidate.contents.as_deref()));
+        let candidate =
+            location.map(|location| (location, Instead::of(candidate.contents.as_deref())));
+        Self { candidate, ..Self::of_disk() }
+    }
+
+    /// With a draft in its place.
+    pub(super) fn with_draft(draft: &'c Draft) -> Self {
+        let location = Location::of(draft.path());
+        let candidate = location.map(|location| (location, Instead::File(draft.place())));
         Self { candidate, ..Self::of_disk() }
     }
 
@@ -102,15 +130,15 @@ impl<'c> View<'c> {
     }
 
     /// What the candidate puts in place of the file at `path`; none: that is another file.
-    fn instead(&self, path: &Path) -> Option<Option<&'c [u8]>> {
+    fn instead(&self, path: &Path) -> Option<Instead<'c>> {
         if let Some(snapshot) = self.snapshot {
-            return Some(snapshot.file(path));
+            return Some(Instead::of(snapshot.file(path)));
         }
-        let (candidate, contents) = self.candidate.as_ref()?;
+        let (candidate, instead) = self.candidate.as_ref()?;
         let mut location = Location::of(path)?;
         for _ in 0..MOST_LINKS {
             if location == *candidate {
-                return Some(*contents);
+                return Some(*instead);
             }
             let target = fs::read_link(&location.path).ok()?;
             location = Location::of(&location.directory.join(target))?;
@@ -128,8 +156,9 @@ impl<'c> View<'c> {
                 }
                 Ok(octets)
             }
-            Some(None) => Err(Errno::ENOENT.into()),
-            Some(Some(contents)) => {
+            Some(Instead::Nothing) => Err(Errno::ENOENT.into()),
+            Some(Instead::File(path)) => files::read_limited(path),
+            Some(Instead::Octets(contents)) => {
                 files::check_size(contents.len() as u64)?;
                 Ok(contents.to_vec())
             }
@@ -137,7 +166,7 @@ impl<'c> View<'c> {
     }
 
     pub(super) fn is_file(&self, path: &Path) -> bool {
-        self.instead(path).map_or_else(|| path.is_file(), |contents| contents.is_some())
+        self.instead(path).map_or_else(|| path.is_file(), Instead::is_there)
     }
 
     /// Whether the system does not let it be seen what is there.
@@ -162,14 +191,15 @@ impl<'c> View<'c> {
             return Ok(snapshot.within(directory));
         }
         let mut names = sources.add_directory(directory)?.clone();
-        if let Some((candidate, contents)) = &self.candidate
+        if let Some((candidate, instead)) = &self.candidate
             && let Some(name) = candidate.path.file_name()
             && canonical_directory(directory).as_ref() == Some(&candidate.directory)
         {
-            match contents {
-                Some(_) => names.insert(directory.join(name)),
-                None => names.remove(&directory.join(name)),
-            };
+            if instead.is_there() {
+                names.insert(directory.join(name));
+            } else {
+                names.remove(&directory.join(name));
+            }
         }
         Ok(names)
     }

@@ -24,6 +24,7 @@ mod terms;
 mod values;
 mod written;
 
+use crate::files::Draft;
 use crate::yaml::Problems;
 use candidate::View;
 use expectations::Tests;
@@ -40,8 +41,8 @@ pub use names::{Remark, undoubted};
 pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use written::{
-    WriteError, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException, WrittenFile,
-    WrittenReply, to_yaml,
+    FileWriter, WriteError, WrittenCertificate, WrittenDeliver, WrittenEntry, WrittenException,
+    WrittenFile, WrittenReply, to_yaml,
 };
 
 /// What came of reading a policy.
@@ -99,6 +100,12 @@ pub fn load_untested(path: &Path) -> Loaded {
 #[must_use]
 pub fn load_candidate(path: &Path, candidate: &Candidate) -> Loaded {
     load_through(path, &View::with(candidate), hold_now())
+}
+
+/// The same with a file that was written piece by piece, and is in its place as soon as it is put there.
+#[must_use]
+pub fn load_draft(path: &Path, draft: &Draft) -> Loaded {
+    load_through(path, &View::with_draft(draft), hold_now())
 }
 
 /// Reads a policy as [`load`] does, and gives what its files held beside it, so that it can be kept.

@@ -1,5 +1,6 @@
 //! What a policy was read from: so that a change can be seen.
 
+use crate::files;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -70,6 +71,35 @@ impl Sources {
         }
     }
 
+    /// The same, with the files again as they look now of which `is_new` holds: for whoever has just put a
+    /// file in its place, whose content was read before.
+    #[must_use]
+    pub fn with_put(&self, path: &Path, is_new: impl Fn(&Path) -> bool) -> Self {
+        let mut sources = self.clone();
+        for (path, stamped) in &mut sources.files {
+            if is_new(path) {
+                *stamped = stamp(path);
+            }
+        }
+        // It may be the first in its directory.
+        let there = path.parent().and_then(|directory| fs::canonicalize(directory).ok());
+        for (directory, names) in &mut sources.directories {
+            if let Some(name) = path.file_name()
+                && fs::canonicalize(directory).ok() == there
+            {
+                names.insert(directory.join(name));
+            }
+        }
+        sources
+    }
+
+    /// The same without the files of which `is_left_out` holds.
+    #[must_use]
+    pub fn without(mut self, is_left_out: impl Fn(&Path) -> bool) -> Self {
+        self.files.retain(|path, _| !is_left_out(path));
+        self
+    }
+
     /// A number by which another process can tell whether it sees the same files, as far as it runs
     /// the same program.
     #[must_use]
@@ -120,6 +150,9 @@ fn stamp(path: &Path) -> Option<Stamp> {
     })
 }
 
+/// The files in a directory. What is about to be put there is none of them: a policy that was read while a
+/// draft lay beside its files is the same without it.
 fn names(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+    let all = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));
+    all.filter(|path| !path.as_ref().is_ok_and(|path| files::is_draft(path))).collect()
 }

@@ -8,6 +8,7 @@ use super::Candidate;
 use policy::hop::{CipherGrade, Level};
 use policy::{Language, Mode};
 use serde::{Deserialize, Serialize};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// A file that a program writes, for a policy to include. It gives way: where another file names a domain,
@@ -20,15 +21,6 @@ pub struct WrittenFile {
     pub version: u64,
     /// Its entries.
     pub entries: Vec<WrittenEntry>,
-}
-
-/// The same as it stands in the file.
-#[derive(Serialize)]
-struct FileForm<'f> {
-    gives_way: bool,
-    written_by: &'f str,
-    version: u64,
-    domains: Vec<Item<'f>>,
 }
 
 /// An entry that only names something is written as a name: a million of these are read in half the time.
@@ -64,6 +56,14 @@ const NOTICE: &str = "# A program writes this file; what is changed here by hand
 # into a file of your own: this one gives way to it.
 ";
 
+/// What stands in such a file before its entries.
+#[derive(Serialize)]
+struct Head<'f> {
+    gives_way: bool,
+    written_by: &'f str,
+    version: u64,
+}
+
 impl WrittenFile {
     /// What the file holds.
     ///
@@ -71,10 +71,11 @@ impl WrittenFile {
     ///
     /// When a text has a character in it that cannot be written.
     pub fn to_yaml(&self) -> Result<String, WriteError> {
-        let Self { written_by, version, entries } = self;
-        let domains = entries.iter().map(Item::new).collect();
-        let form = FileForm { gives_way: true, written_by, version: *version, domains };
-        Ok(format!("{NOTICE}{}", checked(serde_yaml::to_string(&form)?)?))
+        let mut text = Vec::new();
+        let mut writer = FileWriter::new(&mut text, &self.written_by, self.version)?;
+        self.entries.iter().try_for_each(|entry| writer.entry(entry))?;
+        writer.finish()?;
+        String::from_utf8(text).map_err(|error| WriteError::System(io::Error::other(error)))
     }
 
     /// The file as it would lie at `path`, so that it is known beforehand what becomes of the policy.
@@ -85,6 +86,53 @@ impl WrittenFile {
     /// When a text has a character in it that cannot be written.
     pub fn candidate(&self, path: &Path) -> Result<Candidate, WriteError> {
         Ok(Candidate { path: path.to_path_buf(), contents: Some(self.to_yaml()?.into_bytes()) })
+    }
+}
+
+/// Writes a [`WrittenFile`] entry by entry, for whoever has more of them than shall be in memory at once.
+#[derive(Debug)]
+pub struct FileWriter<W: Write> {
+    to: W,
+    is_empty: bool,
+}
+
+impl<W: Write> FileWriter<W> {
+    /// Begins the file; see [`WrittenFile`].
+    ///
+    /// # Errors
+    ///
+    /// Those of where it is written to; [`WriteError::Character`].
+    pub fn new(mut to: W, written_by: &str, version: u64) -> Result<Self, WriteError> {
+        let head = Head { gives_way: true, written_by, version };
+        write!(to, "{NOTICE}{}domains:", checked(serde_yaml::to_string(&head)?)?)?;
+        Ok(Self { to, is_empty: true })
+    }
+
+    /// Writes an entry.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn entry(&mut self, entry: &WrittenEntry) -> Result<(), WriteError> {
+        let item = checked(serde_yaml::to_string(&[Item::new(entry)])?)?;
+        if self.is_empty {
+            writeln!(self.to)?;
+        }
+        self.is_empty = false;
+        Ok(self.to.write_all(item.as_bytes())?)
+    }
+
+    /// Ends the file, and gives what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn finish(mut self) -> Result<W, WriteError> {
+        if self.is_empty {
+            writeln!(self.to, " []")?;
+        }
+        self.to.flush()?;
+        Ok(self.to)
     }
 }
 
@@ -212,6 +260,9 @@ pub enum WriteError {
     /// The writer of YAML has its reasons; none is known.
     #[error(transparent)]
     Yaml(#[from] serde_yaml::Error),
+    /// Where it is written to.
+    #[error(transparent)]
+    System(#[from] io::Error),
 }
 
 /// A list of entries as a file that a policy can include.
