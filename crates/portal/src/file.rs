@@ -1,27 +1,34 @@
 //! The policy's file: all that was chosen, as the milter reads it.
 //!
 //! One task writes it ([`keep`]). Changes do not queue up: however many come while it writes, it writes
-//! once more with all of them. It is written only where the whole policy with it can be used; until
+//! once more with all of them. The file is written piece by piece beside its place and checked once, and what
+//! was read of it in that check is what the pages go by from then on. It is written only where the whole policy with it can be used; until
 //! then the file of before stays. An entry that the policy cannot take (the operator has removed its
 //! requirement, say) does not keep those of others out.
 
+mod spared;
+
 use crate::app::App;
-use crate::bind;
 use crate::ops::OpError;
-use crate::ops::domains::field_of;
 use crate::ops::insight::{FileState, Gateway, WRITTEN_BY};
 use crate::store::{Store, StoreError, Transaction};
-use config::files;
-use config::policy_file::{self, Candidate, Loaded, Sources, WrittenEntry, WrittenFile};
-use config::yaml::Problems;
-use std::collections::{BTreeMap, BTreeSet};
+use config::files::Draft;
+use config::policy_file::{self, FileWriter, Loaded, Sources, WriteError, WrittenEntry};
+use spared::{Spared, faulty};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::{select, time};
 
 /// How often it is looked whether somebody else (another portal, the shell) has changed something, or
 /// the operator's own files are others.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a write is rested from at most.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// What became of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +45,7 @@ pub struct Written {
 pub async fn keep(app: App) {
     let mut last: Option<Written> = None;
     loop {
-        let (store, before) = (Arc::clone(app.store()), last.clone());
+        let (store, before, start) = (Arc::clone(app.store()), last.clone(), Instant::now());
         match app.look(move |gateway| look(&store, gateway, before.as_ref())).await {
             Ok(Some(written)) => {
                 if last.as_ref().map(|last| &last.state) != Some(&written.state) {
@@ -46,6 +53,9 @@ pub async fn keep(app: App) {
                 }
                 app.gateway().note(written.state.clone());
                 last = Some(written);
+                // With very many domains it takes a while. What is changed meanwhile comes with the next
+                // one, and at least half of the time is for the pages.
+                time::sleep(start.elapsed().min(LONGEST_REST)).await;
             }
             Ok(None) => {}
             Err(error) => tracing::error!("the policy's file: {error}"),
@@ -101,182 +111,237 @@ fn generation(transaction: &mut Transaction<'_>) -> Result<u64, StoreError> {
 ///
 /// Where the database cannot be read, or the file not be written.
 pub fn write(store: &Store, gateway: &Gateway) -> Result<Written, OpError> {
-    let mut file = store.read(contents)?;
-    let version = file.version;
-    let mut left_out = BTreeMap::new();
-    for _ in 0..TRIES {
-        let candidate =
-            file.candidate(gateway.own_path()).map_err(|error| unwritable(gateway, &error))?;
-        let Loaded { policy, sources, .. } =
-            policy_file::load_candidate(gateway.policy_path(), &candidate);
-        let Err(problems) = policy else {
-            put(gateway, &candidate)?;
-            return Ok(Written { version, state: FileState::Written { left_out }, sources });
-        };
-        let text = candidate.contents.as_deref().unwrap_or_default();
-        let faulty = faulty(&problems, gateway, text);
-        if faulty.is_empty() {
+    let Checked { version, draft, loaded, left_out } =
+        store.read(|transaction| checked(transaction, gateway))?;
+    let Loaded { policy, sources, .. } = loaded;
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(problems) => {
             let first = problems.shown().first().map(ToString::to_string).unwrap_or_default();
             return Ok(Written { version, state: FileState::Refused { first }, sources });
         }
-        give_way(&mut file.entries, &faulty, &mut left_out);
-    }
-    let first = "entries of the portal's cannot be used".to_owned();
-    Ok(Written { version, state: FileState::Refused { first }, sources: Sources::default() })
+    };
+    let failed = |error| unwritable(gateway, &error);
+    let draft = match is_there(&draft) {
+        true => None,
+        // The milter's user reads it, who is another.
+        false => draft.settle(0o644).map(|()| Some(draft)).map_err(failed)?,
+    };
+    let sources = gateway.put(draft, policy, &sources).map_err(failed)?;
+    Ok(Written { version, state: FileState::Written { left_out }, sources })
+}
+
+/// A draft of the file, and what the policy would be with it.
+struct Checked {
+    version: u64,
+    draft: Draft,
+    loaded: Loaded,
+    /// What the policy does not take: domains, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 /// So often entries that the policy does not take are looked for: without their requirements, then left
 /// out; 50 errors are told at a time.
 const TRIES: usize = 200;
 
+/// Drafts the file and has the whole policy read with it, until the policy takes all of its entries, or has
+/// errors elsewhere. All tries see one state of the database.
+fn checked(transaction: &mut Transaction<'_>, gateway: &Gateway) -> Result<Checked, OpError> {
+    let version = generation(transaction)?;
+    let mut spared = Spared::default();
+    let mut tries = 0;
+    loop {
+        let draft = drafted(transaction, gateway, version, &mut spared)?;
+        let loaded = policy_file::load_draft(gateway.policy_path(), &draft);
+        tries += 1;
+        let faulty = match &loaded.policy {
+            Err(problems) if tries < TRIES => faulty(problems, gateway, draft.place()),
+            _ => Ok(BTreeMap::new()),
+        };
+        let faulty = faulty.map_err(|error| unwritable(gateway, &error))?;
+        if faulty.is_empty() {
+            return Ok(Checked { version, draft, loaded, left_out: spared.left_out });
+        }
+        let mut found = Vec::new();
+        let mut number = 0;
+        each_entry(transaction, &mut spared, |entry| {
+            if let Some(fault) = faulty.get(&number) {
+                found.push((entry, fault));
+            }
+            number += 1;
+            Ok(())
+        })?;
+        for (entry, fault) in found {
+            spared.take_in(&entry, fault);
+        }
+    }
+}
+
+/// A draft of the file. It is written as the database gives its entries, and never in memory as a whole.
+fn drafted(
+    transaction: &mut Transaction<'_>,
+    gateway: &Gateway,
+    version: u64,
+    spared: &mut Spared,
+) -> Result<Draft, OpError> {
+    let failed = |error: WriteError| unwritable(gateway, &error);
+    let draft = Draft::beside(gateway.own_path()).map_err(|error| failed(error.into()))?;
+    let mut writer = FileWriter::new(BufWriter::new(draft), WRITTEN_BY, version).map_err(failed)?;
+    each_entry(transaction, spared, |entry| writer.entry(&entry).map_err(failed))?;
+    let draft = writer.finish().map_err(failed)?.into_inner();
+    draft.map_err(|error| failed(error.into_error().into()))
+}
+
 fn unwritable(gateway: &Gateway, error: &dyn std::fmt::Display) -> OpError {
     OpError::Unavailable(format!("{} cannot be written: {error}", gateway.own_path().display()))
 }
 
-/// Puts the file in its place, if it is not there already.
-fn put(gateway: &Gateway, candidate: &Candidate) -> Result<(), OpError> {
-    let there = files::read_limited(&candidate.path).ok();
-    if there.is_some() && there == candidate.contents {
-        return Ok(());
-    }
-    // The milter's user reads it, who is another.
-    candidate.write(0o644).map_err(|error| unwritable(gateway, &error))
-}
-
-/// What the policy does not take of an entry.
-struct Fault {
-    /// The key in which it lies.
-    key: String,
-    message: String,
-}
-
-/// The numbers of the entries in which errors of the policy lie, each with its first one. None where
-/// there are errors elsewhere only.
-fn faulty(problems: &Problems, gateway: &Gateway, text: &[u8]) -> BTreeMap<usize, Fault> {
-    let text = String::from_utf8_lossy(text);
-    let starts: Vec<usize> = (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| line.starts_with("- "))
-        .map(|(number, _)| number)
-        .collect();
-    let mut faulty = BTreeMap::new();
-    for problem in problems.shown() {
-        let Some(span) = problem.span.filter(|_| gateway.is_own(&problem.path)) else {
-            continue;
-        };
-        let before = starts.partition_point(|start| *start <= span.line);
-        if let Some(entry) = before.checked_sub(1) {
-            faulty.entry(entry).or_insert_with(|| Fault {
-                key: field_of(problem.line.as_deref().unwrap_or_default()),
-                message: problem.message.clone(),
-            });
+/// Whether the place of a draft has the same in it already.
+fn is_there(draft: &Draft) -> bool {
+    let open = |path: &Path| File::open(path).map(BufReader::new);
+    let (Ok(mut one), Ok(mut other)) = (open(draft.path()), open(draft.place())) else {
+        return false;
+    };
+    loop {
+        let (Ok(here), Ok(there)) = (one.fill_buf(), other.fill_buf()) else { return false };
+        let length = here.len().min(there.len());
+        if length == 0 {
+            return here.len() == there.len();
         }
+        if here.iter().take(length).ne(there.iter().take(length)) {
+            return false;
+        }
+        one.consume(length);
+        other.consume(length);
     }
-    faulty
 }
 
-/// Takes from entries what the policy does not take of them, so that they go on to be judged by the
-/// operator's defaults. What it does not take without that either is left out.
-///
-/// A requirement that the operator has removed is taken from all that have it, at once: the policy tells
-/// of some only.
-fn give_way(
-    entries: &mut Vec<WrittenEntry>,
-    faulty: &BTreeMap<usize, Fault>,
-    left_out: &mut BTreeMap<String, String>,
-) {
-    let (mut out, mut gone) = (BTreeSet::new(), BTreeMap::new());
-    for (number, fault) in faulty {
-        let Some(entry) = entries.get_mut(*number) else { continue };
-        left_out.entry(entry.domain.clone()).or_insert_with(|| fault.message.clone());
-        let taken = match &*fault.key {
-            "deliver" => entry.deliver.take().is_some(),
-            // Without them it is stricter, never less so.
-            "exceptions" => !std::mem::take(&mut entry.exceptions).is_empty(),
-            "require" => {
-                entry.require.take().map(|name| gone.insert(name, fault.message.clone())).is_some()
-            }
-            _ => false,
-        };
-        if !taken {
-            out.insert(*number);
-        }
-    }
-    for entry in entries.iter_mut() {
-        if let Some(message) = entry.require.as_ref().and_then(|name| gone.get(name)) {
-            left_out.entry(entry.domain.clone()).or_insert_with(|| message.clone());
-            entry.require = None;
-        }
-    }
-    let mut number = 0;
-    entries.retain(|_| {
-        number += 1;
-        !out.contains(&(number - 1))
-    });
-}
-
-/// All that was chosen.
-fn contents(transaction: &mut Transaction<'_>) -> Result<WrittenFile, StoreError> {
-    let version = generation(transaction)?;
+/// Hands all that was chosen to `each`, in the order of the file.
+fn each_entry(
+    transaction: &mut Transaction<'_>,
+    spared: &mut Spared,
+    mut each: impl FnMut(WrittenEntry) -> Result<(), OpError>,
+) -> Result<(), OpError> {
     let sql = "SELECT entry FROM domain WHERE switched IS NOT NULL ORDER BY name";
-    let rows = transaction.query(sql, bind![])?;
-    let mut entries: Vec<WrittenEntry> = Vec::with_capacity(rows.len());
-    for row in rows {
+    transaction.each(sql, |row| {
         let text: String = row.get(0)?;
-        entries.push(serde_json::from_str(&text).map_err(|error| {
+        let entry = serde_json::from_str(&text).map_err(|error| {
             StoreError::Foreign(format!("an entry that cannot be read: {error}"))
-        })?);
-    }
-    Ok(WrittenFile { written_by: WRITTEN_BY.into(), version, entries })
+        })?;
+        spared.rest(entry).map_or(Ok(()), &mut each)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::policy_file::WrittenDeliver;
 
-    fn entry(domain: &str, require: Option<&str>) -> WrittenEntry {
-        WrittenEntry {
-            domain: domain.into(),
-            require: require.map(str::to_owned),
-            deliver: Some(WrittenDeliver::default()),
-            ..WrittenEntry::default()
+    /// A portal with one domain that was switched, and what it works with.
+    fn portal(directory: &Path) -> (Arc<Store>, App) {
+        let settings = [
+            ("policy.yaml", "include: policy/*.yaml\n"),
+            ("milter.yaml", "listen: inet:127.0.0.1:8893\npolicy: policy.yaml\nstate_dir: .\n"),
+            (
+                "portal.yaml",
+                "listen: inet:127.0.0.1:8780\nbase_url: https://portal.example\n\
+                 database: portal.sqlite\nfile: policy/portal.yaml\n",
+            ),
+        ];
+        std::fs::create_dir(directory.join("policy")).unwrap();
+        for (name, text) in settings {
+            std::fs::write(directory.join(name), text).unwrap();
         }
+        let place = crate::store::Place::Sqlite(directory.join("portal.sqlite"));
+        let store = Arc::new(Store::open(&place).unwrap());
+        store
+            .write(|transaction| {
+                transaction.execute(
+                    "INSERT INTO organisation VALUES ('a', 'A', 0, 1)",
+                    &[],
+                )?;
+                transaction.execute(
+                    "INSERT INTO domain (name, reversed, organisation, mode, entry, switched, file_version,
+                     created, version) VALUES ('a.example', 'example.a', 'a', 'enforce',
+                     '{\"domain\": \"a.example\", \"mode\": \"enforce\"}', 1, 0, 0, 1)",
+                    &[],
+                )
+            })
+            .unwrap();
+        let milter = config::Settings::load(&directory.join("milter.yaml")).unwrap();
+        let gateway = Gateway::new(&milter, &directory.join("policy/portal.yaml"));
+        let settings =
+            config::settings::PortalSettings::load(&directory.join("portal.yaml")).unwrap();
+        (Arc::clone(&store), App::new(settings, store, Arc::new(gateway)))
     }
 
-    /// An entry as domain, requirement, and whether it demands something of the second hop.
-    type Shape = (String, Option<String>, bool);
-
-    /// The entries after one fault in the first of them, and whose something was left out.
-    fn after(key: &str) -> (Vec<Shape>, Vec<String>) {
-        let mut entries = vec![
-            entry("a.example", Some("own")),
-            entry("b.example", Some("own")),
-            entry("c.example", Some("rfc9325")),
-        ];
-        let fault = Fault { key: key.into(), message: "wrong".into() };
-        let mut left_out = BTreeMap::new();
-        give_way(&mut entries, &BTreeMap::from([(0, fault)]), &mut left_out);
-        let state = |entry: WrittenEntry| (entry.domain, entry.require, entry.deliver.is_some());
-        (entries.into_iter().map(state).collect(), left_out.into_keys().collect())
+    fn change(transaction: &mut Transaction<'_>) -> Result<(), OpError> {
+        transaction.execute("UPDATE generation SET number = number + 1", &[])?;
+        Ok(())
     }
 
     #[test]
-    fn what_is_wrong_goes_and_all_else_of_an_entry_stays() {
-        let own = || Some("own".to_owned());
-        let rest = || ("c.example".to_owned(), Some("rfc9325".to_owned()), true);
-        let b = || ("b.example".to_owned(), own(), true);
-        // The requirement is gone, so it goes from all that have it.
-        let (entries, left_out) = after("require");
-        let without = |domain: &str| (domain.to_owned(), None, true);
-        assert_eq!(entries, [without("a.example"), without("b.example"), rest()]);
-        assert_eq!(left_out, ["a.example", "b.example"]);
-        let (entries, left_out) = after("deliver");
-        assert_eq!(entries, [("a.example".to_owned(), own(), false), b(), rest()]);
-        assert_eq!(left_out, ["a.example"]);
-        // What has no part to leave out goes as a whole.
-        let (entries, left_out) = after("contact");
-        assert_eq!(entries, [b(), rest()]);
-        assert_eq!(left_out, ["a.example"]);
+    fn what_was_written_was_checked_once_and_is_what_the_pages_go_by() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, app) = portal(directory.path());
+        for version in 0..3 {
+            let written = write(&store, app.gateway()).unwrap();
+            assert_eq!(written.version, version);
+            // Nothing that it depends on looks otherwise: not the file itself, not its directory.
+            assert_eq!(look(&store, app.gateway(), Some(&written)).unwrap(), None);
+            let policy = app.gateway().policy().unwrap();
+            assert!(policy.domains.get("a.example").is_some());
+            // As long as that holds it is not read again.
+            assert!(Arc::ptr_eq(&policy, &app.gateway().policy().unwrap()));
+            store.write(change).unwrap();
+            let own = directory.path().join("policy/portal.yaml");
+            let left: Vec<_> =
+                std::fs::read_dir(directory.path().join("policy")).unwrap().collect();
+            assert!(own.exists() && left.len() == 1, "{left:?}");
+        }
+        // What the operator changes is seen.
+        let written = write(&store, app.gateway()).unwrap();
+        let policy = "include: policy/*.yaml\ndomains: [own.example]\n";
+        std::fs::write(directory.path().join("policy.yaml"), policy).unwrap();
+        assert!(look(&store, app.gateway(), Some(&written)).unwrap().is_some());
+        assert!(app.gateway().policy().unwrap().domains.get("own.example").is_some());
+    }
+
+    /// On one thread nothing is written until all changes are made.
+    #[test]
+    fn many_changes_are_one_write() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let (_, app) = portal(directory.path());
+        let own = directory.path().join("policy/portal.yaml");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..100 {
+                app.write(change).await.unwrap();
+            }
+            let writer = tokio::spawn(keep(app.clone()));
+            let first = loop {
+                if let Ok(file) = std::fs::metadata(&own) {
+                    break file.ino();
+                }
+                time::sleep(Duration::from_millis(5)).await;
+            };
+            // A hundred are told of, and no write follows for them: the next one is that of the next change.
+            app.write(change).await.unwrap();
+            let mut seen = vec![first];
+            loop {
+                let text = std::fs::read_to_string(&own).unwrap();
+                let inode = std::fs::metadata(&own).unwrap().ino();
+                if seen.last() != Some(&inode) {
+                    seen.push(inode);
+                }
+                if text.contains("version: 101\n") {
+                    break;
+                }
+                assert!(text.contains("version: 100\n"), "{text}");
+                time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(seen.len() <= 2, "{seen:?}");
+            writer.abort();
+        });
     }
 }

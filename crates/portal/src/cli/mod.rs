@@ -185,7 +185,7 @@ fn tried(arguments: Arguments) -> Result<(), Failure> {
         return Ok(generate::run(directory)?);
     }
     if let Command::Serve = &arguments.command {
-        serve::fix_mmap_threshold()?;
+        serve::set_allocator()?;
     }
     let settings = PortalSettings::load(&arguments.config).map_err(Failure::config)?;
     if cfg!(not(feature = "oidc")) && !settings.sign_in.is_empty() {

@@ -8,16 +8,20 @@ use std::os::unix::process::CommandExt;
 use std::{env, io, process::Command, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// glibc's setting for the size from which on memory is taken from the system piece by piece.
-const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-
-/// Starts the program again, in the same process, with [`MMAP_THRESHOLD`] set if it is not.
+/// Settings of glibc's allocator (mallopt(3)), each by its variable.
 ///
-/// Left to itself, glibc raises the threshold once the first large piece was given back (mallopt(3)),
-/// and then keeps the 19 MiB of each password that was checked on each thread that ever checked one:
-/// some hundred tries to sign in, by whoever, would take more than the service may have.
-pub(super) fn fix_mmap_threshold() -> io::Result<()> {
-    if cfg!(not(target_env = "gnu")) || env::var_os(MMAP_THRESHOLD).is_some() {
+/// Left to itself, glibc raises the size from which on memory is taken from the system piece by piece, once
+/// the first large piece was given back. It then keeps the 19 MiB of each password that was checked on each
+/// thread that ever checked one: some hundred tries to sign in, by whoever, would take more than the service
+/// may have. The first sets it to what glibc begins with. And each thread would have a heap of its own, in
+/// which remains what its greatest work took: the second lets them share two.
+const ALLOCATOR: [(&str, &str); 2] =
+    [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "2")];
+
+/// Starts the program again, in the same process, with [`ALLOCATOR`] set if it is not.
+pub(super) fn set_allocator() -> io::Result<()> {
+    let is_set = |(name, _): &(&str, &str)| env::var_os(name).is_some();
+    if cfg!(not(target_env = "gnu")) || ALLOCATOR.iter().all(is_set) {
         return Ok(());
     }
     let mut arguments = env::args_os();
@@ -25,8 +29,8 @@ pub(super) fn fix_mmap_threshold() -> io::Result<()> {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    // 128 KiB: with what glibc begins.
-    Err(command.args(arguments).env(MMAP_THRESHOLD, "131072").exec())
+    command.envs(ALLOCATOR.into_iter().filter(|one| !is_set(one)));
+    Err(command.args(arguments).exec())
 }
 
 pub(super) fn run(shell: Shell) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use super::{Actor, OpError, Operator, Scope, Via};
 use crate::bind;
-use crate::store::{Conditions, Row, Transaction};
+use crate::store::{Conditions, Row, Transaction, Value};
 use jiff::Timestamp;
 use pages::text::safe_cell;
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,11 @@ pub fn write(
     now: Timestamp,
     entry: Entry<'_>,
 ) -> Result<(), OpError> {
+    write_all(transaction, vec![row(actor, now, entry)])
+}
+
+/// A row as it is written.
+pub(super) fn row(actor: &Actor, now: Timestamp, entry: Entry<'_>) -> Vec<Value> {
     let (subject, subject_name) = entry.subject.id_and_name();
     let (action, via): (&str, &str) = (entry.action.into(), actor.via.into());
     // An operator's change of an organisation's matter is on its behalf, whether or not he said so first.
@@ -156,28 +161,37 @@ pub fn write(
         Some(_) if actor.organisation.is_none() => entry.organisation.map(str::to_owned),
         _ => None,
     };
-    let sql = "INSERT INTO audit (at, account, actor, behalf, via, address, action, subject, subject_name,
-         organisation, before, after, undoes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let text = |json: Option<Json>| json.map(|json| json.to_string());
-    transaction.execute(
-        sql,
-        bind![
-            now,
-            actor.account.clone(),
-            &*actor.login,
-            behalf,
-            via,
-            &*actor.address,
-            action,
-            subject,
-            subject_name,
-            entry.organisation,
-            text(entry.before),
-            text(entry.after),
-            entry.undoes
-        ],
-    )?;
-    Ok(())
+    bind![
+        now,
+        actor.account.clone(),
+        &*actor.login,
+        behalf,
+        via,
+        &*actor.address,
+        action,
+        subject,
+        subject_name,
+        entry.organisation,
+        text(entry.before),
+        text(entry.after),
+        entry.undoes
+    ]
+    .to_vec()
+}
+
+/// Writes rows, in this order.
+///
+/// # Errors
+///
+/// Those of the database.
+pub(super) fn write_all(
+    transaction: &mut Transaction<'_>,
+    rows: Vec<Vec<Value>>,
+) -> Result<(), OpError> {
+    let sql = "INSERT INTO audit (at, account, actor, behalf, via, address, action, subject, subject_name,
+         organisation, before, after, undoes) VALUES {rows}";
+    Ok(transaction.execute_many(sql, rows)?)
 }
 
 /// A row of the log.

@@ -2,10 +2,11 @@
 
 use super::audit::{self, Action, Subject};
 use super::{OpError, Operator};
-use crate::store::{Row, Transaction};
+use crate::store::{Row, StoreError, Transaction, Value};
 use crate::{bind, secret};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// An organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -50,6 +51,31 @@ pub fn list(transaction: &mut Transaction<'_>, _: &Operator) -> Result<Vec<Organ
     rows.iter().map(read).collect()
 }
 
+/// Those that have a text in their names, by name, and no more than so many. Capitals make no difference.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn found(
+    transaction: &mut Transaction<'_>,
+    _: &Operator,
+    text: &str,
+    most: usize,
+) -> Result<Vec<Organisation>, OpError> {
+    let wanted = text.trim().to_lowercase();
+    // To count what each of them has takes long where there are thousands: so of the wanted ones only.
+    let rows = transaction.query("SELECT id, name FROM organisation ORDER BY name", &[])?;
+    let mut ids = Vec::new();
+    for row in rows {
+        let (id, name): (String, String) = (row.get(0)?, row.get(1)?);
+        if ids.len() < most && name.to_lowercase().contains(&wanted) {
+            ids.push(Value::from(id));
+        }
+    }
+    let sql = format!("{SELECT} WHERE o.id IN ({{values}}) ORDER BY o.name");
+    transaction.query_many(&sql, ids)?.iter().map(read).collect()
+}
+
 /// One of them.
 ///
 /// # Errors
@@ -64,6 +90,20 @@ pub fn get(
     read(&row.ok_or(OpError::NotFound)?)
 }
 
+/// That there is one of this id.
+///
+/// # Errors
+///
+/// [`OpError::NotFound`].
+pub(super) fn check(
+    transaction: &mut Transaction<'_>,
+    _: &Operator,
+    id: &str,
+) -> Result<(), OpError> {
+    let found = transaction.first("SELECT id FROM organisation WHERE id = $1", bind![id])?;
+    if found.is_some() { Ok(()) } else { Err(OpError::NotFound) }
+}
+
 /// One of them, by its name.
 ///
 /// # Errors
@@ -76,6 +116,21 @@ pub fn find(
 ) -> Result<Organisation, OpError> {
     let row = transaction.first(&format!("{SELECT} WHERE o.name = $1"), bind![name.trim()])?;
     read(&row.ok_or(OpError::NotFound)?)
+}
+
+/// The id of each organisation that has one of these names.
+///
+/// # Errors
+///
+/// Those of the database.
+pub(super) fn ids(
+    transaction: &mut Transaction<'_>,
+    _: &Operator,
+    names: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, String>, OpError> {
+    let sql = "SELECT name, id FROM organisation WHERE name IN ({values})";
+    let rows = transaction.query_many(sql, names.into_iter().map(Into::into))?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StoreError>>()?)
 }
 
 /// The longest name, in characters.

@@ -42,6 +42,17 @@ pub enum Transaction<'c> {
     Postgres(::postgres::Transaction<'c>),
 }
 
+/// Rows of one statement: SQLite takes 32,766 values at a time, PostgreSQL twice as many.
+const ROWS: usize = 250;
+/// Values of one list in a statement.
+const VALUES: usize = 1000;
+
+/// The places of values with these numbers.
+fn places(numbers: &[usize]) -> String {
+    let all: Vec<String> = numbers.iter().map(|number| format!("${number}")).collect();
+    all.join(", ")
+}
+
 /// So often a transaction is tried that others have crossed.
 const TRIES: u32 = 20;
 
@@ -88,7 +99,7 @@ impl Store {
         mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         match self {
-            Self::Sqlite(pool) => pool.run("BEGIN IMMEDIATE", operation),
+            Self::Sqlite(pool) => pool.run(sqlite::WRITE, operation),
             Self::Postgres(pool) => {
                 for _ in 1..TRIES {
                     match pool.run(false, &mut operation) {
@@ -98,6 +109,23 @@ impl Store {
                 }
                 pool.run(false, operation)
             }
+        }
+    }
+}
+
+impl Store {
+    /// The same as [`Self::write`], for tens of thousands of rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation, and of the database.
+    pub fn write_much<T, E: From<StoreError> + MayCross>(
+        &self,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite(pool) => pool.write_much(operation),
+            Self::Postgres(_) => self.write(operation),
         }
     }
 }
@@ -112,6 +140,23 @@ impl Transaction<'_> {
         match self {
             Self::Sqlite(connection) => sqlite::query(connection, sql, parameters),
             Self::Postgres(transaction) => postgres::query(transaction, sql, parameters),
+        }
+    }
+
+    /// Hands each row that a statement without parameters gives to `each`: for more of them than shall be in
+    /// memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database, and of `each`.
+    pub fn each<E: From<StoreError>>(
+        &mut self,
+        sql: &str,
+        each: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Sqlite(connection) => sqlite::each(connection, sql, &[], each),
+            Self::Postgres(transaction) => postgres::each(transaction, sql, each),
         }
     }
 
@@ -143,6 +188,46 @@ impl Transaction<'_> {
             Self::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
             Self::Postgres(transaction) => postgres::execute(transaction, sql, parameters),
         }
+    }
+
+    /// Runs a statement for many rows, as many at a time as it can take: `{rows}` in it stands for these,
+    /// as in `INSERT INTO t (a, b) VALUES {rows}`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn execute_many(&mut self, sql: &str, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
+        let mut rows = rows.into_iter().peekable();
+        while let Some(first) = rows.peek() {
+            let width = first.len();
+            let values: Vec<Value> = rows.by_ref().take(ROWS).flatten().collect();
+            let numbers: Vec<usize> = (1..=values.len()).collect();
+            let row = |row: &[usize]| format!("({})", places(row));
+            let places: Vec<String> = numbers.chunks(width).map(row).collect();
+            self.execute(&sql.replace("{rows}", &places.join(", ")), &values)?;
+        }
+        Ok(())
+    }
+
+    /// The rows that a statement gives for many values, as many at a time as it can take: `{values}` in
+    /// it stands for these, as in `WHERE a IN ({values})`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn query_many(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut values = values.into_iter().peekable();
+        let mut found = Vec::new();
+        while values.peek().is_some() {
+            let some: Vec<Value> = values.by_ref().take(VALUES).collect();
+            let numbers: Vec<usize> = (1..=some.len()).collect();
+            found.extend(self.query(&sql.replace("{values}", &places(&numbers)), &some)?);
+        }
+        Ok(found)
     }
 
     /// Runs several statements without parameters, separated by semicolons.

@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use postgres::{
     Client, Config, IsolationLevel, NoTls,
     config::Host,
+    fallible_iterator::FallibleIterator,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 use std::{
@@ -134,18 +135,33 @@ pub(super) fn query(
     parameters: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
     let rows = transaction.query(sql, &bound(parameters))?;
-    let read = |row: &postgres::Row| {
-        let values = row.columns().iter().enumerate().map(|(number, column)| {
-            Ok(match *column.type_() {
-                Type::INT8 => row.try_get::<_, Option<i64>>(number)?.into(),
-                Type::BOOL => row.try_get::<_, Option<bool>>(number)?.into(),
-                Type::INT4 => row.try_get::<_, Option<i32>>(number)?.map(i64::from).into(),
-                _ => row.try_get::<_, Option<String>>(number)?.into(),
-            })
-        });
-        values.collect::<Result<_, StoreError>>().map(Row)
-    };
     rows.iter().map(read).collect()
+}
+
+pub(super) fn each<E: From<StoreError>>(
+    transaction: &mut postgres::Transaction<'_>,
+    sql: &str,
+    mut each: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let of_store = |error: postgres::Error| E::from(error.into());
+    let none = std::iter::empty::<&(dyn ToSql + Sync)>();
+    let mut rows = transaction.query_raw(sql, none).map_err(of_store)?;
+    while let Some(row) = rows.next().map_err(of_store)? {
+        each(read(&row)?)?;
+    }
+    Ok(())
+}
+
+fn read(row: &postgres::Row) -> Result<Row, StoreError> {
+    let values = row.columns().iter().enumerate().map(|(number, column)| {
+        Ok(match *column.type_() {
+            Type::INT8 => row.try_get::<_, Option<i64>>(number)?.into(),
+            Type::BOOL => row.try_get::<_, Option<bool>>(number)?.into(),
+            Type::INT4 => row.try_get::<_, Option<i32>>(number)?.map(i64::from).into(),
+            _ => row.try_get::<_, Option<String>>(number)?.into(),
+        })
+    });
+    values.collect::<Result<_, StoreError>>().map(Row)
 }
 
 pub(super) fn execute(

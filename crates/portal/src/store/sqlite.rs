@@ -14,6 +14,14 @@ use std::{
 /// How long a transaction may wait for another.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The cache of a connection, in KiB: the kernel has the file in its own.
+const SMALL: u32 = 1024;
+/// That of one that changes tens of thousands of rows, on as many pages.
+const LARGE: u32 = 64 * 1024;
+
+/// So many connections are kept while nobody needs them: each has a cache of its own.
+const KEPT: usize = 3;
+
 /// Connections that nobody uses at present.
 #[derive(Debug)]
 pub struct Pool {
@@ -27,15 +35,18 @@ impl Pool {
     }
 
     fn connection(&self) -> Result<Connection, StoreError> {
-        if let Some(connection) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-            return Ok(connection);
-        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.open(SMALL), Ok)
+    }
+
+    /// A new connection, with so much room for what it has read or changed, in KiB.
+    fn open(&self, cache: u32) -> Result<Connection, StoreError> {
         let connection = Connection::open(&self.path)?;
         connection.busy_timeout(PATIENCE)?;
-        connection.execute_batch(
+        connection.execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -4096",
-        )?;
+             PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -{cache}",
+        ))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
@@ -43,30 +54,52 @@ impl Pool {
     pub(super) fn run<T, E: From<StoreError>>(
         &self,
         begin: &str,
-        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let sql = |result: rusqlite::Result<()>| result.map_err(StoreError::from);
         let connection = self.connection()?;
-        sql(connection.execute_batch(begin))?;
-        let done = operation(&mut Transaction::Sqlite(&connection));
-        // One that could not be ended is not used again.
-        match done {
-            Ok(value) => {
-                sql(connection.execute_batch("COMMIT"))?;
-                self.give_back(connection);
-                Ok(value)
-            }
-            Err(error) => {
-                if connection.execute_batch("ROLLBACK").is_ok() {
-                    self.give_back(connection);
-                }
-                Err(error)
-            }
+        let done = run_on(&connection, begin, operation);
+        // One whose transaction could not be ended is not used again.
+        if connection.is_autocommit() {
+            self.give_back(connection);
         }
+        done
+    }
+
+    /// Writes much at once, on a connection of its own that is closed then.
+    pub(super) fn write_much<T, E: From<StoreError>>(
+        &self,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        run_on(&self.open(LARGE)?, WRITE, operation)
     }
 
     fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEPT {
+            idle.push(connection);
+        }
+    }
+}
+
+/// How a transaction begins that writes.
+pub(super) const WRITE: &str = "BEGIN IMMEDIATE";
+
+fn run_on<T, E: From<StoreError>>(
+    connection: &Connection,
+    begin: &str,
+    mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let sql = |result: rusqlite::Result<()>| result.map_err(StoreError::from);
+    sql(connection.execute_batch(begin))?;
+    match operation(&mut Transaction::Sqlite(connection)) {
+        Ok(value) => {
+            sql(connection.execute_batch("COMMIT"))?;
+            Ok(value)
+        }
+        Err(error) => {
+            let _ = connection.execute_batch("ROLLBACK");
+            Err(error)
+        }
     }
 }
 
@@ -90,25 +123,43 @@ pub(super) fn query(
     sql: &str,
     parameters: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
-    let mut statement = connection.prepare_cached(&own(sql))?;
-    let columns = statement.column_count();
-    let mut rows = statement.query(params_from_iter(parameters))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mut values = Vec::with_capacity(columns);
-        for number in 0..columns {
-            values.push(match row.get_ref(number)? {
-                ValueRef::Null => Value::Null,
-                ValueRef::Integer(number) => Value::Integer(number),
-                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                ValueRef::Real(_) | ValueRef::Blob(_) => {
-                    return Err(StoreError::Foreign("a value that is no text or number".into()));
-                }
-            });
-        }
-        found.push(Row(values));
-    }
+    each(connection, sql, parameters, |row| {
+        found.push(row);
+        Ok::<_, StoreError>(())
+    })?;
     Ok(found)
+}
+
+pub(super) fn each<E: From<StoreError>>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+    mut each: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let of_store = |error: rusqlite::Error| E::from(error.into());
+    let mut statement = connection.prepare_cached(&own(sql)).map_err(of_store)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query(params_from_iter(parameters)).map_err(of_store)?;
+    while let Some(row) = rows.next().map_err(of_store)? {
+        each(read(row, columns)?)?;
+    }
+    Ok(())
+}
+
+fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, StoreError> {
+    let mut values = Vec::with_capacity(columns);
+    for number in 0..columns {
+        values.push(match row.get_ref(number)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => Value::Integer(number),
+            ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Real(_) | ValueRef::Blob(_) => {
+                return Err(StoreError::Foreign("a value that is no text or number".into()));
+            }
+        });
+    }
+    Ok(Row(values))
 }
 
 pub(super) fn execute(

@@ -2,7 +2,7 @@
 
 use super::connection::check_tested;
 use super::owned::ChangeableDomain;
-use super::reading::read_alone;
+use super::reading::{read, read_alone};
 use super::record::{self, DomainRecord};
 use crate::bind;
 use crate::ops::audit::{self, Action, Subject};
@@ -137,27 +137,47 @@ pub fn change(
     now: Timestamp,
 ) -> Result<Changed, OpError> {
     let owned = domain.domain();
-    owned.actor().needs(if change.is_switch() { Scope::Switch } else { Scope::Manage })?;
-    if change.mode.is_some() || change.enforce_from.is_some() {
-        owned.actor().needs(Scope::Switch)?;
-    }
+    may(owned.actor(), change)?;
     let before = record::get(transaction, owned)?;
     if version.is_some_and(|version| version != before.version) {
         let current = serde_json::to_value(&before).unwrap_or_default();
         return Err(OpError::Changed { current, version: before.version });
     }
-    let mut entry = change.on(&before.entry);
-    keep_next_hops(owned.actor(), &before.entry, &mut entry);
-    if entry == before.entry {
-        return Ok(Changed { after: before.clone(), before });
-    }
     let offer = offer::get(transaction)?;
-    check_offer(&offer.offer, &before.entry, &entry)?;
-    check_next_hops(owned.actor(), &before.entry, &entry)?;
+    let Some(entry) = wanted(owned.actor(), &offer.offer, &before.entry, change)? else {
+        return Ok(Changed { after: before.clone(), before });
+    };
     check_new_exceptions(&before.entry, &entry, now)?;
     check(&entry)?;
     check_tested(transaction, owned, &before.entry, &entry, change.untested, now)?;
     set(transaction, before, entry, owned.actor(), now, None)
+}
+
+/// Whether a token may ask for a change like this.
+pub(super) fn may(actor: &Actor, change: &DomainChange) -> Result<(), OpError> {
+    actor.needs(if change.is_switch() { Scope::Switch } else { Scope::Manage })?;
+    if change.mode.is_some() || change.enforce_from.is_some() {
+        actor.needs(Scope::Switch)?;
+    }
+    Ok(())
+}
+
+/// The entry that a change makes, if the actor may choose that; none: it is as before. Whether the policy
+/// would take it is for [`check`] to say.
+pub(super) fn wanted(
+    actor: &Actor,
+    offer: &Offer,
+    before: &WrittenEntry,
+    change: &DomainChange,
+) -> Result<Option<WrittenEntry>, OpError> {
+    let mut entry = change.on(before);
+    keep_next_hops(actor, before, &mut entry);
+    if entry == *before {
+        return Ok(None);
+    }
+    check_offer(offer, before, &entry)?;
+    check_next_hops(actor, before, &entry)?;
+    Ok(Some(entry))
 }
 
 /// Whether what is new is on offer. What was there before the offer became smaller can stay.
@@ -248,15 +268,19 @@ pub(crate) fn is_everybody(network: &str) -> bool {
     network.parse::<ipnet::IpNet>().is_ok_and(|network| network.prefix_len() == 0)
 }
 
-/// Has the reader of policies read the entry. Requirements of the operator's own are looked up in the
-/// offer, since his policy is not at hand here.
+/// Whether the policy would take an entry.
 pub(super) fn check(entry: &WrittenEntry) -> Result<(), OpError> {
+    check_alone(entry)?;
+    read([entry]).map(|_| ())
+}
+
+/// What of an entry needs no reader of policies.
+pub(super) fn check_alone(entry: &WrittenEntry) -> Result<(), OpError> {
     if entry.enforce_from.is_some() && entry.mode != Some(Mode::Enforce) {
         let help = "choose enforce with a date: before it, the domain is in monitor";
         return Err(OpError::invalid("enforce_from", "a start date is for mode enforce", help));
     }
-    check_size(entry)?;
-    read_alone(entry).map(|_| ())
+    check_size(entry)
 }
 
 /// The most exceptions of a domain.
@@ -292,6 +316,56 @@ fn check_size(entry: &WrittenEntry) -> Result<(), OpError> {
 /// to be read.
 const LARGEST: usize = 16 * 1024;
 
+/// A domain with another entry, as the file of this version first has it.
+pub(super) fn after(
+    before: &DomainRecord,
+    entry: WrittenEntry,
+    actor: &Actor,
+    now: Timestamp,
+    file_version: i64,
+) -> DomainRecord {
+    let (switched, switched_by) = if switches(&before.entry, &entry) {
+        (Some(now), Some(actor.login.clone()))
+    } else {
+        (before.switched, before.switched_by.clone())
+    };
+    let version = before.version + 1;
+    DomainRecord { entry, switched, switched_by, version, file_version, ..before.clone() }
+}
+
+/// Whether a change is one of mode or start date.
+fn switches(before: &WrittenEntry, after: &WrittenEntry) -> bool {
+    (after.mode, &after.enforce_from) != (before.mode, &before.enforce_from)
+}
+
+/// An entry as the database keeps it.
+pub(super) fn text_of(entry: &WrittenEntry) -> Result<String, OpError> {
+    let text = serde_json::to_string(entry)
+        .map_err(|error| OpError::invalid("", error.to_string(), ""))?;
+    if text.len() > LARGEST {
+        let message = format!("all that is chosen for a domain takes at most {LARGEST} octets");
+        return Err(OpError::invalid("exceptions", message, "name networks, not single addresses"));
+    }
+    Ok(text)
+}
+
+/// The row of the audit log about a change.
+pub(super) fn row_of_audit<'r>(
+    before: &DomainRecord,
+    after: &'r DomainRecord,
+    undoes: Option<i64>,
+) -> audit::Entry<'r> {
+    let is_switch = switches(&before.entry, &after.entry);
+    audit::Entry {
+        action: if is_switch { Action::DomainSwitched } else { Action::DomainChanged },
+        subject: Subject::Domain(&after.domain),
+        organisation: Some(&after.organisation),
+        before: Some(audit::json(&before.entry)),
+        after: Some(audit::json(&after.entry)),
+        undoes,
+    }
+}
+
 /// Writes an entry down, with its row in the audit log.
 pub(crate) fn set(
     transaction: &mut Transaction<'_>,
@@ -301,23 +375,9 @@ pub(crate) fn set(
     now: Timestamp,
     undoes: Option<i64>,
 ) -> Result<Changed, OpError> {
-    let switches =
-        (entry.mode, &entry.enforce_from) != (before.entry.mode, &before.entry.enforce_from);
-    let (switched, switched_by) = if switches {
-        (Some(now), Some(actor.login.clone()))
-    } else {
-        (before.switched, before.switched_by.clone())
-    };
+    let text = text_of(&entry)?;
     let file_version = super::register::count_change(transaction)?;
-    let version = before.version + 1;
-    let after =
-        DomainRecord { entry, switched, switched_by, version, file_version, ..before.clone() };
-    let text = serde_json::to_string(&after.entry)
-        .map_err(|error| OpError::invalid("", error.to_string(), ""))?;
-    if text.len() > LARGEST {
-        let message = format!("all that is chosen for a domain takes at most {LARGEST} octets");
-        return Err(OpError::invalid("exceptions", message, "name networks, not single addresses"));
-    }
+    let after = after(&before, entry, actor, now, file_version);
     let sql =
         "UPDATE domain SET mode = $1, entry = $2, switched = $3, switched_by = $4, version = $5,
          file_version = $6 WHERE name = $7 AND organisation = $8 AND version = $9";
@@ -338,19 +398,6 @@ pub(crate) fn set(
     if changed == 0 {
         return Err(OpError::NotFound);
     }
-    let action = if switches { Action::DomainSwitched } else { Action::DomainChanged };
-    audit::write(
-        transaction,
-        actor,
-        now,
-        audit::Entry {
-            action,
-            subject: Subject::Domain(&after.domain),
-            organisation: Some(&after.organisation),
-            before: Some(audit::json(&before.entry)),
-            after: Some(audit::json(&after.entry)),
-            undoes,
-        },
-    )?;
+    audit::write(transaction, actor, now, row_of_audit(&before, &after, undoes))?;
     Ok(Changed { before, after })
 }

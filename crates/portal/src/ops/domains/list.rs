@@ -1,6 +1,6 @@
 //! The domains that an actor may see.
 
-use super::record::{self, SELECT};
+use super::record::{self, DomainRecord, SELECT};
 use crate::ops::{Actor, OpError, Operator, Scope};
 use crate::store::{Conditions, Transaction};
 use jiff::Timestamp;
@@ -93,16 +93,59 @@ pub fn list(
     actor: &Actor,
     query: &DomainQuery,
 ) -> Result<DomainList, OpError> {
+    let organisation = whose(actor, query)?;
+    let counts = count(transaction, organisation.as_deref())?;
+    let (records, next) = part(transaction, organisation, query)?;
+    let domains = records.into_iter().map(|record| DomainSummary {
+        mode: record.mode(),
+        domain: record.domain,
+        shown: record.shown,
+        organisation: record.organisation,
+        organisation_name: record.organisation_name,
+        enforce_from: record.entry.enforce_from,
+        switched: record.switched,
+        switched_by: record.switched_by,
+    });
+    Ok(DomainList { domains: domains.collect(), counts, next })
+}
+
+/// The organisation whose domains an actor sees; none: an operator sees all.
+fn whose(actor: &Actor, query: &DomainQuery) -> Result<Option<String>, OpError> {
     actor.needs(Scope::Read)?;
     // An organisation is its own; an operator chooses, within what he acts for.
-    let organisation = match actor.acting_for() {
-        Some(organisation) => Some(organisation.to_owned()),
+    match actor.acting_for() {
+        Some(organisation) => Ok(Some(organisation.to_owned())),
         None => {
             Operator::check(actor)?;
-            query.organisation.clone()
+            Ok(query.organisation.clone())
         }
-    };
-    let counts = count(transaction, organisation.as_deref())?;
+    }
+}
+
+/// All domains that the actor may see, in the order of their names, one after the other.
+pub(super) fn each(
+    transaction: &mut Transaction<'_>,
+    actor: &Actor,
+    mut each: impl FnMut(DomainRecord) -> Result<(), OpError>,
+) -> Result<(), OpError> {
+    let mut query = DomainQuery { limit: Some(1000), ..DomainQuery::default() };
+    let organisation = whose(actor, &query)?;
+    loop {
+        let (records, next) = part(transaction, organisation.clone(), &query)?;
+        records.into_iter().try_for_each(&mut each)?;
+        if next.is_none() {
+            return Ok(());
+        }
+        query.after = next;
+    }
+}
+
+/// A part of the domains of an organisation, or of all, and where the next one begins.
+fn part(
+    transaction: &mut Transaction<'_>,
+    organisation: Option<String>,
+    query: &DomainQuery,
+) -> Result<(Vec<DomainRecord>, Option<String>), OpError> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 1000);
     let conditions = Conditions::default()
         .and("d.organisation = $", organisation)
@@ -113,24 +156,11 @@ pub fn list(
     let (values, limited) = conditions.limited(limit + 1);
     let sql = format!("{SELECT} WHERE {found} ORDER BY d.name {limited}");
     let rows = transaction.query(&sql, &values)?;
-    let mut domains = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let record = record::read(row)?;
-        domains.push(DomainSummary {
-            mode: record.mode(),
-            domain: record.domain,
-            shown: record.shown,
-            organisation: record.organisation,
-            organisation_name: record.organisation_name,
-            enforce_from: record.entry.enforce_from,
-            switched: record.switched,
-            switched_by: record.switched_by,
-        });
-    }
-    let more = domains.len() as i64 > limit;
-    domains.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = domains.last().filter(|_| more).map(|last| last.domain.clone());
-    Ok(DomainList { domains, counts, next })
+    let mut records: Vec<DomainRecord> = rows.iter().map(record::read).collect::<Result<_, _>>()?;
+    let more = records.len() as i64 > limit;
+    records.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = records.last().filter(|_| more).map(|last| last.domain.clone());
+    Ok((records, next))
 }
 
 /// Text that is somewhere in a name, for LIKE. U-labels are looked for as A-labels where they are whole.

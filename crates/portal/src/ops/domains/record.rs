@@ -88,3 +88,13 @@ pub fn get(
     let row = transaction.first(&sql, bind![domain.name().as_str(), domain.organisation()])?;
     read(&row.ok_or(OpError::NotFound)?)
 }
+
+/// The domains of these names, whosever they are: for operations that are an operator's.
+pub(super) fn named<'n>(
+    transaction: &mut Transaction<'_>,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<Vec<DomainRecord>, OpError> {
+    let sql = format!("{SELECT} WHERE d.name IN ({{values}})");
+    let rows = transaction.query_many(&sql, names.into_iter().map(Into::into))?;
+    rows.iter().map(read).collect()
+}

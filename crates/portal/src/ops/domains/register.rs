@@ -33,18 +33,19 @@ pub fn add(
     name: &str,
     now: Timestamp,
 ) -> Result<Registered, OpError> {
-    let organisation = organisations::get(transaction, operator, organisation)?;
+    organisations::check(transaction, operator, organisation)?;
     let name = DomainName::to_register(name)?;
     let sql = format!("{SELECT} WHERE d.name = $1");
     if let Some(row) = transaction.first(&sql, bind![name.as_str()])? {
         let record = record::read(&row)?;
-        if record.organisation == organisation.id {
+        if record.organisation == organisation {
             return Ok(Registered::Already(record));
         }
-        let message = format!("{name} is registered for {}", record.organisation_name);
-        return Err(OpError::Taken(message));
+        return Err(taken(&record));
     }
-    check_related(transaction, &name, &organisation.id)?;
+    if let Some(taken) = related(transaction, &[(&name, organisation)])?.into_iter().next() {
+        return Err(taken.1);
+    }
     let entry = WrittenEntry { domain: name.to_string(), ..WrittenEntry::default() };
     let sql = "INSERT INTO domain (name, reversed, organisation, mode, entry, file_version, created, version)
          VALUES ($1, $2, $3, $4, $5, 0, $6, 1)";
@@ -52,48 +53,102 @@ pub fn add(
         .map_err(|error| OpError::invalid("", error.to_string(), ""))?;
     transaction.execute(
         sql,
-        bind![name.as_str(), name.reversed(), &*organisation.id, Mode::Off.name(), text, now],
+        bind![name.as_str(), name.reversed(), organisation, Mode::Off.name(), text, now],
     )?;
-    let entry_of_audit = audit::Entry {
-        action: Action::DomainAdded,
-        subject: Subject::Domain(name.as_str()),
-        organisation: Some(&organisation.id),
-        before: None,
-        after: Some(audit::json(&entry)),
-        undoes: None,
-    };
+    let entry_of_audit = row_of_audit(name.as_str(), organisation, &entry);
     audit::write(transaction, operator.actor(), now, entry_of_audit)?;
     let sql = format!("{SELECT} WHERE d.name = $1");
     let row = transaction.first(&sql, bind![name.as_str()])?.ok_or(OpError::NotFound)?;
     Ok(Registered::New(record::read(&row)?))
 }
 
-/// Refuses what lies below another organisation's domain, or above it: whoever has `*.example.org`
-/// decides for all below, and whoever has `mail.example.org` takes it out of somebody's hands.
-fn check_related(
-    transaction: &mut Transaction<'_>,
-    name: &DomainName,
-    organisation: &str,
-) -> Result<(), OpError> {
-    let above: Vec<Value> = name.and_above().map(Value::from).collect();
-    // Three parameters come first.
-    let places: Vec<String> = (4..).take(above.len()).map(|number| format!("${number}")).collect();
-    let sql = format!(
-        "SELECT d.name, o.name FROM domain d JOIN organisation o ON o.id = d.organisation
-         WHERE d.organisation <> $1 AND (d.reversed IN ({}) OR d.reversed > $2 AND d.reversed < $3)
-         ORDER BY d.name LIMIT 1",
-        places.join(", ")
-    );
-    // In ASCII, the slash follows the dot.
-    let below = [format!("{}.", name.reversed()), format!("{}/", name.reversed())];
-    let mut parameters: Vec<Value> = vec![organisation.into()];
-    parameters.extend(below.map(Value::from));
-    parameters.extend(above);
-    let Some(row) = transaction.first(&sql, &parameters)? else { return Ok(()) };
-    let (other, whose): (String, String) = (row.get(0)?, row.get(1)?);
-    Err(OpError::Taken(format!(
+/// The row of the audit log about a new domain.
+pub(super) fn row_of_audit<'r>(
+    name: &'r str,
+    organisation: &'r str,
+    entry: &WrittenEntry,
+) -> audit::Entry<'r> {
+    audit::Entry {
+        action: Action::DomainAdded,
+        subject: Subject::Domain(name),
+        organisation: Some(organisation),
+        before: None,
+        after: Some(audit::json(entry)),
+        undoes: None,
+    }
+}
+
+/// That a domain is another organisation's.
+pub(super) fn taken(record: &DomainRecord) -> OpError {
+    OpError::Taken(format!("{} is registered for {}", record.domain, record.organisation_name))
+}
+
+/// That a domain lies below another organisation's, or above it.
+pub(super) fn taken_beside(name: &DomainName, other: &str, whose: &str) -> OpError {
+    OpError::Taken(format!(
         "{name} and {other} lie below each other, and {other} is registered for {whose}"
-    )))
+    ))
+}
+
+/// So many domains are asked about at a time.
+const AT_A_TIME: usize = 50;
+
+/// What lies below another organisation's domain, or above it: whoever has `*.example.org` decides for
+/// all below, and whoever has `mail.example.org` takes it out of somebody's hands. `wanted` are names,
+/// each with the organisation that is to have it.
+pub(super) fn related(
+    transaction: &mut Transaction<'_>,
+    wanted: &[(&DomainName, &str)],
+) -> Result<Vec<((DomainName, String), OpError)>, OpError> {
+    let mut found = Vec::new();
+    for some in wanted.chunks(AT_A_TIME) {
+        let mut values: Vec<Value> = Vec::new();
+        let mut place = |value: Value| {
+            values.push(value);
+            format!("${}", values.len())
+        };
+        let mut conditions = Vec::new();
+        for (name, organisation) in some {
+            let organisation = place((*organisation).into());
+            let above: Vec<String> = name.and_above().map(|above| place(above.into())).collect();
+            let (from, to) = below(name);
+            let (from, to) = (place(from.into()), place(to.into()));
+            conditions.push(format!(
+                "d.reversed IN ({}) AND d.organisation <> {organisation}
+                 OR d.reversed > {from} AND d.reversed < {to} AND d.organisation <> {organisation}",
+                above.join(", ")
+            ));
+        }
+        let sql = format!(
+            "SELECT d.name, d.reversed, d.organisation, o.name FROM domain d
+             JOIN organisation o ON o.id = d.organisation WHERE {} ORDER BY d.name",
+            conditions.join(" OR ")
+        );
+        for row in transaction.query(&sql, &values)? {
+            let (other, reversed): (String, String) = (row.get(0)?, row.get(1)?);
+            let (its, whose): (String, String) = (row.get(2)?, row.get(3)?);
+            for (name, organisation) in some {
+                if its != *organisation && are_related(name, &reversed) {
+                    let of = ((*name).clone(), (*organisation).to_owned());
+                    found.push((of, taken_beside(name, &other, &whose)));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Between which two texts the reversed names of what lies below a domain are.
+pub(super) fn below(name: &DomainName) -> (String, String) {
+    // In ASCII, the slash follows the dot.
+    (format!("{}.", name.reversed()), format!("{}/", name.reversed()))
+}
+
+/// Whether a domain is the one with this reversed name, or lies below or above it.
+fn are_related(name: &DomainName, reversed: &str) -> bool {
+    let (from, to) = below(name);
+    from.as_str() < reversed && reversed < to.as_str()
+        || name.and_above().any(|above| above == reversed)
 }
 
 /// Takes a domain from its organisation; with it goes what was chosen.

@@ -3,13 +3,14 @@
 use super::file_state::FileState;
 use crate::ops::OpError;
 use crate::ops::domains::DomainName;
+use config::Settings;
+use config::files::{self, Draft};
 use config::policy_file::{self, Loaded, Sources, WrittenEntry, WrittenFile};
-use config::{Settings, files};
 use ledger::{Reader, StoreError};
 use policy::{Entry, Match, Mode, OnUnknownTls, Pattern, Policy, Requirement, requirement};
 use serde::Serialize;
 use std::{
-    fs, iter,
+    fs, io, iter,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -163,6 +164,27 @@ impl Gateway {
         self.all.get(|| Ok(policy_file::load(&self.policy)))
     }
 
+    /// Puts a draft of the portal's own file in its place (none: it is there already), and goes by this
+    /// policy from then on: that which was read with it, from these sources. Gives the sources as they are
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, without the path.
+    pub fn put(
+        &self,
+        draft: Option<Draft>,
+        policy: Policy,
+        sources: &Sources,
+    ) -> io::Result<Sources> {
+        // Held meanwhile, so that nobody finds the file changed and reads all of it a second time.
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        draft.map_or(Ok(()), Draft::put)?;
+        let sources = sources.with_put(&self.own, |path| self.is_own(path));
+        *all = Some((sources.clone(), Arc::new(policy)));
+        Ok(sources)
+    }
+
     /// The policy as it would be if the portal's file held this.
     fn with_own(&self, entries: Vec<WrittenEntry>) -> Result<Loaded, OpError> {
         let file = WrittenFile { written_by: WRITTEN_BY.into(), version: 0, entries };
@@ -174,7 +196,12 @@ impl Gateway {
 
     /// The policy of the operator's own files.
     fn operators_policy(&self) -> Result<Arc<Policy>, OpError> {
-        self.operators.get(|| self.with_own(Vec::new()))
+        self.operators.get(|| {
+            let loaded = self.with_own(Vec::new())?;
+            // Whatever becomes of the portal's file, it is the same.
+            let sources = loaded.sources.without(|path| self.is_own(path));
+            Ok(Loaded { sources, ..loaded })
+        })
     }
 
     /// What an entry would say, with all that it takes from the operator's defaults.

@@ -102,11 +102,12 @@ async fn list(
     operator: Operator,
     Query(asked): Query<ListQuery>,
 ) -> Result {
-    let all = app.read(move |transaction| organisations::list(transaction, &operator)).await?;
-    let wanted = asked.q.trim().to_lowercase();
+    let text = asked.q.clone();
+    let found = app
+        .read(move |transaction| organisations::found(transaction, &operator, &text, LINES))
+        .await?;
     let count = |count: i64| tight_number(count.unsigned_abs());
-    let rows = all.iter().filter(|one| one.name.to_lowercase().contains(&wanted));
-    let rows = rows.map(|one| OrganisationRow {
+    let rows = found.iter().map(|one| OrganisationRow {
         link: format!("/organisations/{}", one.id),
         name: one.name.as_str().into(),
         domains: count(one.domains),
@@ -115,7 +116,7 @@ async fn list(
     let page = OrganisationsPage {
         shell: around.shell(),
         query: asked.q.as_str().into(),
-        rows: rows.take(LINES).collect(),
+        rows: rows.collect(),
     };
     Ok(answer(StatusCode::OK, &page))
 }

@@ -8,16 +8,15 @@
 //! Example Ltd,example.org,monitor,,,tls@example.org,en
 //! ```
 
-use super::change::{self, DomainChange};
-use super::list::{self, DomainQuery};
-use super::owned::ChangeableDomain;
-use super::{OwnedDomain, Registered, add, record};
-use crate::ops::{Actor, OpError, Operator, organisations};
+mod plan;
+
+use super::change::DomainChange;
+use super::list;
+use crate::ops::{Actor, OpError, Operator};
 use crate::store::{Store, Transaction};
 use jiff::Timestamp;
 use pages::text::{plain_cell, safe_cell};
 use serde::Serialize;
-use std::collections::HashMap;
 
 /// The headings, in the order of an export.
 const HEADINGS: [&str; 9] = [
@@ -158,42 +157,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, OpError> {
     Ok(lines)
 }
 
-/// Does what a list says: all of it, or nothing where anything is wrong. Organisations must be there;
-/// domains are made.
-///
-/// For a preview, see [`preview`].
-///
-/// # Errors
-///
-/// Those of the database.
-fn apply(
-    transaction: &mut Transaction<'_>,
-    operator: &Operator,
-    lines: &[Line],
-    now: Timestamp,
-) -> Result<BulkOutcome, OpError> {
-    let mut outcome = BulkOutcome::default();
-    let mut organisations = HashMap::new();
-    for line in lines {
-        match one(transaction, operator, line, &mut organisations, now) {
-            Ok(done) => outcome.add(done),
-            Err(OpError::Store(error)) => return Err(error.into()),
-            Err(error) if outcome.problems.len() < MOST_PROBLEMS => {
-                let message = match &error {
-                    OpError::NotFound => {
-                        format!("there is no organisation `{}`", line.organisation.escape_debug())
-                    }
-                    error => error.to_string(),
-                };
-                outcome.problems.push(BulkProblem { line: line.number, message });
-            }
-            Err(_) => break,
-        }
-    }
-    Ok(outcome)
-}
-
-/// What a list would change. Everything is done as it would be, and then undone.
+/// What a list would change. Nothing is written, and nobody waits for it.
 ///
 /// # Errors
 ///
@@ -204,19 +168,11 @@ pub fn preview(
     lines: &[Line],
     now: Timestamp,
 ) -> Result<BulkOutcome, OpError> {
-    let mut outcome = BulkOutcome::default();
-    let undone = store.write(|transaction| {
-        outcome = apply(transaction, operator, lines, now)?;
-        // A transaction that ends in an error has done nothing.
-        Err::<(), _>(OpError::NotFound)
-    });
-    match undone {
-        Err(OpError::NotFound) | Ok(()) => Ok(outcome),
-        Err(error) => Err(error),
-    }
+    store.read(|transaction| Ok(plan::plan(transaction, operator, lines, now)?.outcome))
 }
 
-/// Does what a list says, if nothing is wrong with it.
+/// Does what a list says: all of it, or nothing where anything is wrong. Organisations must be there;
+/// domains are made.
 ///
 /// # Errors
 ///
@@ -227,61 +183,25 @@ pub fn import(
     lines: &[Line],
     now: Timestamp,
 ) -> Result<BulkOutcome, OpError> {
-    let mut refused = BulkOutcome::default();
-    let done = store.write(|transaction| {
-        let outcome = apply(transaction, operator, lines, now)?;
-        if outcome.problems.is_empty() {
-            return Ok(outcome);
+    store.write_much(|transaction| {
+        let plan = plan::plan(transaction, operator, lines, now)?;
+        if plan.outcome.problems.is_empty() {
+            plan.write(transaction, operator, now)
+        } else {
+            Ok(plan.outcome)
         }
-        refused = outcome;
-        Err(OpError::NotFound)
-    });
-    match done {
-        Err(OpError::NotFound) => Ok(refused),
-        done => done,
-    }
-}
-
-/// What became of a line.
-struct Done {
-    added: bool,
-    changed: BulkChange,
+    })
 }
 
 impl BulkOutcome {
-    fn add(&mut self, Done { added, changed }: Done) {
-        match (added, changed.fields.is_empty()) {
+    /// Takes in what a line has done to a domain.
+    fn add(&mut self, is_added: bool, changed: BulkChange) {
+        match (is_added, changed.fields.is_empty()) {
             (true, _) => self.added.push(changed.domain),
             (false, false) => self.changed.push(changed),
             (false, true) => self.same += 1,
         }
     }
-}
-
-fn one(
-    transaction: &mut Transaction<'_>,
-    operator: &Operator,
-    line: &Line,
-    organisations: &mut HashMap<String, String>,
-    now: Timestamp,
-) -> Result<Done, OpError> {
-    let organisation = match organisations.get(&line.organisation) {
-        Some(id) => id.clone(),
-        None => {
-            let id = organisations::find(transaction, operator, &line.organisation)?.id;
-            organisations.insert(line.organisation.clone(), id.clone());
-            id
-        }
-    };
-    let registered = add(transaction, operator, &organisation, &line.domain, now)?;
-    let added = matches!(registered, Registered::New(_));
-    let (Registered::New(before) | Registered::Already(before)) = registered;
-    let actor = Actor { behalf: Some(organisation), ..operator.actor().clone() };
-    let domain = ChangeableDomain::check(transaction, &actor, &before.domain)?;
-    let changed = change::change(transaction, &domain, None, &line.change, now)?;
-    let row = |record: &record::DomainRecord| crate::ops::audit::json(&record.entry);
-    let fields = crate::ops::audit::differences(&row(&changed.before), &row(&changed.after));
-    Ok(Done { added, changed: BulkChange { domain: before.domain, fields } })
 }
 
 /// All domains that the actor may see, as CSV that can be read in again.
@@ -293,35 +213,25 @@ pub fn export(transaction: &mut Transaction<'_>, actor: &Actor) -> Result<String
     let mut csv = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| OpError::Unavailable(error.to_string());
     csv.write_record(HEADINGS).map_err(failed)?;
-    let mut query = DomainQuery { limit: Some(1000), ..DomainQuery::default() };
-    loop {
-        let part = list::list(transaction, actor, &query)?;
-        for summary in &part.domains {
-            let domain = OwnedDomain::check(transaction, actor, &summary.domain)?;
-            let record = record::get(transaction, &domain)?;
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            let entry = &record.entry;
-            let language = entry.language.map(<&str>::from).unwrap_or_default();
-            let mode = entry.mode.map(policy::Mode::name).unwrap_or_default();
-            let switched = record.switched.map(|at| at.to_string()).unwrap_or_default();
-            let row = [
-                record.organisation_name.clone(),
-                record.domain.clone(),
-                mode.to_owned(),
-                text(&entry.enforce_from),
-                text(&entry.require),
-                text(&entry.contact),
-                language.to_owned(),
-                switched,
-                text(&record.switched_by),
-            ];
-            csv.write_record(row.iter().map(|cell| safe_cell(cell.to_string()))).map_err(failed)?;
-        }
-        query.after = part.next;
-        if query.after.is_none() {
-            break;
-        }
-    }
+    list::each(transaction, actor, |record| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let entry = &record.entry;
+        let language = entry.language.map(<&str>::from).unwrap_or_default();
+        let mode = entry.mode.map(policy::Mode::name).unwrap_or_default();
+        let switched = record.switched.map(|at| at.to_string()).unwrap_or_default();
+        let row = [
+            record.organisation_name.clone(),
+            record.domain.clone(),
+            mode.to_owned(),
+            text(&entry.enforce_from),
+            text(&entry.require),
+            text(&entry.contact),
+            language.to_owned(),
+            switched,
+            text(&record.switched_by),
+        ];
+        csv.write_record(row.iter().map(|cell| safe_cell(cell.to_string()))).map_err(failed)
+    })?;
     let octets = csv.into_inner().map_err(|error| OpError::Unavailable(error.to_string()))?;
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }
