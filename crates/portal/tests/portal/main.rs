@@ -11,7 +11,6 @@ mod memory;
 mod oidc;
 mod own_server;
 mod pages;
-mod previews;
 mod rights;
 mod settings;
 mod sign_in;
