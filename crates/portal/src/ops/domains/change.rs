@@ -2,7 +2,7 @@
 
 use super::connection::check_tested;
 use super::owned::ChangeableDomain;
-use super::reading::{read, read_alone};
+use super::reading::read;
 use super::record::{self, DomainRecord};
 use crate::bind;
 use crate::ops::audit::{self, Action, Subject};
