@@ -90,6 +90,9 @@ pub(super) fn taken_beside(name: &DomainName, other: &str, whose: &str) -> OpErr
     ))
 }
 
+/// A name and the organisation that was to have it, with why it cannot.
+pub(super) type Refused = ((DomainName, String), OpError);
+
 /// So many domains are asked about at a time.
 const AT_A_TIME: usize = 50;
 
@@ -99,7 +102,7 @@ const AT_A_TIME: usize = 50;
 pub(super) fn related(
     transaction: &mut Transaction<'_>,
     wanted: &[(&DomainName, &str)],
-) -> Result<Vec<((DomainName, String), OpError)>, OpError> {
+) -> Result<Vec<Refused>, OpError> {
     let mut found = Vec::new();
     for some in wanted.chunks(AT_A_TIME) {
         let mut values: Vec<Value> = Vec::new();
