@@ -183,10 +183,10 @@ impl Data {
         let wild = move |number: usize| domain((number * 20 + 7) % count);
         let of = |name, path: Box<dyn Fn(usize) -> String>| Page {
             name,
-            session: &*self.administrator,
+            session: &self.administrator,
             path,
         };
-        let by_operator = |name, path| Page { session: &*self.operator, ..of(name, path) };
+        let by_operator = |name, path| Page { session: &self.operator, ..of(name, path) };
         let first = self.first.clone();
         vec![
             of("domains of an organisation", Box::new(plain("/"))),
