@@ -4,7 +4,7 @@ use crate::app::App;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -112,10 +112,9 @@ async fn bound(mut request: Request, next: Next) -> Response {
 async fn say_once(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    // No name, search or path has a NUL in it, and PostgreSQL takes none.
-    let has_nul = request.uri().to_string().contains("%00");
     let hosts = headers.get_all(header::HOST).iter().count();
-    if has_nul
+    // The API says so in its own way.
+    if has_nul(request.uri()) && !request.uri().path().starts_with("/api/")
         || hosts > 1
         || lengths > 1
         || lengths == 1 && headers.contains_key(header::TRANSFER_ENCODING)
@@ -123,6 +122,11 @@ async fn say_once(request: Request, next: Next) -> Response {
         return StatusCode::BAD_REQUEST.into_response();
     }
     next.run(request).await
+}
+
+/// Whether an address has a NUL: no name, search or path has one in it, and PostgreSQL takes none.
+pub(crate) fn has_nul(address: &Uri) -> bool {
+    address.to_string().contains("%00")
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ mod problem;
 mod tokens;
 
 use crate::app::App;
-use axum::{Json, Router, response::IntoResponse, routing::get};
+use crate::security::has_nul;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, routing::get};
 use problem::Problem;
 use tower_http::csrf::CsrfLayer;
 use utoipa::openapi::OpenApi;
@@ -98,5 +102,14 @@ pub(crate) fn router() -> Router<App> {
         .route(DESCRIPTION, get(async move || Json((*description).clone())))
         .method_not_allowed_fallback(async || Problem::no_method())
         .route("/api/{*rest}", axum::routing::any(async || Problem::not_found()))
+        .layer(middleware::from_fn(without_nul))
         .layer(CsrfLayer::new().with_rejection_response(|_| Problem::foreign().into_response()))
+}
+
+/// Refuses addresses with a NUL in them.
+async fn without_nul(request: Request, next: Next) -> Response {
+    if has_nul(request.uri()) {
+        return Problem::malformed("nothing here has a NUL (%00) in its name").into_response();
+    }
+    next.run(request).await
 }

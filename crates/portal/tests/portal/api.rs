@@ -562,7 +562,9 @@ fn a_nul_reaches_no_database() {
     for path in
         ["/api/v1/domains?search=a%00b", "/api/v1/domains/a%00.example", "/api/v1/audit?actor=%00"]
     {
-        assert_eq!(api.get(path, &api.operator).status, 400, "{path}");
+        let answer = api.get(path, &api.operator);
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.json()["type"], "urn:mandatory-tls:malformed", "{path}");
     }
 }
 
