@@ -14,7 +14,7 @@ mod token;
 
 use crate::app::now;
 use crate::ops::insight::Gateway;
-use crate::ops::{Actor, OpError, Operator, Role, Via};
+use crate::ops::{Actor, Denied, OpError, Operator, Role, Via};
 use crate::store::{Place, Store};
 use clap::{Parser, Subcommand};
 use config::Settings;
@@ -113,6 +113,18 @@ impl From<OpError> for Failure {
             for help in invalid.iter().map(|one| &one.help).filter(|help| !help.is_empty()) {
                 message.push_str(&format!("\n  = help: {help}"));
             }
+        }
+        let help = match error {
+            OpError::NotFound => {
+                "`organisation list`, `account list` and `domain list` have the names"
+            }
+            OpError::Denied(Denied::NotOffered) => {
+                "what is on offer is chosen in the portal's pages, under Offer"
+            }
+            _ => "",
+        };
+        if !help.is_empty() {
+            message.push_str(&format!("\n  = help: {help}"));
         }
         Self { status, message }
     }

@@ -33,7 +33,7 @@ pub(super) fn become_owner(settings: &PortalSettings) -> Result<(), Failure> {
         let directory = directory.unwrap_or(Path::new("."));
         let owner = owner_of(directory).map_err(|error| {
             failed(format_args!(
-                "cannot tell whose portal this is: {}: {error}",
+                "cannot tell whose portal this is: {}: {error}\n  = help: the directories of `database` and `file` must be there, and belong to the portal's user",
                 directory.display()
             ))
         })?;

@@ -123,20 +123,22 @@ pub fn read(text: &str) -> Result<Vec<Line>, OpError> {
             column.and_then(|column| record.get(column)).map(plain_cell)
         };
         let word = |name: &str| field(name).filter(|text| !text.is_empty());
-        let wrong = |name: &str, text: &str| {
+        let wrong = |name: &str, text: &str, words: &str| {
             OpError::invalid(
                 "list",
                 format!("line {number}: `{}` is no {name}", text.escape_debug()),
-                "",
+                format!("there are: {words}"),
             )
         };
         let mode = match word("mode") {
-            Some(text) => Some(text.parse().map_err(|_| wrong("mode", &text))?),
+            Some(text) => {
+                Some(text.parse().map_err(|_| wrong("mode", &text, "off, monitor, enforce"))?)
+            }
             None => None,
         };
         let language = match field("language") {
             Some(text) if text.is_empty() => Some(None),
-            Some(text) => Some(Some(text.parse().map_err(|_| wrong("language", &text))?)),
+            Some(text) => Some(Some(text.parse().map_err(|_| wrong("language", &text, "en, de"))?)),
             None => None,
         };
         let set = |name: &str| field(name).map(|text| Some(text).filter(|text| !text.is_empty()));
