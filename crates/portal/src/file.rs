@@ -2,9 +2,9 @@
 //!
 //! One task writes it ([`keep`]). Changes do not queue up: however many come while it writes, it writes
 //! once more with all of them. The file is written piece by piece beside its place and checked once, and what
-//! was read of it in that check is what the pages go by from then on. It is written only where the whole policy with it can be used; until
-//! then the file of before stays. An entry that the policy cannot take (the operator has removed its
-//! requirement, say) does not keep those of others out.
+//! was read of it in that check is what the pages go by from then on. It is written only where the whole policy
+//! with it can be used, and includes it; until then the file of before stays. An entry that the policy cannot take
+//! (the operator has removed its requirement, say) does not keep those of others out.
 
 mod spared;
 
@@ -113,8 +113,14 @@ fn generation(transaction: &mut Transaction<'_>) -> Result<u64, StoreError> {
 pub fn write(store: &Store, gateway: &Gateway) -> Result<Written, OpError> {
     let Checked { version, draft, loaded, left_out } =
         store.read(|transaction| checked(transaction, gateway))?;
+    let is_included = loaded.heads.iter().any(|head| gateway.is_own(&head.path));
     let Loaded { policy, sources, .. } = loaded;
     let policy = match policy {
+        Ok(_) if !is_included => {
+            let own = gateway.own_path().display();
+            let first = format!("the policy does not include {own}: add it under `include`");
+            return Ok(Written { version, state: FileState::Refused { first }, sources });
+        }
         Ok(policy) => policy,
         Err(problems) => {
             let first = problems.shown().first().map(ToString::to_string).unwrap_or_default();

@@ -46,6 +46,20 @@ on_both_engines! {
         assert_eq!(schedule(&portal, "a.example"), None);
     }
 
+    fn a_file_that_the_policy_does_not_include_is_told_of_and_not_written(portal: Portal) {
+        portal.change(&portal.a.administrator, "a.example", &to(Mode::Enforce)).unwrap();
+        fs::write(portal.path("policy.yaml"), "domains: []\n").unwrap();
+        let FileState::Refused { first } = write(&portal.store, &portal.gateway()).unwrap().state else { panic!() };
+        assert!(first.contains("does not include") && first.contains("portal.yaml: add it under `include`"), "{first}");
+        // Once it does, also by a link that leads to nothing so far.
+        fs::create_dir(portal.path("domains.d")).unwrap();
+        let _ = fs::remove_file(portal.path("policy/portal.yaml"));
+        std::os::unix::fs::symlink("../policy/portal.yaml", portal.path("domains.d/ours.yaml")).unwrap();
+        fs::write(portal.path("policy.yaml"), "include: domains.d/*.yaml\n").unwrap();
+        written(&portal);
+        assert_eq!(schedule(&portal, "a.example"), Some(Schedule::Always(Mode::Enforce)));
+    }
+
     fn beside_a_broken_file_of_the_operators_nothing_is_written_and_afterwards_all_is(portal: Portal) {
         portal.change(&portal.a.administrator, "a.example", &to(Mode::Monitor)).unwrap();
         written(&portal);

@@ -121,8 +121,20 @@ impl Gateway {
     #[must_use]
     pub fn is_own(&self, path: &Path) -> bool {
         let leads = |path: &Path| fs::canonicalize(path).ok();
-        files::is_same_place(path, &self.own)
+        if files::is_same_place(path, &self.own)
             || leads(path).is_some_and(|file| Some(file) == leads(&self.own))
+        {
+            return true;
+        }
+        // The file is not there yet, and the link leads to where it will be.
+        let place = |path: &Path| {
+            let target = fs::read_link(path).map_or_else(
+                |_| path.to_owned(),
+                |target| path.parent().unwrap_or(Path::new("")).join(target),
+            );
+            Some(leads(target.parent()?)?.join(target.file_name()?))
+        };
+        place(path).is_some_and(|here| Some(here) == place(&self.own))
     }
 
     /// Where the milter writes how it is.
