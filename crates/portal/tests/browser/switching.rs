@@ -1,5 +1,6 @@
 //! The whole way of an administrator: sign in, see who would be refused, switch, take it back.
 
+use super::gateway::Gateway;
 use super::site::{ANNA, READER, Site, code};
 use serde_json::json;
 
@@ -120,6 +121,18 @@ async fn of_two_tabs_the_second_is_told_that_somebody_was_faster() {
     second.click("main a.button").await;
     assert_eq!(second.path().await, "/domains/example.org");
     assert!(second.text(".state").await.contains("Unencrypted mail is refused."));
+}
+
+#[tokio::test]
+async fn that_too_little_is_known_is_said_once() {
+    let site = Site::beside(Gateway::without_mail("inet:127.0.0.1:0"));
+    for day in 1..=2 {
+        site.gateway.mail(day, 3, "192.0.2.80", "fax.copier.example", "copier.example", "none");
+    }
+    let browser = site.signed_in(ANNA).await;
+    browser.go("/domains/example.org/switch?mode=enforce").await;
+    let page = browser.text("main").await;
+    assert_eq!(page.matches("Not enough is known: mail came on 2 of ").count(), 1, "{page}");
 }
 
 #[tokio::test]

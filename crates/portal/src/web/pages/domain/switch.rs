@@ -20,6 +20,7 @@ use pages::readiness;
 use pages::text::{few, tight_number, unbroken};
 use policy::Mode;
 use serde::Deserialize;
+use std::iter;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -255,8 +256,12 @@ fn told(
 fn evidence(page: &mut SwitchPage, seen: &Preview, words: &Words) {
     let text = &words.switch;
     if let Some(worst) = seen.readiness.first() {
-        page.notes.push(readiness::answer(worst, words.language, tight_number));
-        page.notes.extend(readiness::because(worst, words.language, tight_number));
+        let answer = readiness::answer(worst, words.language, tight_number);
+        let because = readiness::because(worst, words.language, tight_number);
+        // What the advice says is not said twice.
+        let advised = page.advice.as_ref().map_or("", |advice| &advice.text);
+        let sentences = iter::once(answer).chain(because);
+        page.notes.extend(sentences.filter(|sentence| !advised.starts_with(sentence.as_str())));
         let start = worst.start.and_then(|at| Timestamp::from_second(at).ok());
         if let (Some(proposed), Some(start)) = (&mut page.day, start) {
             *proposed = day(start).into();
