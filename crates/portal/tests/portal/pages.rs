@@ -243,3 +243,19 @@ fn a_list_of_tens_of_thousands_of_domains_is_taken_by_a_page() {
     assert_eq!(send(3_500_000), 422);
     assert_eq!(send(4_500_000), 413);
 }
+
+#[test]
+fn the_log_of_all_names_nothing_as_only_this_program_does() {
+    let api = Api::new(Engine::Sqlite);
+    let key = key(&api, &api.portal.operator_account());
+    let page = ask(&api, Method::Get, "/audit", Some(&key));
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("account added") && page.text.contains("Role: "), "{}", page.text);
+    for line in page.text.split(['<', '>', '\n']) {
+        let label = line.trim().split(": ").next().unwrap_or_default();
+        let is_inward = line.contains(": ")
+            && label.contains('_')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        assert!(!is_inward, "{line}");
+    }
+}

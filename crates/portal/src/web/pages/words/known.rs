@@ -18,11 +18,12 @@ pub(in crate::web::pages) fn version(version: Version) -> String {
 }
 
 /// Fields of what is in the audit log that are of no use to people; the file with the log has them all.
-const INWARD: [&str; 10] = [
+const INWARD: [&str; 11] = [
     "id",
     "organisation",
     "version",
     "has_password",
+    "has_identity",
     "has_totp",
     "created",
     "used",
@@ -271,10 +272,10 @@ impl Words {
         };
         let label = match name {
             "mode" => self.domains.mode,
-            "enforce_from" => self.one("enforced from", "verlangt ab"),
+            "enforce_from" => self.one("Enforced from", "Verlangt ab"),
             "require" => self.change.requirement_legend,
             "contact" => self.domain.contact,
-            "language" => self.one("language", "Sprache"),
+            "language" => self.one("Language", "Sprache"),
             "exceptions" => self.domain.exceptions,
             "deliver" => self.domain.delivery,
             "domain" => self.domains.domain,
@@ -283,11 +284,17 @@ impl Words {
             "organisation_name" => self.domains.organisation,
             "name" => "Name",
             "scopes" => self.tokens.scope,
-            "ends" => self.one("ends", "endet"),
-            "revoked" => self.one("revoked", "widerrufen"),
-            "disabled" => self.one("locked since", "gesperrt seit"),
+            "ends" => self.one("Ends", "Endet"),
+            "revoked" => self.one("Revoked", "Widerrufen"),
+            "disabled" => self.one("Locked since", "Gesperrt seit"),
             "modes" => self.offer.modes,
             "requirements" => self.offer.requirements,
+            "issuer" => self.one("OpenID provider", "OpenID-Anbieter"),
+            "subject" => self.one("Known there as", "Dort bekannt als"),
+            "next_hops" => self.one("Servers", "Server"),
+            "would_hold" => self.one("Levels that would hold", "Stufen, die halten würden"),
+            "level" => self.domain.delivery,
+            "although" => self.one("Although", "Obwohl"),
             name => name,
         };
         vec![format!("{label}: {shown}")]
